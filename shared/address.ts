@@ -1,0 +1,150 @@
+/** Addresses and networks of both families: reading, writing, comparing. */
+
+export type Family = 4 | 6;
+
+/** An address (`bits` is the whole width) or a network; `first` is its lowest address as an unsigned number. */
+export interface Prefix {
+  readonly family: Family;
+  readonly bits: number;
+  readonly first: bigint;
+}
+
+const widths = { 4: 32, 6: 128 } as const;
+
+export function width(family: Family): 32 | 128 {
+  return widths[family];
+}
+
+/**
+ * Reads `1.2.3.4`, `2001:db8::1`, `[2001:db8::1]`, either with `/bits`, and IPv4 with `/255.255.0.0`.
+ * Host bits are cleared; an IPv4-mapped IPv6 address becomes the IPv4 one. Null for anything else.
+ */
+export function parsePrefix(text: string): Prefix | null {
+  const slash = text.indexOf('/');
+  const address = slash < 0 ? text : text.slice(0, slash);
+  const v4 = parseIPv4(address);
+  if (v4 !== null) return withBits(4, v4, slash < 0 ? 32 : maskBits4(text.slice(slash + 1)));
+  const v6 = parseIPv6(address);
+  if (v6 === null) return null;
+  const bits = slash < 0 ? 128 : decimal(text.slice(slash + 1), 128);
+  if (v6 >> 32n === 0xffffn) return withBits(4, v6 & 0xffffffffn, bits === null || bits < 96 ? null : bits - 96);
+  return withBits(6, v6, bits);
+}
+
+/** A single address only; null where parsePrefix says null or a network. */
+export function parseAddress(text: string): Prefix | null {
+  if (text.includes('/')) return null;
+  return parsePrefix(text);
+}
+
+/** The one spelling by which an address or network is known everywhere (RFC 5952; no `/32`, `/128`). */
+export function formatPrefix(prefix: Prefix): string {
+  const address = prefix.family === 4 ? formatIPv4(prefix.first) : formatIPv6(prefix.first);
+  return isSingle(prefix) ? address : `${address}/${prefix.bits}`;
+}
+
+/** parsePrefix and formatPrefix in one: null if `text` is no address. */
+export function canonical(text: string): string | null {
+  const prefix = parsePrefix(text);
+  return prefix === null ? null : formatPrefix(prefix);
+}
+
+export function isSingle(prefix: Prefix): boolean {
+  return prefix.bits === widths[prefix.family];
+}
+
+/** The highest address of the network. */
+export function lastOf(prefix: Prefix): bigint {
+  return prefix.first | ((1n << BigInt(widths[prefix.family] - prefix.bits)) - 1n);
+}
+
+/** Is every address of `inner` in `outer`? */
+export function contains(outer: Prefix, inner: Prefix): boolean {
+  return outer.family === inner.family && outer.first <= inner.first && lastOf(inner) <= lastOf(outer);
+}
+
+/** Have the two an address in common? (Two prefixes either nest or are apart.) */
+export function overlaps(a: Prefix, b: Prefix): boolean {
+  return contains(a, b) || contains(b, a);
+}
+
+function withBits(family: Family, address: bigint, bits: number | null): Prefix | null {
+  if (bits === null) return null;
+  const shift = BigInt(widths[family] - bits);
+  return { family, bits, first: (address >> shift) << shift };
+}
+
+function decimal(text: string, max: number): number | null {
+  if (!/^\d{1,3}$/.test(text)) return null;
+  const value = Number(text);
+  return value <= max ? value : null;
+}
+
+/** `24` or `255.255.255.0`: fail2ban takes both. */
+function maskBits4(text: string): number | null {
+  const mask = parseIPv4(text);
+  if (mask === null) return decimal(text, 32);
+  const host = mask ^ 0xffffffffn;
+  return (host & (host + 1n)) === 0n ? 32 - host.toString(2).replace(/^0$/, '').length : null;
+}
+
+function parseIPv4(text: string): bigint | null {
+  const parts = text.split('.');
+  if (parts.length !== 4) return null;
+  let value = 0n;
+  for (const part of parts) {
+    const byte = decimal(part, 255);
+    if (byte === null) return null;
+    value = (value << 8n) | BigInt(byte);
+  }
+  return value;
+}
+
+function parseIPv6(text: string): bigint | null {
+  const bare = text.startsWith('[') && text.endsWith(']') ? text.slice(1, -1) : text;
+  if (bare.length > 45 || !bare.includes(':')) return null;
+  const halves = bare.split('::');
+  if (halves.length > 2) return null;
+  const head = groupsOf(halves[0] ?? '', halves.length === 1);
+  const tail = groupsOf(halves[1] ?? '', true);
+  if (head === null || tail === null) return null;
+  const missing = 8 - head.length - tail.length;
+  if (halves.length === 1 ? missing !== 0 : missing < 1) return null;
+  return [...head, ...Array<number>(missing).fill(0), ...tail].reduce((sum, group) => (sum << 16n) | BigInt(group), 0n);
+}
+
+/** The 16-bit groups of one side of `::`; the last one may be a dotted IPv4 address where `dotted` allows it. */
+function groupsOf(text: string, dotted: boolean): number[] | null {
+  if (text === '') return [];
+  const groups: number[] = [];
+  const parts = text.split(':');
+  for (const [index, part] of parts.entries()) {
+    const v4 = dotted && index === parts.length - 1 ? parseIPv4(part) : null;
+    if (v4 !== null) groups.push(Number(v4 >> 16n), Number(v4 & 0xffffn));
+    else if (/^[0-9a-fA-F]{1,4}$/.test(part)) groups.push(Number.parseInt(part, 16));
+    else return null;
+  }
+  return groups;
+}
+
+function formatIPv4(address: bigint): string {
+  return [24n, 16n, 8n, 0n].map((shift) => (address >> shift) & 0xffn).join('.');
+}
+
+function formatIPv6(address: bigint): string {
+  const groups = Array.from({ length: 8 }, (_, i) => Number((address >> BigInt(112 - 16 * i)) & 0xffffn));
+  const zeros = longestZeros(groups);
+  const hex = (part: number[]) => part.map((group) => group.toString(16)).join(':');
+  if (zeros.length < 2) return hex(groups);
+  return `${hex(groups.slice(0, zeros.start))}::${hex(groups.slice(zeros.start + zeros.length))}`;
+}
+
+function longestZeros(groups: readonly number[]): { start: number; length: number } {
+  let best = { start: 0, length: 0 };
+  let length = 0;
+  for (const [index, group] of groups.entries()) {
+    length = group === 0 ? length + 1 : 0;
+    if (length > best.length) best = { start: index - length + 1, length };
+  }
+  return best;
+}

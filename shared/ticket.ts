@@ -1,0 +1,38 @@
+/** The flat nouns that rooms hand to each other: a line goes in, a failure comes out, a ban is decided. */
+import type { Seconds, UnixTime, Until } from './time.ts';
+
+/** One line as a source read it, without its line end. */
+export interface Line {
+  readonly bytes: Uint8Array;
+  /** Set where the source itself knows the time (journal); otherwise the filter looks for a date in the line. */
+  readonly time?: UnixTime;
+}
+
+/** One failure that a filter found. */
+export interface Failure {
+  /** What is counted and banned: an address or network in canonical form, or what the filter's <F-ID> caught. */
+  readonly id: string;
+  /** The address behind it in canonical form, where there is one (fail2ban's `<ip>`). */
+  readonly ip: string | null;
+  readonly time: UnixTime;
+  /** The matched lines, oldest first. */
+  readonly matches: readonly string[];
+  /** Named captures (fail2ban's F- tags), lower case: `user`, `port`, … */
+  readonly groups: Readonly<Record<string, string>>;
+}
+
+/** One ban of one jail. `id` is unique in a jail. */
+export interface Ban {
+  readonly jail: string;
+  readonly id: string;
+  readonly ip: string | null;
+  /** When it was decided: the time of the last failure, as fail2ban counts. */
+  readonly at: UnixTime;
+  /** FOREVER never ends. */
+  readonly bantime: Seconds;
+  readonly until: Until;
+  /** How many times this jail has banned this id, this one included. */
+  readonly count: number;
+  readonly failures: number;
+  readonly matches: readonly string[];
+}

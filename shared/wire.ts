@@ -1,0 +1,128 @@
+/** What hosts and the Worker say to each other: shapes (zod), limits, and the text that a host signs. */
+import { z } from 'zod';
+
+export const wireLimits = {
+  /** A request body, in bytes. */
+  body_bytes_max: 64 * 1024,
+  batch_events_max: 200,
+  feed_changes_max: 500,
+  /** How far a signed request's clock may be off, in seconds. */
+  clock_skew_max: 120,
+} as const;
+
+const time = z.number().min(0).max(1e11);
+const until = time.nullable();
+const jail = z.string().min(1).max(64);
+const address = z.string().min(2).max(49);
+const cursor = z.number().int().min(0);
+
+/** What a host tells the Worker. `address` is an address or CIDR; the ledger judges it again (guards). */
+export const HostEvent = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('ban'),
+    jail,
+    address,
+    at: time,
+    until,
+    failures: z.number().int().min(0),
+    count: z.number().int().min(1),
+  }),
+  z.strictObject({ kind: z.literal('unban'), jail, address, at: time }),
+]);
+export type HostEvent = z.infer<typeof HostEvent>;
+
+/**
+ * Events in the order in which they happened. Event i has the number `first + i`; numbers start at 1 in each `stream`
+ * (a new one begins when a host has lost its database). The events are judged one by one (HostEvent), so that one that
+ * is refused does not hold up the others.
+ */
+export const EventBatch = z.strictObject({
+  stream: z.uuid(),
+  first: z.number().int().min(1),
+  events: z.array(z.unknown()).min(1).max(wireLimits.batch_events_max),
+});
+export type EventBatch = z.infer<typeof EventBatch>;
+
+/** `acked`: the highest number taken in; what is at or below it need not be sent again. */
+export const EventReceipt = z.strictObject({
+  stream: z.uuid(),
+  acked: z.number().int().min(0),
+  refused: z.array(z.strictObject({ seq: z.number().int(), code: z.string(), message: z.string() })),
+});
+export type EventReceipt = z.infer<typeof EventReceipt>;
+
+/** The newest state of one holder of an address: `lifted` ends it before `until`. */
+export const FeedChange = z.strictObject({
+  cursor,
+  address,
+  /** The host id that holds the ban; `operator` for the operator's own. */
+  host: z.string(),
+  jail,
+  at: time,
+  until,
+  lifted: z.boolean(),
+});
+export type FeedChange = z.infer<typeof FeedChange>;
+
+/**
+ * A page of changes after a cursor, in cursor order. `reset`: the cursor given was of another ledger or too old, the
+ * pages start from nothing, and a holder that they do not name is gone. `more`: ask again at once with `cursor`.
+ * The same shape is each message of the live feed.
+ */
+export const FeedPage = z.strictObject({
+  ledger: z.uuid(),
+  cursor,
+  reset: z.boolean(),
+  more: z.boolean(),
+  changes: z.array(FeedChange).max(wireLimits.feed_changes_max),
+});
+export type FeedPage = z.infer<typeof FeedPage>;
+
+/** `key`: the host's Ed25519 public key, 32 bytes in base64url. `token`: one-time, from the operator. */
+export const EnrollRequest = z.strictObject({
+  token: z.string().min(20).max(200),
+  name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/),
+  key: z.string().regex(/^[A-Za-z0-9_-]{43}$/),
+});
+export type EnrollRequest = z.infer<typeof EnrollRequest>;
+
+export const EnrollReply = z.strictObject({ host: z.string(), ledger: z.uuid() });
+export type EnrollReply = z.infer<typeof EnrollReply>;
+
+/** RFC 9457 problem JSON; `code` is one of ours (errors.ts). */
+export const Problem = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.number().int(),
+  detail: z.string(),
+  code: z.string(),
+});
+export type Problem = z.infer<typeof Problem>;
+
+/** Headers of a signed request. */
+export const signedHeaders = {
+  host: 'edgeban-host',
+  time: 'edgeban-time',
+  nonce: 'edgeban-nonce',
+  signature: 'edgeban-signature',
+} as const;
+
+/** What a host signs. */
+export interface SignedParts {
+  readonly method: string;
+  /** Path with query, as sent. */
+  readonly path: string;
+  readonly host: string;
+  /** Unix seconds, whole. */
+  readonly time: number;
+  /** 128 random bits in base64url. */
+  readonly nonce: string;
+  /** SHA-256 of the body (of nothing, if there is none), hex. */
+  readonly bodyHash: string;
+}
+
+/** The text under the Ed25519 signature: one part a line, with a version first so that it can change. */
+export function signedText(parts: SignedParts): string {
+  const { method, path, host, time: at, nonce, bodyHash } = parts;
+  return ['edgeban-v1', method.toUpperCase(), path, host, String(at), nonce, bodyHash].join('\n');
+}
