@@ -16,6 +16,25 @@ const table = {
   ERR_GUARD_OWN: { status: 422, title: 'an address of the host itself is never banned' },
   ERR_GUARD_ALLOWED: { status: 422, title: 'an address on the allow list is never banned' },
   ERR_GUARD_WIDE: { status: 422, title: 'the network is wider than may be banned' },
+  // command line, control socket, log
+  ERR_USAGE: { status: 400, title: 'the command line cannot be understood' },
+  ERR_COMMAND_INVALID: { status: 400, title: 'the daemon does not know this command' },
+  ERR_COMMAND_INCOMPLETE: { status: 400, title: 'the command lacks an argument' },
+  ERR_JAIL_UNKNOWN: { status: 404, title: 'there is no such jail' },
+  ERR_NOT_BANNED: { status: 404, title: 'the address is not banned' },
+  ERR_CONTROL_RUNNING: { status: 409, title: 'a daemon already answers on this socket' },
+  ERR_CONTROL_SOCKET: { status: 503, title: 'the control socket cannot be used' },
+  ERR_CONTROL_PROTOCOL: { status: 400, title: 'the other end of the control socket speaks another protocol' },
+  ERR_LOG_TARGET: { status: 400, title: 'the log cannot be written there' },
+  ERR_LOG_LEVEL: { status: 400, title: 'not a log level' },
+  // the link between host and Worker
+  ERR_EDGE_KEY: { status: 500, title: "the host's key cannot be used" },
+  ERR_EDGE_SETTINGS: { status: 500, title: "the host's enrolment cannot be read" },
+  ERR_EDGE_URL: { status: 400, title: 'not the address of a Worker' },
+  ERR_EDGE_UNREACHABLE: { status: 503, title: 'the Worker cannot be reached' },
+  ERR_EDGE_TIMEOUT: { status: 504, title: 'the Worker did not answer in time' },
+  ERR_EDGE_REPLY: { status: 502, title: "the Worker's answer cannot be understood" },
+  ERR_EDGE_REFUSED: { status: 502, title: 'the Worker refused the request' },
 } as const satisfies Record<string, CodeInfo>;
 
 export type ErrorCode = keyof typeof table;

@@ -1,0 +1,107 @@
+/** The port through which the words of the control socket reach the daemon; the agent implements it. */
+import type { Ban } from '../../shared/ticket.ts';
+import type { Seconds, UnixTime } from '../../shared/time.ts';
+
+/** What `status JAIL` counts (fail2ban's Filter and Actions halves). */
+export interface JailCounts {
+  /** Ids with failures that are still counted. */
+  readonly currentlyFailed: number;
+  /** Failures since the jail started. */
+  readonly totalFailed: number;
+  readonly currentlyBanned: number;
+  /** Bans since the jail started, restored ones included, as fail2ban counts. */
+  readonly totalBanned: number;
+}
+
+/** A jail's settings as `get JAIL …` shows them. Times are in seconds, FOREVER is -1. */
+export interface JailSettings {
+  /** The backend in use: `polling`, `pyinotify`, `systemd`. */
+  readonly backend: string;
+  readonly maxretry: number;
+  readonly findtime: Seconds;
+  readonly bantime: Seconds;
+  /** As configured, networks and names first, then single addresses, as fail2ban prints them. */
+  readonly ignoreip: readonly string[];
+  /** The files followed now. */
+  readonly logpath: readonly string[];
+  /** One list of `FIELD=value` words for each match (fail2ban joins them with ` + `). */
+  readonly journalmatch: readonly (readonly string[])[];
+  /** Expanded, as handed to the regex engine. */
+  readonly failregex: readonly string[];
+  readonly ignoreregex: readonly string[];
+  readonly actions: readonly string[];
+}
+
+/** What a client may name as the thing banned: an address, a network, or any other id (fail2ban takes any string). */
+export type BanId = string;
+
+export interface JailControl {
+  counts(): JailCounts;
+  settings(): JailSettings;
+  /** Active bans, oldest first (the order in which they were made). */
+  bans(): readonly Ban[];
+  /**
+   * Bans each now, whatever ignoreip says (fail2ban's banip), through the guards; in one batch.
+   * Returns how many were not banned before. Throws ERR_GUARD_* where a guard refuses (nothing is banned then).
+   */
+  ban(ids: readonly BanId[]): Promise<number>;
+  /** Lifts each, and what a network contains; `absent` are those that named no active ban. */
+  unban(ids: readonly BanId[]): Promise<Unbanned>;
+}
+
+export interface Unbanned {
+  readonly lifted: number;
+  readonly absent: readonly BanId[];
+}
+
+export interface ReloadOptions {
+  /** Null: all jails. */
+  readonly jail: string | null;
+  /** Stop and start the jail, instead of exchanging its settings in place. */
+  readonly restart: boolean;
+  /** Lift its bans first. */
+  readonly unban: boolean;
+  /** No error if the jail is unknown. */
+  readonly ifExists: boolean;
+}
+
+/** How the link to the Worker stands; see edge/. */
+export interface EdgeReport {
+  readonly url: string;
+  readonly host: string;
+  /** `live` (WebSocket), `polling`, `down`. */
+  readonly feed: 'live' | 'polling' | 'down';
+  /** When the Worker last answered; null if it has not yet. */
+  readonly answeredAt: UnixTime | null;
+  /** Events that wait in the outbox. */
+  readonly waiting: number;
+  /** The last error, in words; null when all is well. */
+  readonly trouble: string | null;
+}
+
+/** The daemon, as its clients see it. All methods may throw EdgebanError: the client gets its code and message. */
+export interface AgentControl {
+  /** What `version` answers: fail2ban's clients compare it, so it is a bare `1.2.3`. */
+  readonly version: string;
+  /** Jail names in the order in which they were created. */
+  jails(): readonly string[];
+  /** Null if there is no such jail. */
+  jail(name: string): JailControl | null;
+  /** Lifts every ban of every jail; returns how many. */
+  unbanAll(): Promise<number>;
+  /** Reads the configuration again. Throws ERR_JAIL_UNKNOWN unless `ifExists`. */
+  reload(options: ReloadOptions): Promise<void>;
+  /**
+   * Stops all jails, `unban` lifts their bans first. Resolves when state is saved and the answer may go out; only then may the
+   * process close the control server (`ControlServer.close` waits for answers that are on their way) and end.
+   */
+  stop(options: { readonly unban: boolean }): Promise<void>;
+  /** `rolled over` for a file target, `flushed` for others (the words that fail2ban's flushlogs answers). */
+  flushLogs(): 'rolled over' | 'flushed';
+  readonly logLevel: string;
+  readonly logTarget: string;
+  /** Null: no database. */
+  readonly dbFile: string | null;
+  /** Null: this host is not enrolled. */
+  edge(): EdgeReport | null;
+}
