@@ -93,8 +93,9 @@ async function installPackages() {
   if (packagesAreFresh()) return;
   const npm = process.env.npm_execpath;
   const [command, args] = npm?.endsWith('.js') ? [process.execPath, [npm]] : ['npm', []];
-  // scripts stay off: only re2 needs one, and npm would run it with the wrong Node's headers
-  const flags = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+  // scripts stay off: only re2 needs one, and npm would run it with the wrong Node's headers. Not `npm ci`: that
+  // refuses a lock file made where a registry lacks another platform's optional packages.
+  const flags = ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
   await run('installing npm packages', command, [...args, ...flags]);
   writeFileSync(stamp, lockHash());
 }
