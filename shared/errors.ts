@@ -35,6 +35,25 @@ const table = {
   ERR_EDGE_TIMEOUT: { status: 504, title: 'the Worker did not answer in time' },
   ERR_EDGE_REPLY: { status: 502, title: "the Worker's answer cannot be understood" },
   ERR_EDGE_REFUSED: { status: 502, title: 'the Worker refused the request' },
+  // sources of lines
+  ERR_SOURCE_UNREADABLE: { status: 500, title: 'a log file cannot be read' },
+  ERR_SOURCE_MISSING: { status: 500, title: 'a log file is not there' },
+  ERR_SOURCE_POSITION_LOST: {
+    status: 500,
+    title: 'the place where reading stopped is gone: lines may have been missed',
+  },
+  ERR_JOURNAL_MATCH: { status: 400, title: 'a journalmatch that cannot be understood' },
+  ERR_JOURNAL_OPTION: { status: 400, title: 'an option of the systemd backend that cannot be used' },
+  ERR_JOURNAL_FAILED: { status: 500, title: 'journalctl cannot be run or has ended' },
+  // actions
+  ERR_ACTION_PARAMETER: { status: 400, title: 'a parameter of an action that cannot be used' },
+  ERR_ACTION_GONE: { status: 500, title: 'somebody else took away what the action had made' },
+  ERR_NFT_MISSING: { status: 500, title: 'nft cannot be run' },
+  ERR_NFT_REFUSED: { status: 500, title: 'nft refused a command' },
+  ERR_NFT_TIMEOUT: { status: 500, title: 'nft did not end in time' },
+  ERR_NFT_OUTPUT: { status: 500, title: 'nft answered what cannot be understood, or too much' },
+  ERR_NFT_BUSY: { status: 503, title: 'too many changes wait for nft' },
+  ERR_NFT_SET_FOREIGN: { status: 500, title: 'a set of the same name was made by another program' },
 } as const satisfies Record<string, CodeInfo>;
 
 export type ErrorCode = keyof typeof table;
