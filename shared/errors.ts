@@ -54,6 +54,13 @@ const table = {
   ERR_NFT_OUTPUT: { status: 500, title: 'nft answered what cannot be understood, or too much' },
   ERR_NFT_BUSY: { status: 503, title: 'too many changes wait for nft' },
   ERR_NFT_SET_FOREIGN: { status: 500, title: 'a set of the same name was made by another program' },
+  // filters
+  ERR_FILTER_NO_ID: { status: 400, title: 'a failregex does not say whom to ban: it has no <HOST>, <ADDR> or <F-ID>' },
+  ERR_FILTER_EMPTY: { status: 400, title: 'an empty regular expression in a filter' },
+  ERR_FILTER_REGEX: { status: 400, title: 'a regular expression of a filter cannot be used' },
+  ERR_FILTER_DATEPATTERN: { status: 400, title: 'a datepattern that cannot be understood' },
+  ERR_FILTER_TIMEZONE: { status: 400, title: 'a logtimezone that cannot be understood' },
+  ERR_FILTER_MAXLINES: { status: 400, title: 'maxlines is not a number of lines that can be kept' },
 } as const satisfies Record<string, CodeInfo>;
 
 export type ErrorCode = keyof typeof table;
