@@ -61,6 +61,28 @@ const table = {
   ERR_FILTER_DATEPATTERN: { status: 400, title: 'a datepattern that cannot be understood' },
   ERR_FILTER_TIMEZONE: { status: 400, title: 'a logtimezone that cannot be understood' },
   ERR_FILTER_MAXLINES: { status: 400, title: 'maxlines is not a number of lines that can be kept' },
+  // the Worker: who speaks
+  ERR_AUTH_MISSING: { status: 401, title: 'the request is not signed as it must be' },
+  ERR_AUTH_HOST: { status: 401, title: 'no host of this name is enrolled' },
+  ERR_AUTH_REVOKED: { status: 403, title: 'the host has been revoked' },
+  ERR_AUTH_SIGNATURE: { status: 401, title: 'the signature is wrong' },
+  ERR_AUTH_STALE: { status: 401, title: "the host's clock and the Worker's differ too much" },
+  ERR_AUTH_REPLAY: { status: 401, title: 'the request has been sent before' },
+  ERR_AUTH_OPERATOR: { status: 401, title: "the operator's token is missing or wrong" },
+  ERR_ENROLL_TOKEN: { status: 403, title: 'the enrolment token is unknown, used or too old' },
+  ERR_ENROLL_TAKEN: { status: 409, title: 'a host of this name or key is enrolled already' },
+  // the Worker: requests, events, limits
+  ERR_SETTINGS: { status: 500, title: "the Worker's settings are wrong" },
+  ERR_ROUTE: { status: 404, title: 'there is no such route' },
+  ERR_REQUEST_INVALID: { status: 400, title: 'the request cannot be understood' },
+  ERR_BODY_TOO_LARGE: { status: 413, title: 'the request body is too large' },
+  ERR_EVENTS_GAP: { status: 409, title: 'events are missing before this batch' },
+  ERR_EVENT_INVALID: { status: 400, title: 'an event that cannot be understood' },
+  ERR_CAP_EVENTS: { status: 429, title: 'the host sends events faster than it may' },
+  ERR_CAP_HOLDERS: { status: 422, title: 'the host holds as many bans as it may' },
+  ERR_CAP_HOSTS: { status: 409, title: 'as many hosts are enrolled as may be' },
+  ERR_HOST_UNKNOWN: { status: 404, title: 'there is no such host' },
+  ERR_SNAPSHOT_WRITE: { status: 503, title: 'the snapshot could not be written to KV' },
 } as const satisfies Record<string, CodeInfo>;
 
 export type ErrorCode = keyof typeof table;
