@@ -1,0 +1,75 @@
+/** The fake's tokens, zones and `/ips`: who asks, what they may, and what Cloudflare's own addresses are. */
+import type { IPListResponse } from 'cloudflare/resources/ips/ips';
+import type { TokenVerifyResponse } from 'cloudflare/resources/user/tokens/tokens';
+import type { Token } from './options.ts';
+import { granted, Refusal, type Reply } from './reply.ts';
+import { type Asked, newId, type World } from './world.ts';
+
+/** Cloudflare's published ranges (https://www.cloudflare.com/ips). */
+const ranges: Required<Pick<IPListResponse.PublicIPIPs, 'ipv4_cidrs' | 'ipv6_cidrs'>> = {
+  ipv4_cidrs: [
+    '173.245.48.0/20',
+    '103.21.244.0/22',
+    '103.22.200.0/22',
+    '103.31.4.0/22',
+    '141.101.64.0/18',
+    '108.162.192.0/18',
+    '190.93.240.0/20',
+    '188.114.96.0/20',
+    '197.234.240.0/22',
+    '198.41.128.0/17',
+    '162.158.0.0/15',
+    '104.16.0.0/13',
+    '104.24.0.0/14',
+    '172.64.0.0/13',
+    '131.0.72.0/22',
+  ],
+  ipv6_cidrs: [
+    '2400:cb00::/32',
+    '2606:4700::/32',
+    '2803:f800::/32',
+    '2405:b500::/32',
+    '2405:8100::/32',
+    '2a06:98c0::/29',
+    '2c0f:f248::/32',
+  ],
+};
+
+/** The token that the request carries, or the refusal that Cloudflare would give. */
+export function tokenOf(world: World, header: string | undefined, verifying: boolean): Token {
+  if (header === undefined) {
+    throw new Refusal(400, 9106, 'Missing X-Auth-Key, X-Auth-Email or Authorization headers');
+  }
+  const secret = /^Bearer ([\x21-\x7e]+)$/.exec(header)?.[1];
+  if (secret === undefined) throw new Refusal(400, 6003, 'Invalid request headers');
+  const token = world.options.tokens.find((each) => each.secret === secret);
+  if (token !== undefined && !world.state.revoked.includes(token.name)) return token;
+  if (verifying) throw new Refusal(401, 1000, 'Invalid API Token');
+  throw new Refusal(403, 9109, 'Invalid access token');
+}
+
+/** A token of an account is no token on the user's path, though it is a good one. */
+export function verifyToken(kind: Token['kind']): (world: World, asked: Asked) => Reply {
+  return (_world, asked) => {
+    if (asked.token?.kind !== kind) throw new Refusal(401, 1000, 'Invalid API Token');
+    const result: TokenVerifyResponse = { id: newId(), status: 'active' };
+    const message = { code: 10000, message: 'This API Token is valid and active' };
+    const reply = granted(result);
+    return { ...reply, body: { ...reply.body, messages: [message] } };
+  };
+}
+
+export function zones(world: World, asked: Asked): Reply {
+  const name = asked.query.get('name');
+  const found = world.options.zones.filter((zone) => name === null || zone.name === name);
+  const account = { id: world.options.account, name: 'Fake account' };
+  const info = { page: 1, per_page: 20, total_pages: 1, count: found.length, total_count: found.length };
+  return granted(
+    found.map((zone) => ({ ...zone, status: 'active', paused: false, type: 'full', account })),
+    info,
+  );
+}
+
+export function ips(): Reply {
+  return granted({ ...ranges, etag: '38f79d050aa027e3be3865e495dcc9bc' });
+}

@@ -1,0 +1,119 @@
+/** What a test or the demo does to the fake behind Cloudflare's back: seed, break, heal, look. */
+import { z } from 'zod';
+import { addList, removeList } from './lists.ts';
+import { merge } from './operations.ts';
+import { newRule, phase } from './rulesets.ts';
+import type { Item, Rule, State } from './state.ts';
+import { newId, stamp, type World } from './world.ts';
+
+export const FaultInput = z.strictObject({
+  kind: z.enum(['429', '500', '503', 'html-429', 'false-200', 'hang', 'cut-before', 'cut-after', 'hang-after']),
+  count: z.number().int().min(1).max(10_000).default(1),
+  methods: z.array(z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE'])).default([]),
+  retry_after: z.number().nullable().default(null),
+});
+const Items = z.strictObject({
+  list: z.string(),
+  items: z.array(z.strictObject({ ip: z.string(), comment: z.string().optional() })).max(20_000),
+});
+const Rules = z.strictObject({ zone: z.string(), rules: z.array(z.record(z.string(), z.unknown())) });
+const Settings = z.strictObject({
+  latency_ms: z.number().min(0).optional(),
+  operation_ms: z.number().min(0).optional(),
+  frozen: z.boolean().optional(),
+  v6: z.enum(['kept', 'long']).optional(),
+});
+const Fates = z.strictObject({ fates: z.array(z.enum(['done', 'failed', 'stuck', 'forgotten', 'dropped'])) });
+const Named = z.strictObject({ name: z.string() });
+const RuleOf = z.strictObject({ zone: z.string(), ref: z.string() });
+
+export interface Seen {
+  readonly at_ms: number;
+  readonly method: string;
+  readonly path: string;
+  readonly status: number;
+  readonly codes: readonly number[];
+  /** The first 2,000 characters of the request's body. */
+  readonly body: string;
+}
+
+export type Control = ReturnType<typeof createControl>;
+
+export function createControl(world: World, journal: readonly Seen[]) {
+  const { state } = world;
+  const at = () => stamp(world.now());
+  return {
+    /** Puts items into a list as another tool or a person would; makes the list if it is not there. */
+    seedItems: (input: z.input<typeof Items>) => {
+      const { list: name, items } = Items.parse(input);
+      const list = state.lists.find((each) => each.name === name) ?? addList(world, name, '');
+      const added = items.map(({ ip, comment }) => (comment === undefined ? { ip } : { ip, comment }));
+      state.items[list.id] = merge(world, state.items[list.id] ?? [], added);
+    },
+    removeItems: (input: { readonly list: string; readonly ips: readonly string[] }) => {
+      const id = idOf(state, input.list);
+      state.items[id] = (state.items[id] ?? []).filter((item) => !input.ips.includes(item.ip));
+    },
+    /** Adds rules at the end of a zone's entry point, which is made if it is not there. */
+    seedRules: (input: z.input<typeof Rules>) => {
+      const { zone, rules } = Rules.parse(input);
+      const base = { id: newId(), name: 'default', kind: 'zone' as const, phase, version: '1', rules: [] };
+      const stored = state.rulesets[zone] ?? { ...base, last_updated: at() };
+      const added = rules.map((rule) => newRule(world, rule));
+      state.rulesets[zone] = { ...stored, rules: [...stored.rules, ...added] };
+    },
+    deleteRule: (input: z.input<typeof RuleOf>) => {
+      const { zone, ref } = RuleOf.parse(input);
+      editRules(state, zone, (rules) => rules.filter((rule) => rule.ref !== ref));
+    },
+    disableRule: (input: z.input<typeof RuleOf>) => {
+      const { zone, ref } = RuleOf.parse(input);
+      editRules(state, zone, (rules) => rules.map((rule) => (rule.ref === ref ? { ...rule, enabled: false } : rule)));
+    },
+    /** The list is gone, as the real one could only be if the rule had gone first. */
+    loseList: (input: z.input<typeof Named>) => removeList(world, idOf(state, Named.parse(input).name)),
+    set: (input: z.input<typeof Settings>) => {
+      const { latency_ms, operation_ms, frozen, v6 } = Settings.parse(input);
+      state.latency_ms = latency_ms ?? state.latency_ms;
+      state.operation_ms = operation_ms ?? state.operation_ms;
+      state.frozen = frozen ?? state.frozen;
+      state.v6 = v6 ?? state.v6;
+    },
+    /** The next `count` requests are treated so. */
+    fault: (input: z.input<typeof FaultInput>) => {
+      const { kind, count, methods, retry_after } = FaultInput.parse(input);
+      state.faults.push({ kind, left: count, methods, retry_after });
+    },
+    /** What becomes of the next bulk operations, in order. */
+    nextOperations: (input: z.input<typeof Fates>) => {
+      state.fates.push(...Fates.parse(input).fates);
+    },
+    /** Lets operations that were stuck go on. */
+    releaseOperations: () => {
+      for (const operation of state.operations) if (operation.fate === 'stuck') operation.fate = 'done';
+    },
+    clearFaults: () => {
+      state.faults = [];
+      state.fates = [];
+    },
+    revokeToken: (input: z.input<typeof Named>) => {
+      state.revoked = [...new Set([...state.revoked, Named.parse(input).name])];
+    },
+    restoreToken: (input: z.input<typeof Named>) => {
+      state.revoked = state.revoked.filter((name) => name !== Named.parse(input).name);
+    },
+    state: (): State => structuredClone(state),
+    journal: (): readonly Seen[] => [...journal],
+    items: (name: string): readonly Item[] => state.items[idOf(state, name)] ?? [],
+    rules: (zone: string): readonly Rule[] => state.rulesets[zone]?.rules ?? [],
+  };
+}
+
+function idOf(state: State, name: string): string {
+  return state.lists.find((list) => list.name === name)?.id ?? '';
+}
+
+function editRules(state: State, zone: string, edit: (rules: readonly Rule[]) => readonly Rule[]): void {
+  const stored = state.rulesets[zone];
+  if (stored !== undefined) state.rulesets[zone] = { ...stored, rules: edit(stored.rules) };
+}

@@ -1,0 +1,51 @@
+/** What a fake account is made of: ids, zones, tokens with their permissions, the limits of a plan. */
+import { z } from 'zod';
+
+/** Cloudflare's names of the permission groups that the fake knows. */
+export const Scope = z.enum([
+  'Account Rule Lists Read',
+  'Account Rule Lists Write',
+  'Zone WAF Read',
+  'Zone WAF Write',
+  'Zone Read',
+]);
+export type Scope = z.infer<typeof Scope>;
+
+const id = z.string().regex(/^[0-9a-f]{32}$/);
+
+export const FakeLimits = z.strictObject({
+  lists_max: z.number().int().default(1),
+  items_max: z.number().int().default(10_000),
+  rules_max: z.number().int().default(5),
+  requests_per_window_max: z.number().int().default(1_200),
+  window_s: z.number().default(300),
+  item_requests_per_12h_max: z.number().int().default(30_000),
+  item_changes_per_12h_max: z.number().int().default(1_000_000),
+  body_bytes_max: z
+    .number()
+    .int()
+    .default(4 * 1024 * 1024),
+  journal_max: z.number().int().default(5_000),
+});
+export type FakeLimits = z.infer<typeof FakeLimits>;
+
+export const FakeOptions = z.strictObject({
+  account: id,
+  zones: z.array(z.strictObject({ id, name: z.string() })).max(50),
+  tokens: z
+    .array(
+      z.strictObject({
+        /** Known by this in control and state; the secret itself goes nowhere. */
+        name: z.string(),
+        secret: z.string().min(8),
+        kind: z.enum(['user', 'account']).default('account'),
+        scopes: z.array(Scope).default([...Scope.options]),
+      }),
+    )
+    .max(50),
+  operation_ms: z.number().default(300),
+  limits: FakeLimits.prefault({}),
+});
+export type FakeOptions = z.infer<typeof FakeOptions>;
+export type FakeOptionsInput = z.input<typeof FakeOptions>;
+export type Token = FakeOptions['tokens'][number];

@@ -1,0 +1,94 @@
+/** Which request goes where in the fake, and which permission it takes. */
+import { ips, verifyToken, zones } from './account.ts';
+import { allLists, createList, deleteList, listItems, oneList } from './lists.ts';
+import { appendItems, deleteItems, pollOperation, replaceItems } from './operations.ts';
+import type { FakeOptions, Scope } from './options.ts';
+import { Refusal, type Reply } from './reply.ts';
+import {
+  addRule,
+  createRuleset,
+  deleteRule,
+  entrypoint,
+  oneRuleset,
+  patchRule,
+  replaceRuleset,
+  zoneRulesets,
+} from './rulesets.ts';
+import type { Asked, World } from './world.ts';
+
+export interface Route {
+  readonly method: string;
+  readonly path: string;
+  /** One of these is needed; empty: any token; null: none at all. */
+  readonly scopes: readonly Scope[] | null;
+  readonly run: (world: World, asked: Asked) => Reply;
+}
+
+const readLists: readonly Scope[] = ['Account Rule Lists Read', 'Account Rule Lists Write'];
+const writeLists: readonly Scope[] = ['Account Rule Lists Write'];
+const readWaf: readonly Scope[] = ['Zone WAF Read', 'Zone WAF Write'];
+const writeWaf: readonly Scope[] = ['Zone WAF Write'];
+const lists = '/accounts/:account/rules/lists';
+const rulesets = '/zones/:zone/rulesets';
+
+export const routes: readonly Route[] = [
+  { method: 'GET', path: '/ips', scopes: null, run: ips },
+  { method: 'GET', path: '/user/tokens/verify', scopes: [], run: verifyToken('user') },
+  { method: 'GET', path: '/accounts/:account/tokens/verify', scopes: [], run: verifyToken('account') },
+  { method: 'GET', path: '/zones', scopes: ['Zone Read'], run: zones },
+  { method: 'GET', path: lists, scopes: readLists, run: allLists },
+  { method: 'POST', path: lists, scopes: writeLists, run: createList },
+  { method: 'GET', path: `${lists}/bulk_operations/:operation`, scopes: readLists, run: pollOperation },
+  { method: 'GET', path: `${lists}/:list`, scopes: readLists, run: oneList },
+  { method: 'DELETE', path: `${lists}/:list`, scopes: writeLists, run: deleteList },
+  { method: 'GET', path: `${lists}/:list/items`, scopes: readLists, run: listItems },
+  { method: 'POST', path: `${lists}/:list/items`, scopes: writeLists, run: appendItems },
+  { method: 'PUT', path: `${lists}/:list/items`, scopes: writeLists, run: replaceItems },
+  { method: 'DELETE', path: `${lists}/:list/items`, scopes: writeLists, run: deleteItems },
+  { method: 'GET', path: rulesets, scopes: readWaf, run: zoneRulesets },
+  { method: 'POST', path: rulesets, scopes: writeWaf, run: createRuleset },
+  { method: 'GET', path: `${rulesets}/phases/:phase/entrypoint`, scopes: readWaf, run: entrypoint },
+  { method: 'PUT', path: `${rulesets}/phases/:phase/entrypoint`, scopes: writeWaf, run: replaceRuleset },
+  { method: 'GET', path: `${rulesets}/:ruleset`, scopes: readWaf, run: oneRuleset },
+  { method: 'PUT', path: `${rulesets}/:ruleset`, scopes: writeWaf, run: replaceRuleset },
+  { method: 'POST', path: `${rulesets}/:ruleset/rules`, scopes: writeWaf, run: addRule },
+  { method: 'PATCH', path: `${rulesets}/:ruleset/rules/:rule`, scopes: writeWaf, run: patchRule },
+  { method: 'DELETE', path: `${rulesets}/:ruleset/rules/:rule`, scopes: writeWaf, run: deleteRule },
+];
+
+export interface Found {
+  readonly route: Route;
+  readonly params: Readonly<Record<string, string>>;
+}
+
+export function findRoute(options: FakeOptions, method: string, path: string): Found {
+  let known = false;
+  for (const route of routes) {
+    const params = match(route.path, path);
+    if (params === null || !ownIds(options, params)) continue;
+    if (route.method === method) return { route, params };
+    known = true;
+  }
+  if (known) throw new Refusal(405, 7001, `Method ${method} not available for that URI.`);
+  throw new Refusal(404, 7003, `Could not route to ${path}, perhaps your object identifier is invalid?`);
+}
+
+function match(pattern: string, path: string): Record<string, string> | null {
+  const wanted = pattern.split('/');
+  const given = path.split('/');
+  if (wanted.length !== given.length) return null;
+  const params: Record<string, string> = {};
+  for (const [index, part] of wanted.entries()) {
+    const value = given[index] ?? '';
+    if (part.startsWith(':')) params[part.slice(1)] = value;
+    else if (part !== value) return null;
+  }
+  return params;
+}
+
+/** Of an account or zone that is not ours nothing can be said. */
+function ownIds(options: FakeOptions, params: Readonly<Record<string, string>>): boolean {
+  const { account, zone } = params;
+  const ownZone = zone === undefined || options.zones.some(({ id }) => id === zone);
+  return ownZone && (account === undefined || account === options.account);
+}

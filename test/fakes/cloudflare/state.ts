@@ -1,0 +1,118 @@
+/** Everything the fake remembers, kept in one JSON file so that it outlives kill -9 as the real one's memory would. */
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import type { ItemListResponse, ListsList } from 'cloudflare/resources/rules/lists/lists';
+import type { RuleCreateParams } from 'cloudflare/resources/rulesets/rules';
+import type { Ruleset } from 'cloudflare/resources/rulesets/rulesets';
+
+export type Item = ItemListResponse.ListsListItemIPFull;
+/** Without the two counts, which are counted when asked for. */
+export type StoredList = Omit<ListsList, 'num_items' | 'num_referencing_filters'>;
+
+export interface Operation {
+  readonly id: string;
+  readonly list: string;
+  readonly kind: 'append' | 'replace' | 'delete';
+  /** For append and replace. */
+  readonly items: readonly { readonly ip: string; readonly comment?: string }[];
+  /** For delete. */
+  readonly ids: readonly string[];
+  readonly began_ms: number;
+  due_ms: number;
+  /** `stuck` never ends by itself; `forgotten` and `dropped` answer 404 (the latter without having been done). */
+  fate: OperationFate;
+  completed_ms: number | null;
+  error: string | null;
+}
+
+export type OperationFate = 'done' | 'failed' | 'stuck' | 'forgotten' | 'dropped';
+
+type BlockRule = RuleCreateParams.BlockRule;
+export interface Rule {
+  readonly id: string;
+  readonly version: string;
+  readonly last_updated: string;
+  readonly ref: string;
+  readonly action: string;
+  readonly expression: string;
+  readonly enabled: boolean;
+  readonly description?: string;
+  readonly action_parameters?: BlockRule['action_parameters'];
+  readonly logging?: BlockRule['logging'];
+}
+
+export type StoredRuleset = Ruleset & {
+  readonly kind: 'zone';
+  readonly phase: string;
+  readonly rules: readonly Rule[];
+};
+
+/** How the next requests are ill-treated. */
+export type FaultKind =
+  | '429'
+  | '500'
+  | '503'
+  | 'html-429'
+  | 'false-200'
+  | 'hang'
+  | 'cut-before'
+  | 'cut-after'
+  | 'hang-after';
+
+export interface Fault {
+  readonly kind: FaultKind;
+  left: number;
+  /** Only requests of these methods (all, if empty). */
+  readonly methods: readonly string[];
+  /** Seconds for `retry-after`; none is sent if null. */
+  readonly retry_after: number | null;
+}
+
+export interface State {
+  readonly version: 1;
+  lists: StoredList[];
+  items: Record<string, Item[]>;
+  operations: Operation[];
+  /** By zone id: the entry point of http_request_firewall_custom. */
+  rulesets: Record<string, StoredRuleset>;
+  /** Names (never the secrets) of tokens that no longer work. */
+  revoked: string[];
+  faults: Fault[];
+  fates: OperationFate[];
+  frozen: boolean;
+  latency_ms: number;
+  operation_ms: number;
+  /** `long` writes IPv6 addresses out in full, as one may not be surprised by. */
+  v6: 'kept' | 'long';
+}
+
+export function emptyState(operation_ms: number): State {
+  return {
+    version: 1,
+    lists: [],
+    items: {},
+    operations: [],
+    rulesets: {},
+    revoked: [],
+    faults: [],
+    fates: [],
+    frozen: false,
+    latency_ms: 0,
+    operation_ms,
+    v6: 'kept',
+  };
+}
+
+/** The state in `file`; the fake wrote it, so a file that is not JSON is an error of ours and is thrown. */
+export function loadState(file: string | null, operation_ms: number): State {
+  if (file === null || !existsSync(file)) return emptyState(operation_ms);
+  const stored: State = JSON.parse(readFileSync(file, 'utf8'));
+  return { ...emptyState(operation_ms), ...stored };
+}
+
+/** Written beside and renamed over, so that no reader and no crash sees half of it. */
+export function saveState(file: string | null, state: State): void {
+  if (file === null) return;
+  const beside = `${file}.${process.pid}.new`;
+  writeFileSync(beside, JSON.stringify(state), { mode: 0o600 });
+  renameSync(beside, file);
+}
