@@ -1,6 +1,7 @@
 /** Everything the fake remembers, kept in one JSON file so that it outlives kill -9 as the real one's memory would. */
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import type { ItemListResponse, ListsList } from 'cloudflare/resources/rules/lists/lists';
+import type { ItemListResponse } from 'cloudflare/resources/rules/lists/items';
+import type { ListsList } from 'cloudflare/resources/rules/lists/lists';
 import type { RuleCreateParams } from 'cloudflare/resources/rulesets/rules';
 import type { Ruleset } from 'cloudflare/resources/rulesets/rulesets';
 

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { FakeOptions, Token } from './options.ts';
 import { Refusal } from './reply.ts';
-import { loadState, type State, saveState } from './state.ts';
+import { loadState, type Operation, type State, saveState } from './state.ts';
 
 export interface World {
   readonly options: FakeOptions;
@@ -23,6 +23,10 @@ export interface Asked {
 export function createWorld(options: FakeOptions, file: string | null, now: () => number): World {
   const state = loadState(file, options.operation_ms);
   return { options, state, now, save: () => saveState(file, state) };
+}
+
+export function pendingOperation(world: World): Operation | null {
+  return world.state.operations.find((each) => each.completed_ms === null) ?? null;
 }
 
 export function newId(): string {
