@@ -83,6 +83,10 @@ const table = {
   ERR_CAP_HOSTS: { status: 409, title: 'as many hosts are enrolled as may be' },
   ERR_HOST_UNKNOWN: { status: 404, title: 'there is no such host' },
   ERR_SNAPSHOT_WRITE: { status: 503, title: 'the snapshot could not be written to KV' },
+  // regular expressions
+  ERR_REGEX_SYNTAX: { status: 400, title: 'not a regular expression that Python would take' },
+  ERR_REGEX_UNSUPPORTED: { status: 400, title: 'a regular expression that cannot be matched safely' },
+  ERR_REGEX_STEPS: { status: 422, title: 'matching a regular expression took too many steps' },
 } as const satisfies Record<string, CodeInfo>;
 
 export type ErrorCode = keyof typeof table;

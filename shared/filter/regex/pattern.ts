@@ -1,0 +1,58 @@
+/** Python `re` for filters and dates: what the rest of the program sees of it. */
+
+/**
+ * RE2, handed in by the host (`host-agent/re2.ts` wraps npm `re2`): `compile` takes RE2 syntax and throws on what it cannot;
+ * `encode` turns a text into UTF-8 once, so that many programs can test the same line.
+ */
+export interface Re2 {
+  compile(source: string): Re2Program;
+  encode(text: string): Uint8Array;
+}
+
+export interface Re2Program {
+  /** Whether the program matches anywhere in the UTF-8 bytes. */
+  test(bytes: Uint8Array): boolean;
+  /** The leftmost match in a text: start and end of the match and of each group, in UTF-16 units; -1 where unset. */
+  exec(text: string): readonly number[] | null;
+}
+
+/**
+ * The work that one line may cost, shared by all searches of that line. When it is used up, `search` sets `exhausted` and
+ * returns null: the caller counts that and takes it as a miss.
+ */
+export interface Budget {
+  steps: number;
+  exhausted: boolean;
+}
+
+export interface PatternMatch {
+  /** Offsets in UTF-16 units. */
+  readonly start: number;
+  readonly end: number;
+  /** Every named group; undefined where it took no part. */
+  readonly groups: Readonly<Record<string, string | undefined>>;
+  /** Start and end of a group by name, or by number where the pattern was compiled with `numbered`. */
+  span(group: string | number): readonly [number, number] | null;
+}
+
+export interface Pattern {
+  /** Python's source, as it was given. */
+  readonly source: string;
+  /** Named groups in the order of their opening. */
+  readonly names: readonly string[];
+  /**
+   * The first match in the text, as Python's `re.search` finds it. Without a budget a fresh one is used, and using it up throws
+   * ERR_REGEX_STEPS.
+   */
+  search(text: string, budget?: Budget): PatternMatch | null;
+}
+
+export interface PatternOptions {
+  readonly re2: Re2;
+  /** re.MULTILINE. */
+  readonly multiline?: boolean;
+  /** re.IGNORECASE. */
+  readonly ignoreCase?: boolean;
+  /** Keep unnamed groups too, for `span(1)`. Costs speed. */
+  readonly numbered?: boolean;
+}
