@@ -36,3 +36,26 @@ export interface Ban {
   readonly failures: number;
   readonly matches: readonly string[];
 }
+
+/** The failures of one id in one jail that have not led to a ban yet. */
+export interface Counter {
+  readonly jail: string;
+  readonly id: string;
+  readonly ip: string | null;
+  /** Where the interval begins over which `retry` is counted. */
+  readonly first: UnixTime;
+  /** The newest failure. */
+  readonly time: UnixTime;
+  /** What is held against maxretry: an estimate (engine/findtime.ts says of what). */
+  readonly retry: number;
+  readonly failures: number;
+  readonly matches: readonly string[];
+}
+
+/** What is remembered of the earlier bans of an id, in one jail or summed over all of them. */
+export interface PastBan {
+  /** How many there were. */
+  readonly count: number;
+  /** When the newest was decided. */
+  readonly at: UnixTime;
+}

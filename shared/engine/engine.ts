@@ -1,0 +1,277 @@
+/** The only place where a ban is decided: failures go in, decisions come out, nothing is written. */
+import { canonical, contains, isSingle, type Prefix, parsePrefix } from '../address.ts';
+import type { Ban, Counter, Failure, PastBan } from '../ticket.ts';
+import { isOver, laterOf, type UnixTime, untilOf } from '../time.ts';
+import { bantimeOf, restoredBan, weightOf } from './bantime.ts';
+import type { Decision, Found, History, Ignored, IgnoreEntry, JailRules, KnownBad, Verdict } from './decision.ts';
+import { Counters, countingLimits } from './findtime.ts';
+import type { Guard } from './guard.ts';
+import { PrefixSet } from './prefix-set.ts';
+
+export const engineLimits = {
+  ...countingLimits,
+  id_chars_max: 512,
+  /** fail2ban forgets old counters no more often than this. */
+  purge_every_s: 5,
+} as const;
+
+type EngineLimits = { readonly [name in keyof typeof engineLimits]: number };
+
+export interface EngineParts {
+  readonly guard: Guard;
+  readonly history: History;
+  /** A number in [0, 1), for bantime.rndtime. */
+  readonly random: () => number;
+  readonly limits?: EngineLimits;
+}
+
+/** Counters to be written (`put`) and to be deleted (`gone`) with the same transaction as the bans and log positions. */
+export interface DirtyCounters {
+  readonly put: readonly Counter[];
+  readonly gone: readonly Pick<Counter, 'jail' | 'id'>[];
+}
+
+export interface Restored {
+  readonly kept: readonly Ban[];
+  /** `why`: null if it is over under today's rules. */
+  readonly dropped: readonly { readonly ban: Ban; readonly why: Ignored | null }[];
+}
+
+interface JailState {
+  readonly counters: Counters;
+  rules: JailRules;
+  ignoreip: PrefixSet<IgnoreEntry>;
+  purgeAt: UnixTime;
+}
+
+/** What a ban is made of, besides the rules. */
+type Seed = Pick<Ban, 'id' | 'ip' | 'at' | 'failures' | 'matches'>;
+
+export class Engine {
+  readonly #history: History;
+  readonly #random: () => number;
+  readonly #limits: EngineLimits;
+  readonly #jails = new Map<string, JailState>();
+  #guard: Guard;
+
+  constructor(parts: EngineParts) {
+    this.#guard = parts.guard;
+    this.#history = parts.history;
+    this.#random = parts.random;
+    this.#limits = parts.limits ?? engineLimits;
+  }
+
+  /** Adds a jail, or gives it new rules and keeps its counters (reload). */
+  setRules(jail: string, rules: JailRules): void {
+    const ignoreip = new PrefixSet(rules.ignoreip.map((entry) => [entry.prefix, entry] as const));
+    const state = this.#jails.get(jail);
+    if (state !== undefined) Object.assign(state, { rules, ignoreip });
+    else this.#jails.set(jail, { rules, ignoreip, counters: new Counters(jail, this.#limits), purgeAt: 0 });
+  }
+
+  /** Forgets a jail and its counters (which the store has to forget by itself). */
+  dropJail(jail: string): void {
+    this.#jails.delete(jail);
+  }
+
+  setGuard(guard: Guard): void {
+    this.#guard = guard;
+  }
+
+  get guard(): Guard {
+    return this.#guard;
+  }
+
+  rules(jail: string): JailRules {
+    return this.#jail(jail).rules;
+  }
+
+  /** fail2ban's "Currently failed": ids with failures and no ban. */
+  failing(jail: string): number {
+    return this.#jail(jail).counters.size;
+  }
+
+  /** Counts a failure. Its time is taken as `now` if it is later than that, as fail2ban does. */
+  failure(jail: string, failure: Failure, now: UnixTime): Decision {
+    const state = this.#jail(jail);
+    const ignored = this.ignored(jail, failure);
+    if (ignored !== null) return ignored;
+    const time = Math.min(failure.time, now);
+    const count = state.counters.add({ ...failure, time }, state.rules);
+    const decision = this.#judge(jail, state, failure.id, time, count, now);
+    this.#purge(state, now);
+    return decision;
+  }
+
+  /** The client's `set JAIL attempt ID [line …]`: one failure for each line, at least one; ignoreip is not asked. */
+  attempt(jail: string, id: string, lines: readonly string[], now: UnixTime): Decision {
+    const state = this.#jail(jail);
+    const seed = this.#seed(id, now, lines);
+    const refused = this.#refused(seed);
+    if (refused !== null) return refused;
+    const count = state.counters.add({ ...seed, time: now, matches: lines }, state.rules, Math.max(1, lines.length));
+    const { maxretry } = state.rules;
+    return count >= maxretry ? this.#ban(jail, state, seed.id, null, now) : found(count, maxretry, null);
+  }
+
+  /** The client's `set JAIL banip ID`: ignoreip is not asked (as in fail2ban), the guards are. */
+  banNow(jail: string, id: string, now: UnixTime): Verdict {
+    return this.#verdict(jail, this.#jail(jail).rules, this.#seed(id, now, []), null, now);
+  }
+
+  /** The bans in force that `unbanip ID` lifts: the one of this id, or all inside it if it is a network. */
+  heldBy(jail: string, id: string): Ban[] {
+    const held = this.#history.held(jail, canonical(id) ?? id);
+    if (held !== null) return [held];
+    const network = parsePrefix(id);
+    if (network === null || isSingle(network)) return [];
+    return [...this.#history.heldIn(jail)].filter((ban) => inside(network, ban.id));
+  }
+
+  /** Is the failure not to be counted, and why? (`failure` asks by itself; the host asks before it runs ignorecommand.) */
+  ignored(jail: string, failure: Pick<Failure, 'id' | 'ip'>): Ignored | null {
+    const { rules, ignoreip } = this.#jail(jail);
+    if (failure.id.length > this.#limits.id_chars_max)
+      return { kind: 'ignored', by: 'length', entry: failure.id.slice(0, this.#limits.id_chars_max) };
+    for (const prefix of prefixesOf(failure)) {
+      if (rules.ignoreself && this.#guard.isOwn(prefix)) return { kind: 'ignored', by: 'self', entry: failure.id };
+      const entry = ignoreip.overlapping(prefix);
+      if (entry !== undefined) return { kind: 'ignored', by: entry.by, entry: entry.text };
+      const refusal = this.#guard.check(prefix);
+      if (refusal !== null) return { kind: 'ignored', by: 'guard', ...refusal };
+    }
+    return null;
+  }
+
+  /** What is left of the saved bans of a jail at start or after a reload, under today's rules, ignoreip and guards. */
+  restore(jail: string, bans: Iterable<Ban>, now: UnixTime): Restored {
+    const { rules } = this.#jail(jail);
+    const kept: Ban[] = [];
+    const dropped: { ban: Ban; why: Ignored | null }[] = [];
+    for (const ban of bans) {
+      const why = this.ignored(jail, ban);
+      const restored = why === null ? restoredBan(ban, rules, now) : null;
+      if (restored === null) dropped.push({ ban, why });
+      else kept.push(restored);
+    }
+    return { kept, dropped };
+  }
+
+  /** Forgets counters that are findtime old. To be called every few seconds, so that it happens without failures, too. */
+  purge(now: UnixTime): void {
+    for (const state of this.#jails.values()) this.#purge(state, now);
+  }
+
+  /** The counters that have changed since the last call. */
+  takeDirtyCounters(): DirtyCounters {
+    const put: Counter[] = [];
+    const gone: Pick<Counter, 'jail' | 'id'>[] = [];
+    for (const [jail, { counters }] of this.#jails) {
+      for (const id of counters.takeDirty()) {
+        const counter = counters.get(id);
+        if (counter === null) gone.push({ jail, id });
+        else put.push(counter);
+      }
+    }
+    return { put, gone };
+  }
+
+  /** Puts back saved counters, oldest failure first; those of unknown jails are left out. */
+  loadCounters(counters: Iterable<Counter>): void {
+    for (const counter of counters) this.#jails.get(counter.jail)?.counters.load(counter);
+  }
+
+  #jail(jail: string): JailState {
+    const state = this.#jails.get(jail);
+    if (state === undefined) throw new Error(`the engine knows no jail ${jail}`);
+    return state;
+  }
+
+  /** As fail2ban: the failure itself may ban; only then come the further retries of an id that is known as bad. */
+  #judge(jail: string, state: JailState, id: string, time: UnixTime, count: number, now: UnixTime): Decision {
+    const { rules, counters } = state;
+    if (count >= rules.maxretry) return this.#ban(jail, state, id, null, now);
+    const bad = this.#knownBad(jail, rules, id, time);
+    const raised = bad === null ? count : counters.raise(id, bad.weight - 1);
+    return raised >= rules.maxretry ? this.#ban(jail, state, id, bad, now) : found(raised, rules.maxretry, bad);
+  }
+
+  /** A failure from before the last ban was part of it, and weighs nothing more. */
+  #knownBad(jail: string, rules: JailRules, id: string, time: UnixTime): KnownBad | null {
+    const past = rules.increment === null ? null : this.#history.past(jail, id);
+    if (past === null || time <= past.at) return null;
+    const weight = weightOf(past.count, rules.maxretry);
+    return weight > 1 ? { count: past.count, weight } : null;
+  }
+
+  /** Turns a counter into a verdict; the counter is gone whatever that is, as in fail2ban. */
+  #ban(jail: string, state: JailState, id: string, bad: KnownBad | null, now: UnixTime): Verdict {
+    const counter = state.counters.get(id);
+    if (counter === null) throw new Error(`no counter for ${id} in ${jail}`);
+    state.counters.drop(id);
+    return this.#verdict(jail, state.rules, { ...counter, at: counter.time }, bad, now);
+  }
+
+  #verdict(jail: string, rules: JailRules, seed: Seed, bad: KnownBad | null, now: UnixTime): Verdict {
+    const refused = this.#refused(seed);
+    if (refused !== null) return refused;
+    const { id, ip, at, failures, matches } = seed;
+    const until = untilOf(at, rules.bantime);
+    // with the jail's bantime, not the grown one: as fail2ban
+    if (isOver(until, now)) return { kind: 'expired', id, until };
+    const held = this.#history.held(jail, id);
+    if (held !== null && !isOver(held.until, now)) return already(held, { ...held, at, bantime: rules.bantime, until });
+    const past = this.#past(jail, rules, id);
+    const bantime = bantimeOf(rules, past, this.#random);
+    const count = (past?.count ?? 0) + 1;
+    const ban = { jail, id, ip, at, bantime, until: untilOf(at, bantime), count, failures, matches };
+    if (isOver(ban.until, now)) return { kind: 'expired', id, until: ban.until };
+    return { kind: 'ban', ban, base: rules.bantime, bad };
+  }
+
+  #past(jail: string, rules: JailRules, id: string): PastBan | null {
+    return this.#history.past(rules.increment?.overalljails === true ? null : jail, id);
+  }
+
+  #refused(seed: Pick<Seed, 'id' | 'ip'>): Extract<Verdict, { kind: 'refused' }> | null {
+    for (const prefix of prefixesOf(seed)) {
+      const refusal = this.#guard.check(prefix);
+      if (refusal !== null) return { kind: 'refused', id: seed.id, ...refusal };
+    }
+    return null;
+  }
+
+  #seed(text: string, at: UnixTime, matches: readonly string[]): Seed {
+    const address = canonical(text);
+    return { id: address ?? text, ip: address, at, failures: 0, matches };
+  }
+
+  #purge(state: JailState, now: UnixTime): void {
+    const wait = state.purgeAt - now;
+    // a clock that was set back must not stop the purge
+    if (wait > 0 && wait <= this.#limits.purge_every_s) return;
+    state.purgeAt = now + this.#limits.purge_every_s;
+    state.counters.purge(now, state.rules.findtime);
+  }
+}
+
+function found(count: number, maxretry: number, bad: KnownBad | null): Found {
+  return { kind: 'found', count, maxretry, bad };
+}
+
+/** A failure while banned prolongs the ban if it would end later; it never ends sooner. */
+function already(held: Ban, longer: Ban): Verdict {
+  if (laterOf(held.until, longer.until) === held.until) return { kind: 'already', ban: held };
+  return { kind: 'prolong', ban: longer, was: held.until };
+}
+
+/** What is banned may be told by the id, by the address behind it, or both: neither may be a guarded one. */
+function prefixesOf(seed: { readonly id: string; readonly ip: string | null }): Prefix[] {
+  const texts = seed.ip === null || seed.ip === seed.id ? [seed.id] : [seed.id, seed.ip];
+  return texts.map(parsePrefix).filter((prefix) => prefix !== null);
+}
+
+function inside(network: Prefix, id: string): boolean {
+  const prefix = parsePrefix(id);
+  return prefix !== null && contains(network, prefix);
+}

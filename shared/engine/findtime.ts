@@ -1,0 +1,156 @@
+/** Counts the failures of one jail as fail2ban's FailManager does: an estimate over findtime, not a sliding window. */
+import type { Counter, Failure } from '../ticket.ts';
+import type { Seconds, UnixTime } from '../time.ts';
+
+export interface CountingRules {
+  readonly findtime: Seconds;
+  readonly maxretry: number;
+  /** How many matched lines a counter keeps; 0 keeps none once a second failure has come. */
+  readonly maxmatches: number;
+}
+
+/** What an attacker can make a jail remember. */
+export const countingLimits = {
+  counters_per_jail_max: 200_000,
+  matches_per_failure_max: 100,
+  match_chars_max: 4096,
+  /** Of all counters of a jail; beyond it the counters that failed longest ago forget their lines, not their count. */
+  matches_chars_per_jail_max: 16 * 1024 * 1024,
+} as const;
+
+type CountingLimits = { readonly [name in keyof typeof countingLimits]: number };
+
+interface Tally {
+  ip: string | null;
+  first: UnixTime;
+  time: UnixTime;
+  retry: number;
+  failures: number;
+}
+
+/** Python's round(): a half goes to the even neighbour. */
+export function roundHalfEven(value: number): number {
+  const floor = Math.floor(value);
+  const rest = value - floor;
+  if (rest !== 0.5) return rest < 0.5 ? floor : floor + 1;
+  return floor % 2 === 0 ? floor : floor + 1;
+}
+
+/** The counters of one jail. Both maps are in the order of the last failure, so that the first is the oldest. */
+export class Counters {
+  readonly #jail: string;
+  readonly #limits: CountingLimits;
+  readonly #tallies = new Map<string, Tally>();
+  readonly #matches = new Map<string, readonly string[]>();
+  #matchesChars = 0;
+  #dirty = new Set<string>();
+
+  constructor(jail: string, limits: CountingLimits = countingLimits) {
+    this.#jail = jail;
+    this.#limits = limits;
+  }
+
+  /** How many ids have failures and no ban. */
+  get size(): number {
+    return this.#tallies.size;
+  }
+
+  /** Counts a failure (`weight` times) and returns the estimate that is held against maxretry. */
+  add(failure: Pick<Failure, 'id' | 'ip' | 'time' | 'matches'>, rules: CountingRules, weight = 1): number {
+    const known = this.#tallies.get(failure.id);
+    const tally = known ?? { ip: failure.ip, first: failure.time, time: failure.time, retry: 0, failures: 0 };
+    if (failure.time > tally.time) moveOn(tally, failure.time, rules.findtime);
+    tally.ip ??= failure.ip;
+    tally.retry += weight;
+    tally.failures += 1;
+    const matches = failure.matches.slice(-this.#limits.matches_per_failure_max);
+    const earlier = this.#matches.get(failure.id) ?? [];
+    this.#put(failure.id, tally, known === undefined ? matches : lastOnes([...earlier, ...matches], rules.maxmatches));
+    return tally.retry;
+  }
+
+  /** Counts further retries for an id that is known as bad; does nothing for one without failures. */
+  raise(id: string, retries: number): number {
+    const tally = this.#tallies.get(id);
+    if (tally === undefined) return 0;
+    tally.retry += retries;
+    this.#dirty.add(id);
+    return tally.retry;
+  }
+
+  get(id: string): Counter | null {
+    const tally = this.#tallies.get(id);
+    return tally === undefined ? null : { jail: this.#jail, id, ...tally, matches: this.#matches.get(id) ?? [] };
+  }
+
+  /** Forgets the failures of `id`. */
+  drop(id: string): void {
+    if (this.#tallies.delete(id)) this.#dirty.add(id);
+    this.#forgetMatches(id);
+  }
+
+  /** Forgets ids whose newest failure is findtime old. fail2ban does it every 5 s or more, which its counts depend on. */
+  purge(now: UnixTime, findtime: Seconds): void {
+    for (const [id, tally] of this.#tallies) if (tally.time <= now - findtime) this.drop(id);
+  }
+
+  /** Puts back a counter that was saved. */
+  load(counter: Counter): void {
+    const { id, ip, first, time, retry, failures, matches } = counter;
+    const wasDirty = this.#dirty.has(id);
+    this.#put(id, { ip, first, time, retry, failures }, matches);
+    if (!wasDirty) this.#dirty.delete(id);
+  }
+
+  /** The ids whose counters have changed or gone since the last call. */
+  takeDirty(): ReadonlySet<string> {
+    const dirty = this.#dirty;
+    this.#dirty = new Set();
+    return dirty;
+  }
+
+  #put(id: string, tally: Tally, matches: readonly string[]): void {
+    this.#tallies.delete(id);
+    this.#tallies.set(id, tally);
+    this.#dirty.add(id);
+    this.#keepMatches(id, matches);
+    const oldest = this.#tallies.keys().next();
+    if (this.#tallies.size > this.#limits.counters_per_jail_max && oldest.done !== true) this.drop(oldest.value);
+  }
+
+  #keepMatches(id: string, matches: readonly string[]): void {
+    this.#forgetMatches(id);
+    if (matches.length === 0) return;
+    const cut = matches.map((line) => line.slice(0, this.#limits.match_chars_max));
+    this.#matches.set(id, cut);
+    this.#matchesChars += chars(cut);
+    for (const oldest of this.#matches.keys()) {
+      if (this.#matchesChars <= this.#limits.matches_chars_per_jail_max) return;
+      this.#forgetMatches(oldest);
+    }
+  }
+
+  #forgetMatches(id: string): void {
+    const matches = this.#matches.get(id);
+    if (matches === undefined) return;
+    this.#matches.delete(id);
+    this.#matchesChars -= chars(matches);
+  }
+}
+
+/** A later failure: what lies before findtime is replaced by an estimate from the rate so far. */
+function moveOn(tally: Tally, time: UnixTime, findtime: Seconds): void {
+  if (tally.first < time - findtime) {
+    tally.retry = roundHalfEven((tally.retry / (time - tally.first)) * findtime);
+    tally.first = time - findtime;
+  }
+  tally.time = time;
+}
+
+function lastOnes(matches: readonly string[], max: number): readonly string[] {
+  return max > 0 ? matches.slice(-max) : [];
+}
+
+function chars(lines: readonly string[]): number {
+  return lines.reduce((sum, line) => sum + line.length, 0);
+}

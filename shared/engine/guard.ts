@@ -1,0 +1,102 @@
+/** Which addresses are never banned, whatever a log line, a host or an operator says. */
+import { formatPrefix, type Prefix, parsePrefix } from '../address.ts';
+import type { ErrorCode } from '../errors.ts';
+import { PrefixSet } from './prefix-set.ts';
+
+/** Why an address is not banned. */
+export interface Refusal {
+  readonly code: Extract<ErrorCode, `ERR_GUARD_${string}`>;
+  readonly message: string;
+}
+
+export interface GuardSettings {
+  /** The addresses of the host itself. */
+  readonly own?: readonly Prefix[];
+  /** The operator's allow list. */
+  readonly allowed?: readonly Prefix[];
+  /** Cloudflare's ranges as of today (`GET /ips`), in addition to the ones known here. */
+  readonly cloudflare?: readonly Prefix[];
+  /** The shortest prefix length that may be banned; 16 and 48 unless told otherwise. */
+  readonly prefix4?: number;
+  readonly prefix6?: number;
+  /** May private addresses be banned? For a host that serves a LAN; never at the edge. */
+  readonly private?: boolean;
+}
+
+/** Cloudflare's ranges (https://www.cloudflare.com/ips), and 2a06:98c0::/29, from which every Worker fetches. */
+export const cloudflareRanges: readonly string[] = [
+  ...['173.245.48.0/20', '103.21.244.0/22', '103.22.200.0/22', '103.31.4.0/22', '141.101.64.0/18', '108.162.192.0/18'],
+  ...['190.93.240.0/20', '188.114.96.0/20', '197.234.240.0/22', '198.41.128.0/17', '162.158.0.0/15', '104.16.0.0/13'],
+  ...['104.24.0.0/14', '172.64.0.0/13', '131.0.72.0/22', '2400:cb00::/32', '2606:4700::/32', '2803:f800::/32'],
+  ...['2405:b500::/32', '2405:8100::/32', '2a06:98c0::/29', '2c0f:f248::/32'],
+];
+
+/** RFC 1918, shared address space (RFC 6598), link-local, unique local. */
+const privateRanges = ['10.0.0.0/8', '100.64.0.0/10', '169.254.0.0/16', '172.16.0.0/12', '192.168.0.0/16'].concat([
+  'fc00::/7',
+  'fe80::/10',
+  'fec0::/10',
+]);
+
+/**
+ * Addresses that no peer has: this network, loopback, protocol assignments, multicast, reserved (Cloudflare's pseudo
+ * IPv4 addresses are from 240/4); of IPv6 also the IPv4-compatible and -mapped ones (::/80). The documentation ranges
+ * are left out: the tests ban them.
+ */
+const impossibleRanges = ['0.0.0.0/8', '127.0.0.0/8', '192.0.0.0/24', '224.0.0.0/4', '240.0.0.0/4'].concat([
+  '::/80',
+  'ff00::/8',
+]);
+
+type Named = readonly [Prefix, string];
+
+export class Guard {
+  readonly #widest: { readonly 4: number; readonly 6: number };
+  readonly #own: PrefixSet<string>;
+  readonly #checks: readonly (readonly [Refusal['code'], string, PrefixSet<string>])[];
+
+  constructor(settings: GuardSettings = {}) {
+    this.#widest = { 4: settings.prefix4 ?? 16, 6: settings.prefix6 ?? 48 };
+    this.#own = new PrefixSet(named(settings.own ?? []));
+    const cloudflare = [...written(cloudflareRanges), ...named(settings.cloudflare ?? [])];
+    const reserved = settings.private === true ? impossibleRanges : [...impossibleRanges, ...privateRanges];
+    this.#checks = [
+      ['ERR_GUARD_CLOUDFLARE', "Cloudflare's", new PrefixSet(cloudflare)],
+      ['ERR_GUARD_OWN', 'the host itself,', this.#own],
+      ['ERR_GUARD_ALLOWED', 'on the allow list,', new PrefixSet(named(settings.allowed ?? []))],
+      ['ERR_GUARD_RESERVED', 'private, local or reserved,', new PrefixSet(written(reserved))],
+    ];
+  }
+
+  /** Null if `prefix` may be banned. A network is refused if it has one address in common with what is guarded. */
+  check(prefix: Prefix): Refusal | null {
+    const widest = this.#widest[prefix.family];
+    if (prefix.bits < widest)
+      return {
+        code: 'ERR_GUARD_WIDE',
+        message: `${formatPrefix(prefix)} is wider than /${widest}, the widest to be banned`,
+      };
+    for (const [code, whose, set] of this.#checks) {
+      const range = set.overlapping(prefix);
+      if (range !== undefined) return { code, message: `${formatPrefix(prefix)} is ${whose} ${range}` };
+    }
+    return null;
+  }
+
+  /** Is it an address of the host itself (or a network that has one)? */
+  isOwn(prefix: Prefix): boolean {
+    return this.#own.overlapping(prefix) !== undefined;
+  }
+}
+
+function named(prefixes: readonly Prefix[]): Named[] {
+  return prefixes.map((prefix) => [prefix, formatPrefix(prefix)]);
+}
+
+function written(texts: readonly string[]): Named[] {
+  return texts.map((text) => {
+    const prefix = parsePrefix(text);
+    if (prefix === null) throw new Error(`not a network: ${text}`);
+    return [prefix, text];
+  });
+}
