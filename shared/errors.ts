@@ -87,6 +87,16 @@ const table = {
   ERR_REGEX_SYNTAX: { status: 400, title: 'not a regular expression that Python would take' },
   ERR_REGEX_UNSUPPORTED: { status: 400, title: 'a regular expression that cannot be matched safely' },
   ERR_REGEX_STEPS: { status: 422, title: 'matching a regular expression took too many steps' },
+  // Cloudflare's API
+  ERR_CLOUDFLARE_AUTH: { status: 502, title: 'Cloudflare refuses the API token, or it lacks a permission' },
+  ERR_CLOUDFLARE_RATE: { status: 503, title: 'Cloudflare limits the rate of our requests' },
+  ERR_CLOUDFLARE_BUSY: { status: 503, title: 'another list operation is under way in the Cloudflare account' },
+  ERR_CLOUDFLARE_UNREACHABLE: { status: 503, title: 'the Cloudflare API cannot be reached or is at fault itself' },
+  ERR_CLOUDFLARE_REFUSED: { status: 502, title: 'Cloudflare refused a request' },
+  ERR_CLOUDFLARE_GONE: { status: 502, title: 'what was asked of Cloudflare is not there' },
+  ERR_CLOUDFLARE_ANSWER: { status: 502, title: "Cloudflare's answer cannot be understood" },
+  ERR_CLOUDFLARE_LIST: { status: 502, title: 'the list named in LIST_NAME cannot be used' },
+  ERR_CLOUDFLARE_OPERATION: { status: 502, title: 'a list operation failed or got lost at Cloudflare' },
 } as const satisfies Record<string, CodeInfo>;
 
 export type ErrorCode = keyof typeof table;
