@@ -1,0 +1,115 @@
+/** fail2ban's words, each to a call on the daemon; the values answered are fail2ban's. */
+import { canonical } from '../../shared/address.ts';
+import type { AgentControl, EdgeReport, JailControl, ReloadOptions } from './agent-control.ts';
+import { CommandError, invalidCommand, missingWord, unknownJail } from './errors.ts';
+import type { ReplyValue } from './framing.ts';
+import { bannedOf, get } from './get.ts';
+import { flavorOf, jailStatus, overview, overviewOfAll } from './status.ts';
+
+type Command = (agent: AgentControl, words: readonly string[]) => ReplyValue | Promise<ReplyValue>;
+
+/** By the first word; each gets the words after it. */
+const commands: Readonly<Record<string, Command>> = {
+  ping: () => 'pong',
+  version: (agent) => agent.version,
+  echo: (_agent, words) => words,
+  'server-status': () => 'Server ready',
+  status,
+  stats: (agent) => overviewOfAll(agent, 'stats'),
+  statistic: (agent) => overviewOfAll(agent, 'stats'),
+  statistics: (agent) => overviewOfAll(agent, 'stats'),
+  banned,
+  get,
+  set,
+  unban,
+  reload,
+  stop,
+  flushlogs: (agent) => agent.flushLogs(),
+  edge,
+};
+
+/**
+ * Runs one command. `words` has at least one. Throws CommandError with fail2ban's text and arguments, or what the
+ * daemon threw.
+ */
+export async function runCommand(agent: AgentControl, words: readonly string[]): Promise<ReplyValue> {
+  const [name, ...rest] = words;
+  const command = name !== undefined && Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (command === undefined) throw invalidCommand();
+  return await command(agent, rest);
+}
+
+function status(agent: AgentControl, words: readonly string[]): ReplyValue {
+  const [name, flavor] = words;
+  if (words.length > 2) throw invalidCommand(' (no status)');
+  if (name === undefined) return overview(agent);
+  if (name === '--all') return overviewOfAll(agent, flavorOf(flavor));
+  return jailStatus(jailOf(agent, name), flavorOf(flavor));
+}
+
+/** Without arguments `[{jail: ids}, …]`; with ids, for each the jails that have banned it. */
+function banned(agent: AgentControl, ids: readonly string[]): ReplyValue {
+  const jails = agent.jails().map((name) => [name, jailOf(agent, name)] as const);
+  if (ids.length === 0) return jails.map(([name, jail]) => ({ [name]: bannedOf(jail, []) }));
+  const sets = jails.map(([name, jail]) => ({ name, ids: new Set(jail.bans().map((ban) => ban.id)) }));
+  return ids.map((id) => sets.filter((set) => set.ids.has(canonical(id) ?? id)).map((set) => set.name));
+}
+
+async function set(agent: AgentControl, words: readonly string[]): Promise<ReplyValue> {
+  const [name, what, ...ids] = words;
+  if (name === undefined || what === undefined) throw missingWord();
+  if (what === 'banip') return ids.length === 0 ? 0 : await jailOf(agent, name).ban(ids);
+  if (what === 'unbanip') return await unbanOf(agent, name, ids);
+  throw invalidCommand(` '${what}' (no set action or not yet implemented)`);
+}
+
+async function unbanOf(agent: AgentControl, name: string, words: readonly string[]): Promise<ReplyValue> {
+  if (words[0] === undefined) throw missingWord();
+  const report = words[0] === '--report-absent';
+  const { lifted, absent } = await jailOf(agent, name).unban(report ? words.slice(1) : words);
+  if (!report || absent.length === 0) return lifted;
+  throw new CommandError('ERR_NOT_BANNED', `not banned: [${absent.map((id) => `'${id}'`).join(', ')}]`);
+}
+
+async function unban(agent: AgentControl, ids: readonly string[]): Promise<ReplyValue> {
+  if (ids.length === 0) throw invalidCommand();
+  if (ids.length === 1 && ids[0] === '--all') return await agent.unbanAll();
+  let lifted = 0;
+  for (const name of agent.jails()) lifted += (await jailOf(agent, name).unban(ids)).lifted;
+  return lifted;
+}
+
+async function reload(agent: AgentControl, words: readonly string[]): Promise<ReplyValue> {
+  await agent.reload(reloadOptions(words));
+  return 'OK';
+}
+
+function reloadOptions(words: readonly string[]): ReloadOptions {
+  const flags = words.filter((word) => ['--restart', '--unban', '--if-exists'].includes(word));
+  const [jail, ...more] = words.filter((word) => !flags.includes(word));
+  if (more.length > 0) throw invalidCommand(` (unexpected argument '${more[0]}' for reload)`);
+  return {
+    jail: jail === undefined || jail === '--all' ? null : jail,
+    restart: flags.includes('--restart'),
+    unban: flags.includes('--unban'),
+    ifExists: flags.includes('--if-exists'),
+  };
+}
+
+async function stop(agent: AgentControl, words: readonly string[]): Promise<ReplyValue> {
+  if (words.some((word) => word !== '--unban')) throw invalidCommand(' (stop of a single jail is not yet implemented)');
+  await agent.stop({ unban: words.length > 0 });
+  return null;
+}
+
+function edge(agent: AgentControl, words: readonly string[]): ReplyValue {
+  if (words.length !== 1 || words[0] !== 'status') throw invalidCommand(' (edge knows: status)');
+  const report: EdgeReport | null = agent.edge();
+  return report === null ? null : { ...report };
+}
+
+function jailOf(agent: AgentControl, name: string): JailControl {
+  const jail = agent.jail(name);
+  if (jail === null) throw unknownJail(name);
+  return jail;
+}

@@ -1,0 +1,67 @@
+/** `status` in its forms, as the nested lists that fail2ban's server answers and every client of it takes apart. */
+import type { AgentControl, JailControl, JailCounts, JailSettings } from './agent-control.ts';
+import { invalidCommand } from './errors.ts';
+import type { ReplyValue } from './framing.ts';
+
+export type Flavor = 'basic' | 'short' | 'stats';
+
+/** An unknown flavor is basic, as in fail2ban; `cymru` asks DNS about attackers and is refused. */
+export function flavorOf(word: string | undefined): Flavor {
+  if (word === 'cymru') throw invalidCommand(" (status flavor 'cymru' is not implemented; use basic, short or stats)");
+  return word === 'short' || word === 'stats' ? word : 'basic';
+}
+
+export function overview(agent: AgentControl): ReplyValue[] {
+  const names = sorted(agent);
+  return [
+    ['Number of jail', names.length],
+    ['Jail list', names.join(', ')],
+  ];
+}
+
+/** `status --all`: the overview, then every jail by its name; with `stats` only the latter. */
+export function overviewOfAll(agent: AgentControl, flavor: Flavor): ReplyValue {
+  const entries = sorted(agent).flatMap((name) => {
+    const jail = agent.jail(name);
+    return jail === null ? [] : [[name, jailStatus(jail, flavor)] as const];
+  });
+  const all = Object.fromEntries(entries);
+  return flavor === 'stats' ? all : [...overview(agent), all];
+}
+
+export function jailStatus(jail: JailControl, flavor: Flavor): ReplyValue {
+  const counts = jail.counts();
+  const settings = jail.settings();
+  if (flavor === 'stats') return stats(settings.backend, counts);
+  return [
+    ['Filter', filterStatus(counts, settings)],
+    ['Actions', actionsStatus(counts, flavor === 'short' ? null : jail.bans().map((ban) => ban.id))],
+  ];
+}
+
+function stats(backend: string, counts: JailCounts): ReplyValue {
+  return [backend, [counts.currentlyFailed, counts.totalFailed], [counts.currentlyBanned, counts.totalBanned]];
+}
+
+function filterStatus(counts: JailCounts, settings: JailSettings): ReplyValue {
+  return [
+    ['Currently failed', counts.currentlyFailed],
+    ['Total failed', counts.totalFailed],
+    settings.backend.startsWith('systemd')
+      ? ['Journal matches', [settings.journalmatch.map((match) => match.join(' ')).join(' + ')]]
+      : ['File list', settings.logpath],
+  ];
+}
+
+function actionsStatus(counts: JailCounts, banned: readonly string[] | null): ReplyValue {
+  const rows: ReplyValue[] = [
+    ['Currently banned', counts.currentlyBanned],
+    ['Total banned', counts.totalBanned],
+  ];
+  return banned === null ? rows : [...rows, ['Banned IP list', banned]];
+}
+
+/** Sorted by code point, as Python sorts. */
+function sorted(agent: AgentControl): string[] {
+  return [...agent.jails()].sort((a, b) => (a < b ? -1 : Number(a > b)));
+}
