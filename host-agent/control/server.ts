@@ -39,7 +39,8 @@ export interface ControlServer {
 export async function openControlServer(options: ControlServerOptions): Promise<ControlServer> {
   await makeRoom(options.path);
   const sessions = new Map<Socket, Session>();
-  const server = createServer((socket) => admit(socket, sessions, options));
+  // Half open: a client may end its side and still read its answers.
+  const server = createServer({ allowHalfOpen: true }, (socket) => admit(socket, sessions, options));
   await listen(server, options.path);
   return { path: options.path, close: () => close(server, sessions) };
 }
@@ -110,6 +111,8 @@ function admit(socket: Socket, sessions: Map<Socket, Session>, options: ControlS
   if (sessions.size >= limits.connections_max) {
     const message = `more than ${limits.connections_max} connections`;
     socket.on('error', () => socket.destroy());
+    socket.setTimeout(limits.request_seconds_max * 1000, () => socket.destroy());
+    socket.resume();
     socket.end(formatReply({ error: { code: 'ERR_CONTROL_SOCKET', message, args: [message] } }));
     return;
   }

@@ -1,0 +1,86 @@
+/** A daemon without jails of its own kind: what the control tests and the client tests talk to. */
+import type { AgentControl, JailControl, ReloadOptions } from '../../host-agent/control/agent-control.ts';
+import { unknownJail } from '../../host-agent/control/errors.ts';
+import type { Ban } from '../../shared/ticket.ts';
+
+export interface FakeJail extends JailControl {
+  readonly banned: Ban[];
+}
+
+export function fakeBan(id: string, at: number, bantime: number, jail = 'sshd'): Ban {
+  const until = bantime < 0 ? null : at + bantime;
+  return { jail, id, ip: id, at, bantime, until, count: 1, failures: 5, matches: [] };
+}
+
+export function fakeJail(name: string, backend: 'polling' | 'systemd', ids: readonly string[]): FakeJail {
+  const banned = ids.map((id) => fakeBan(id, 1000, 600, name));
+  return {
+    banned,
+    counts: () => ({ currentlyFailed: 2, totalFailed: 5, currentlyBanned: banned.length, totalBanned: 5 }),
+    settings: () => ({
+      backend,
+      maxretry: 5,
+      findtime: 600,
+      bantime: -1,
+      ignoreip: ['127.0.0.0/8', '::1'],
+      logpath: backend === 'polling' ? ['/var/log/a', '/var/log/b'] : [],
+      journalmatch: backend === 'systemd' ? [['_SYSTEMD_UNIT=x.service'], ['_COMM=sshd', '_UID=0']] : [],
+      failregex: ['^one <HOST>$', '^two <HOST>$'],
+      ignoreregex: [],
+      actions: ['nftables-multiport', 'edge'],
+    }),
+    bans: () => banned,
+    ban: (ids) => {
+      const fresh = ids.filter((id) => !banned.some((ban) => ban.id === id));
+      banned.push(...fresh.map((id) => fakeBan(id, 2000, 600, name)));
+      return Promise.resolve(fresh.length);
+    },
+    unban: (ids) => {
+      const absent = ids.filter((id) => !banned.some((ban) => ban.id === id));
+      const kept = banned.filter((ban) => !ids.includes(ban.id));
+      banned.splice(0, banned.length, ...kept);
+      return Promise.resolve({ lifted: ids.length - absent.length, absent });
+    },
+  };
+}
+
+export interface FakeAgent extends AgentControl {
+  readonly reloads: ReloadOptions[];
+  readonly stops: { readonly unban: boolean }[];
+}
+
+export function fakeAgent(jails: Readonly<Record<string, FakeJail>>): FakeAgent {
+  const reloads: ReloadOptions[] = [];
+  const stops: { readonly unban: boolean }[] = [];
+  return {
+    reloads,
+    stops,
+    version: '1.2.3',
+    jails: () => Object.keys(jails),
+    jail: (name) => (Object.hasOwn(jails, name) ? (jails[name] ?? null) : null),
+    unbanAll: () => Promise.resolve(Object.values(jails).reduce((sum, jail) => sum + jail.banned.splice(0).length, 0)),
+    reload: (options) => {
+      if (options.jail !== null && !Object.hasOwn(jails, options.jail) && !options.ifExists)
+        throw unknownJail(options.jail);
+      reloads.push(options);
+      return Promise.resolve();
+    },
+    stop: (options) => {
+      stops.push(options);
+      return Promise.resolve();
+    },
+    flushLogs: () => 'rolled over',
+    logLevel: 'INFO',
+    logTarget: '/var/log/edgeban.log',
+    dbFile: null,
+    edge: () => null,
+  };
+}
+
+/** nginx-http-auth (journal, no bans) and sshd (files, two bans), made in this order. */
+export function twoJails(): FakeAgent {
+  return fakeAgent({
+    sshd: fakeJail('sshd', 'polling', ['192.0.2.50', '2001:db8::1']),
+    'nginx-http-auth': fakeJail('nginx-http-auth', 'systemd', []),
+  });
+}
