@@ -1,0 +1,177 @@
+/** The one writer to nft of this process: what comes while an nft runs goes together into the next transaction. */
+import { EdgebanError } from '../../shared/errors.ts';
+import { type NftProgram, NftRefusal, runNft } from './nft-process.ts';
+import { changeKey, type ElementChange, elementScript, lastOfEach, setKey } from './nft-script.ts';
+
+const TRANSACTION_CHANGES_MAX = 100_000;
+const WAITING_CHANGES_MAX = 2_000_000;
+/** One bad element among 1,000 takes about 20 runs; where far more is bad, the rest is refused unheard. */
+const BISECT_RUNS_MAX = 400;
+
+/** Runs one script or listing while nothing else of this process runs. */
+export interface NftSession {
+  script(text: string): Promise<void>;
+  /** The objects under `nftables` of `nft -j …`. Throws ERR_NFT_OUTPUT if it is not that. */
+  list(args: readonly string[]): Promise<readonly unknown[]>;
+}
+
+export interface Nft {
+  readonly command: readonly string[];
+  /** Errors by position in `changes`; null where it was done. Never throws for a change. */
+  change(changes: readonly ElementChange[]): Promise<readonly (EdgebanError | null)[]>;
+  exclusively<T>(work: (session: NftSession) => Promise<T>): Promise<T>;
+  /** Settles when all that was asked for is done. */
+  drained(): Promise<void>;
+}
+
+type Verdicts = Map<string, EdgebanError>;
+
+interface Waiting {
+  readonly changes: readonly ElementChange[];
+  readonly settle: (verdicts: Verdicts) => void;
+}
+
+/** `changes` wait in line together; a function runs alone. */
+type Job = Waiting | (() => Promise<void>);
+
+export function createNft(options: Partial<NftProgram> = {}): Nft {
+  return new NftQueue({ command: options.command ?? ['nft'], timeout_ms: options.timeout_ms ?? 30_000 });
+}
+
+class NftQueue implements Nft {
+  readonly command: readonly string[];
+  readonly #program: NftProgram;
+  readonly #jobs: Job[] = [];
+  #waiting = 0;
+  #running: Promise<void> | null = null;
+
+  constructor(program: NftProgram) {
+    this.#program = program;
+    this.command = program.command;
+  }
+
+  async change(changes: readonly ElementChange[]): Promise<readonly (EdgebanError | null)[]> {
+    if (changes.length === 0) return [];
+    if (this.#waiting + changes.length > WAITING_CHANGES_MAX) return changes.map(() => busy());
+    this.#waiting += changes.length;
+    const verdicts = await new Promise<Verdicts>((settle) => this.#push({ changes, settle }));
+    return changes.map((change) => verdicts.get(changeKey(change)) ?? null);
+  }
+
+  exclusively<T>(work: (session: NftSession) => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#push(() => work(this.#session()).then(resolve, reject));
+    });
+  }
+
+  async drained(): Promise<void> {
+    while (this.#running !== null) await this.#running;
+  }
+
+  #session(): NftSession {
+    return {
+      script: async (text) => {
+        await runNft(this.#program, ['-f', '-'], text);
+      },
+      list: async (args) => objectsOf(await runNft(this.#program, ['-j', ...args], '')),
+    };
+  }
+
+  #push(job: Job): void {
+    this.#jobs.push(job);
+    this.#running ??= this.#work().finally(() => {
+      this.#running = null;
+    });
+  }
+
+  async #work(): Promise<void> {
+    await Promise.resolve(); // whatever is asked for in the same turn goes together
+    for (let job = this.#jobs[0]; job !== undefined; job = this.#jobs[0]) {
+      if (typeof job === 'function') {
+        this.#jobs.shift();
+        await job();
+      } else {
+        await this.#transact(this.#takeWaiting());
+      }
+    }
+  }
+
+  /** All changes up to the next exclusive job, at least one job's, bounded. */
+  #takeWaiting(): Waiting[] {
+    const taken: Waiting[] = [];
+    let count = 0;
+    for (let job = this.#jobs[0]; job !== undefined && typeof job !== 'function'; job = this.#jobs[0]) {
+      if (taken.length > 0 && count + job.changes.length > TRANSACTION_CHANGES_MAX) break;
+      this.#jobs.shift();
+      count += job.changes.length;
+      taken.push(job);
+    }
+    this.#waiting -= count;
+    return taken;
+  }
+
+  async #transact(waiting: readonly Waiting[]): Promise<void> {
+    const verdicts: Verdicts = new Map();
+    const changes = lastOfEach(waiting.flatMap((one) => one.changes));
+    const budget = { runs: BISECT_RUNS_MAX };
+    for (let i = 0; i < changes.length; i += TRANSACTION_CHANGES_MAX) {
+      await this.#tryAll(changes.slice(i, i + TRANSACTION_CHANGES_MAX), verdicts, budget);
+    }
+    for (const one of waiting) one.settle(verdicts);
+  }
+
+  async #tryAll(changes: readonly ElementChange[], verdicts: Verdicts, budget: { runs: number }): Promise<void> {
+    budget.runs -= 1;
+    const error = await this.#refusal(elementScript(changes));
+    if (error === null) return;
+    const parts = budget.runs > 0 ? partsOf(changes, error) : [];
+    if (parts.length < 2) {
+      for (const change of changes) verdicts.set(changeKey(change), verdictOf(change, error));
+      return;
+    }
+    for (const part of parts) await this.#tryAll(part, verdicts, budget);
+  }
+
+  async #refusal(script: string): Promise<EdgebanError | null> {
+    try {
+      await runNft(this.#program, ['-f', '-'], script);
+      return null;
+    } catch (error) {
+      // Whoever waits must hear of our own bugs too.
+      return error instanceof EdgebanError ? error : new EdgebanError('ERR_INTERNAL', String(error), { cause: error });
+    }
+  }
+}
+
+/** What to try apart after a refusal: set by set, then halves; nothing where it cannot help. */
+function partsOf(changes: readonly ElementChange[], error: EdgebanError): readonly (readonly ElementChange[])[] {
+  if (!(error instanceof NftRefusal) || error.reason === 'denied') return [];
+  const bySet = [...Map.groupBy(changes, (change) => setKey(change.set)).values()];
+  if (bySet.length > 1) return bySet;
+  // A set that is not there is not there for any element.
+  if (error.reason === 'gone' || changes.length === 1) return [];
+  const half = changes.length >> 1;
+  return [changes.slice(0, half), changes.slice(half)];
+}
+
+function verdictOf(change: ElementChange, error: EdgebanError): EdgebanError {
+  if (!(error instanceof NftRefusal) || error.reason !== 'gone') return error;
+  const remedy = 'edgeban makes it anew by itself; if it happens again, see what else writes to this table';
+  return new EdgebanError('ERR_ACTION_GONE', `nft: set ${setKey(change.set)} is not there any more`, { remedy });
+}
+
+function busy(): EdgebanError {
+  return new EdgebanError('ERR_NFT_BUSY', `more than ${WAITING_CHANGES_MAX} changes wait for nft`);
+}
+
+function objectsOf(json: string): readonly unknown[] {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(json);
+  } catch (cause) {
+    throw new EdgebanError('ERR_NFT_OUTPUT', 'nft printed no JSON', { cause, remedy: 'nft must be 1.0.2 or later' });
+  }
+  const objects = typeof parsed === 'object' && parsed !== null && 'nftables' in parsed ? parsed.nftables : null;
+  if (!Array.isArray(objects)) throw new EdgebanError('ERR_NFT_OUTPUT', 'nft printed JSON without "nftables"');
+  return objects;
+}

@@ -1,0 +1,181 @@
+/** Reads the parameters of fail2ban's nftables action (names and defaults are fail2ban's) into what has to be made. */
+import { createHash } from 'node:crypto';
+import { EdgebanError } from '../../shared/errors.ts';
+import { nameOf, type SetRef, show } from './nft-script.ts';
+
+/** The action's parameters with all tags and %()s filled in; `key?family=inet6` is fail2ban's form for IPv6. */
+export type Parameters = Readonly<Record<string, string | undefined>>;
+
+/** One of up to four sets: per family one for single addresses (hash) and one for networks (interval). */
+export interface PlannedSet extends SetRef {
+  readonly version: 4 | 6;
+  readonly networks: boolean;
+}
+
+export interface PlannedRule {
+  readonly set: PlannedSet;
+  /** As nft takes it, without the comment. */
+  readonly text: string;
+  /** By which the rule is known again; it changes when the text does. */
+  readonly comment: string;
+}
+
+export interface Plan {
+  readonly family: string;
+  readonly table: string;
+  readonly chain: string;
+  /** `type filter hook input priority filter - 1;` */
+  readonly chainSpec: string;
+  readonly sets: readonly PlannedSet[];
+  readonly rules: readonly PlannedRule[];
+  /** Begins the comment of each rule of this jail. */
+  readonly mark: string;
+}
+
+const RULE_TEXT_MAX = 1_000;
+
+/** Throws ERR_ACTION_PARAMETER, with the parameter's name, for all that cannot be done. */
+export function planOf(parameters: Parameters): Plan {
+  const get = (key: string, otherwise: string) => (parameters[key] ?? otherwise).trim();
+  const family = oneOf('table_family', get('table_family', 'inet'), ['inet', 'ip', 'ip6']);
+  const place = {
+    family,
+    table: nameOf('table', get('table', 'f2b-table')),
+    chain: nameOf('chain', get('chain', 'f2b-chain')),
+  };
+  refuseForeignTypes(parameters);
+  const sets = setsOf(parameters, place);
+  const mark = `edgeban ${jailOf(get('name', 'default'))} `;
+  const matches = matchesOf(parameters);
+  const block = ruleText('blocktype', get('blocktype', 'reject'));
+  const rules = sets.flatMap((set) => matches.map((match) => ruleOf(set, match, block, mark)));
+  return { ...place, chainSpec: chainSpecOf(get), sets, rules, mark };
+}
+
+function setsOf(parameters: Parameters, place: { family: string; table: string }): PlannedSet[] {
+  const name = jailOf((parameters['name'] ?? 'default').trim());
+  const single4 = parameters['addr_set'] ?? `addr-set-${name}`;
+  const single6 = parameters['addr_set?family=inet6'] ?? `addr6-set-${name}`;
+  const all = [
+    { version: 4, networks: false, parameter: 'addr_set', value: single4 },
+    { version: 4, networks: true, parameter: 'addr_net', value: parameters['addr_net'] ?? `addr-net-${name}` },
+    { version: 6, networks: false, parameter: 'addr_set?family=inet6', value: single6 },
+    { version: 6, networks: true, parameter: 'addr_net?family=inet6', value: `addr6-net-${name}` },
+  ] as const;
+  const other = { inet: null, ip: 6, ip6: 4 }[place.family];
+  return all
+    .filter((set) => set.version !== other)
+    .map(({ version, networks, parameter, value }) => {
+      return { family: place.family, table: place.table, set: nameOf(parameter, value.trim()), version, networks };
+    });
+}
+
+/** The jail's name goes into set names and comments. */
+function jailOf(name: string): string {
+  if (/^[A-Za-z0-9_.-]{1,50}$/.test(name)) return name;
+  const remedy = 'use 1 to 50 letters, digits, _ . -';
+  throw new EdgebanError('ERR_ACTION_PARAMETER', `name = ${show(name)} cannot name an nftables set`, { remedy });
+}
+
+/** The stock values of what fail2ban lets one change, but what follows from the sets here. */
+function refuseForeignTypes(parameters: Parameters): void {
+  const stock: Record<string, RegExp> = {
+    addr_type: /^ipv4_addr$/,
+    'addr_type?family=inet6': /^ipv6_addr$/,
+    addr_family: /^ip$/,
+    'addr_family?family=inet6': /^ip6$/,
+    // 1.1.1: `flags interval;`. The network sets have it, and all have timeout.
+    addr_options: /^(flags\s+(interval|timeout)(\s*,\s*(interval|timeout))*\s*;?)?$/,
+  };
+  for (const [key, allowed] of Object.entries(stock)) {
+    const value = parameters[key]?.replaceAll('\\', '').trim();
+    if (value === undefined || allowed.test(value)) continue;
+    throw new EdgebanError('ERR_ACTION_PARAMETER', `${key} = ${show(value)} is not supported`, {
+      remedy: 'leave it out: edgeban chooses the type of its sets itself',
+    });
+  }
+}
+
+function chainSpecOf(get: (key: string, otherwise: string) => string): string {
+  const type = oneOf('chain_type', get('chain_type', 'filter'), ['filter', 'nat', 'route']);
+  const hooks = ['prerouting', 'input', 'forward', 'output', 'postrouting'];
+  const hook = oneOf('chain_hook', get('chain_hook', 'input'), hooks);
+  const priority = get('chain_priority', 'filter - 1');
+  if (!/^(-?\d{1,9}|[a-z]{1,16}( ?[+-] ?\d{1,9})?)$/.test(priority)) {
+    const remedy = 'use a number, or a name as in "filter - 1"';
+    throw new EdgebanError('ERR_ACTION_PARAMETER', `chain_priority = ${show(priority)} is no priority`, { remedy });
+  }
+  return `type ${type} hook ${hook} priority ${priority};`;
+}
+
+/** What comes before the address in each rule: one per protocol and type, as fail2ban's `type` says. */
+function matchesOf(parameters: Parameters): readonly string[] {
+  const type = oneOf('type', (parameters['type'] ?? 'multiport').trim(), ['multiport', 'allports', 'custom']);
+  const own = parameters[`rule_match-${type}`]?.trim();
+  const protocols = words('protocol', parameters['protocol'] ?? 'tcp', /^[a-z0-9-]{1,16}$/);
+  switch (type) {
+    case 'custom':
+      return [own === undefined || own === '' ? '' : ruleText('rule_match-custom', own)];
+    case 'allports':
+      return [own === undefined ? `meta l4proto { ${protocols.join(', ')} }` : ruleText('rule_match-allports', own)];
+    case 'multiport':
+      return portMatches(protocols, parameters['port'] ?? 'ssh', own);
+  }
+}
+
+/** fail2ban's own rule_match-multiport is a piece of shell: it is known, and any other that needs a shell refused. */
+function portMatches(protocols: readonly string[], port: string, own: string | undefined): readonly string[] {
+  const stock = own === undefined || /^\$proto dport \\?\{ \$\(echo '.*' \| sed s\/:\/-\/g\) \\?\}$/.test(own);
+  if (!stock) return [ruleText('rule_match-multiport', own)];
+  const ports = words('port', port, /^[A-Za-z0-9_-]{1,32}$|^\d{1,5}[:-]\d{1,5}$/).map(portRange);
+  return protocols.map((protocol) => `${protocol} dport { ${ports.join(', ')} }`);
+}
+
+function portRange(text: string): string {
+  const numbers = /^(\d+)(?:[:-](\d+))?$/.exec(text);
+  if (numbers === null) return text; // a service's name: nft looks it up
+  const low = Number(numbers[1]);
+  const high = Number(numbers[2] ?? numbers[1]);
+  if (low <= high && high <= 65_535) return low === high ? `${low}` : `${low}-${high}`;
+  const remedy = 'use 0 to 65535, low:high';
+  throw new EdgebanError('ERR_ACTION_PARAMETER', `port = ${show(text)} is no port or range`, { remedy });
+}
+
+function ruleOf(set: PlannedSet, match: string, block: string, mark: string): PlannedRule {
+  const saddr = `${set.version === 4 ? 'ip' : 'ip6'} saddr @${set.set}`;
+  const text = [match, saddr, block].filter((part) => part !== '').join(' ');
+  const digest = createHash('sha256').update(text).digest('hex').slice(0, 16);
+  return { set, text, comment: `${mark}${digest}` };
+}
+
+/** A piece of a rule in nft's own words. It cannot leave its rule: no ; no line end, no variable, braces in pairs. */
+function ruleText(parameter: string, value: string): string {
+  const text = value.replaceAll('\\', '');
+  const bare = text.replace(/"[A-Za-z0-9_ .:/[\]-]*"/g, '');
+  const closed = bare.replace(/\{[^{}]*\}/g, '');
+  if (text !== '' && text.length <= RULE_TEXT_MAX && /^[A-Za-z0-9_ ,./:@!=<>&|()+-]*$/.test(closed) && inner(bare))
+    return text;
+  const remedy = 'use the words of one nft rule, without ; # $ or nested braces';
+  throw new EdgebanError('ERR_ACTION_PARAMETER', `${parameter} = ${show(value)} cannot go into a rule`, { remedy });
+}
+
+function inner(bare: string): boolean {
+  return [...bare.matchAll(/\{([^{}]*)\}/g)].every((braces) => /^[A-Za-z0-9_ ,./:-]*$/.test(braces[1] ?? ''));
+}
+
+function words(parameter: string, value: string, allowed: RegExp): readonly string[] {
+  const list = value.split(/[\s,]+/).filter((word) => word !== '');
+  const bad = list.find((word) => !allowed.test(word));
+  if (list.length > 0 && list.length <= 256 && bad === undefined) return list;
+  throw new EdgebanError('ERR_ACTION_PARAMETER', `${parameter} = ${show(bad ?? value)} cannot be used`, {
+    remedy: `give ${parameter} as a list of names or numbers with commas between`,
+  });
+}
+
+function oneOf<const T extends string>(parameter: string, value: string, allowed: readonly T[]): T {
+  const found = allowed.find((one) => one === value);
+  if (found !== undefined) return found;
+  throw new EdgebanError('ERR_ACTION_PARAMETER', `${parameter} = ${show(value)} is not supported`, {
+    remedy: `use one of ${allowed.join(', ')}`,
+  });
+}

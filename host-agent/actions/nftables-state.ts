@@ -1,0 +1,83 @@
+/** Reads what `nft -j list` prints: what stands in a table, and which addresses a set holds until when. */
+import { z } from 'zod';
+import { canonical } from '../../shared/address.ts';
+import { EdgebanError } from '../../shared/errors.ts';
+import type { UnixTime } from '../../shared/time.ts';
+import type { Block } from './action.ts';
+import type { NftSession } from './nft.ts';
+import { NftRefusal } from './nft-process.ts';
+import type { SetRef } from './nft-script.ts';
+
+const setShape = z.object({ name: z.string(), type: z.unknown(), flags: z.array(z.string()).default([]) });
+const chainShape = z.object({ name: z.string() });
+const ruleShape = z.object({ chain: z.string(), handle: z.number().int(), comment: z.string().default('') });
+
+export type FoundSet = z.infer<typeof setShape>;
+export type FoundRule = z.infer<typeof ruleShape>;
+
+export interface FoundTable {
+  readonly sets: readonly FoundSet[];
+  readonly chains: readonly string[];
+  readonly rules: readonly FoundRule[];
+}
+
+/** Null if there is no such table. */
+export async function readTable(session: NftSession, family: string, table: string): Promise<FoundTable | null> {
+  const objects = await listOrNull(session, ['-t', 'list', 'table', family, table]);
+  if (objects === null) return null;
+  return {
+    sets: objectsUnder('set', setShape, objects),
+    chains: objectsUnder('chain', chainShape, objects).map((chain) => chain.name),
+    rules: objectsUnder('rule', ruleShape, objects),
+  };
+}
+
+/** The blocks of a set, none if there is no such set. `now` turns nft's time left (whole seconds) into an end. */
+export async function readBlocks(session: NftSession, set: SetRef, now: () => UnixTime): Promise<readonly Block[]> {
+  const objects = await listOrNull(session, ['list', 'set', set.family, set.table, set.set]);
+  const at = now();
+  const elements = (objects ?? []).flatMap((object) => elementsOf(property(object, 'set')));
+  return elements.map((element) => blockOf(element, at)).filter((block) => block !== null);
+}
+
+async function listOrNull(session: NftSession, args: readonly string[]): Promise<readonly unknown[] | null> {
+  try {
+    return await session.list(args);
+  } catch (error) {
+    if (error instanceof NftRefusal && error.reason === 'gone') return null;
+    throw error;
+  }
+}
+
+function objectsUnder<T>(key: string, shape: z.ZodType<T>, objects: readonly unknown[]): T[] {
+  const found = objects.map((object) => property(object, key)).filter((value) => value !== undefined);
+  const read = z.array(shape).safeParse(found);
+  if (read.success) return read.data;
+  throw new EdgebanError('ERR_NFT_OUTPUT', `nft lists a ${key} in an unknown form`, { cause: read.error });
+}
+
+function elementsOf(set: unknown): readonly unknown[] {
+  const elements = property(set, 'elem');
+  return Array.isArray(elements) ? elements : [];
+}
+
+/** `"1.2.3.4"`, `{prefix: {addr, len}}`, or either under `{elem: {val, timeout, expires}}`; null for what is not ours (ranges). */
+function blockOf(element: unknown, at: UnixTime): Block | null {
+  const timed = property(element, 'elem');
+  const address = addressOf(timed === undefined ? element : property(timed, 'val'));
+  if (address === null) return null;
+  const left = property(timed, 'expires');
+  return { address, until: typeof left === 'number' ? at + left : null };
+}
+
+function addressOf(value: unknown): string | null {
+  if (typeof value === 'string') return canonical(value);
+  const prefix = property(value, 'prefix');
+  const address = property(prefix, 'addr');
+  const length = property(prefix, 'len');
+  return typeof address === 'string' && typeof length === 'number' ? canonical(`${address}/${length}`) : null;
+}
+
+function property(value: unknown, key: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined;
+}

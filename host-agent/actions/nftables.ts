@@ -1,0 +1,124 @@
+/** The nftables action: one jail's bans as set elements with kernel timeouts, under fail2ban's names. */
+import { isSingle, parsePrefix } from '../../shared/address.ts';
+import { EdgebanError } from '../../shared/errors.ts';
+import type { UnixTime, Until } from '../../shared/time.ts';
+import type { Action, Block, Change, Outcome } from './action.ts';
+import type { Nft } from './nft.ts';
+import { type ElementChange, show } from './nft-script.ts';
+import { type Parameters, type Plan, planOf } from './nftables-plan.ts';
+import { readBlocks } from './nftables-state.ts';
+import { ensureTable, takeAwayTable } from './nftables-table.ts';
+import { difference, type Limits, outermost, sortChanges } from './wanted.ts';
+
+/** nft lists whole seconds, and its clock stands still while the machine sleeps. */
+const END_TOLERANCE_S = 2;
+/** One more network costs 0.2 s at 50,000 in a set. */
+const NETWORKS_MAX = 50_000;
+
+export interface NftablesPorts {
+  /** Shared by all jails of the process: it is what makes batches. */
+  readonly nft: Nft;
+  now(): UnixTime;
+}
+
+/** Throws ERR_ACTION_PARAMETER for parameters that cannot be done; touches nothing before `reconcile`. */
+export function createNftables(parameters: Parameters, ports: NftablesPorts): Action {
+  refuseOtherProgram(parameters['nftables'], ports.nft);
+  return new Nftables((parameters['actname'] ?? 'nftables').trim(), planOf(parameters), ports);
+}
+
+function refuseOtherProgram(program: string | undefined, nft: Nft): void {
+  const known = [undefined, '', 'nft', '/usr/sbin/nft', '/sbin/nft', nft.command.join(' ')];
+  if (known.includes(program?.trim())) return;
+  throw new EdgebanError('ERR_ACTION_PARAMETER', `nftables = ${show(program ?? '')} is not supported`, {
+    remedy: 'leave it out: edgeban runs the nft that it finds on the PATH',
+  });
+}
+
+class Nftables implements Action {
+  readonly name: string;
+  readonly #plan: Plan;
+  readonly #ports: NftablesPorts;
+  /** All networks that are wanted, those inside others too; the set holds the outermost. */
+  #networks = new Map<string, Until>();
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(name: string, plan: Plan, ports: NftablesPorts) {
+    this.name = name;
+    this.#plan = plan;
+    this.#ports = ports;
+  }
+
+  reconcile(wanted: readonly Block[]): Promise<readonly Outcome[]> {
+    return this.#inOrder(async () => {
+      await this.#ports.nft.exclusively((session) => ensureTable(session, this.#plan));
+      const there = new Map((await this.#read()).map((block) => [block.address, block.until]));
+      const adds = wanted.map((block): Change => ({ kind: 'add', ...block }));
+      const { singles, networks, refused } = sortChanges(adds, new Map(), this.#limits());
+      this.#networks = networks;
+      const goal = new Map([...singles, ...outermost(networks)]);
+      return [...refused, ...(await this.#change(difference(there, goal, END_TOLERANCE_S)))];
+    });
+  }
+
+  apply(changes: readonly Change[]): Promise<readonly Outcome[]> {
+    return this.#inOrder(async () => {
+      const before = outermost(this.#networks);
+      const { singles, gone, networks, refused } = sortChanges(changes, this.#networks, this.#limits());
+      this.#networks = networks;
+      const ofSingles: Change[] = [...singles].map(([address, until]) => ({ kind: 'add', address, until }));
+      for (const address of gone) ofSingles.push({ kind: 'delete', address });
+      const ofNetworks = difference(before, outermost(networks), 0);
+      return [...refused, ...(await this.#change([...ofSingles, ...ofNetworks]))];
+    });
+  }
+
+  list(): Promise<readonly Block[]> {
+    return this.#inOrder(() => this.#read());
+  }
+
+  close(options: { readonly flush: boolean }): Promise<void> {
+    return this.#inOrder(async () => {
+      if (options.flush) await this.#ports.nft.exclusively((session) => takeAwayTable(session, this.#plan));
+    });
+  }
+
+  /** One call after the other: an answer to an earlier call must not undo a later one. */
+  #inOrder<T>(work: () => Promise<T>): Promise<T> {
+    const next = this.#last.then(work, work);
+    this.#last = next;
+    return next;
+  }
+
+  #read(): Promise<readonly Block[]> {
+    return this.#ports.nft.exclusively(async (session) => {
+      const blocks: Block[] = [];
+      for (const set of this.#plan.sets) blocks.push(...(await readBlocks(session, set, this.#ports.now)));
+      return blocks;
+    });
+  }
+
+  #limits(): Limits {
+    return { versions: this.#plan.sets.map((set) => set.version), networks_max: NETWORKS_MAX, now: this.#ports.now() };
+  }
+
+  async #change(changes: readonly Change[]): Promise<readonly Outcome[]> {
+    const elements = changes.map((change) => this.#elementOf(change)).filter((element) => element !== null);
+    const errors = await this.#ports.nft.change(elements);
+    return elements.flatMap((element, i) => {
+      const error = errors[i] ?? null;
+      return error === null ? [] : [{ address: element.element, error }];
+    });
+  }
+
+  #elementOf(change: Change): ElementChange | null {
+    const prefix = parsePrefix(change.address);
+    if (prefix === null) return null;
+    const single = isSingle(prefix);
+    const set = this.#plan.sets.find((one) => one.version === prefix.family && one.networks !== single);
+    if (set === undefined) return null;
+    if (change.kind === 'delete') return { set, kind: 'delete', element: change.address };
+    const timeout_s = change.until === null ? null : change.until - this.#ports.now();
+    return { set, kind: 'add', element: change.address, timeout_s };
+  }
+}
