@@ -53,7 +53,7 @@ export async function makeHost(name: string, at: Addresses, root: string, settin
     join(folder, 'mounts.log'),
   );
   await until(`${name}'s namespaces`, () => holder.log().includes('ready'));
-  // `ip netns exec` and `unshare` exec in place: the process that we started is the one that holds the namespaces
+  // `nsenter` and `unshare` exec in place: the process that we started is the one that holds the namespaces
   const place = new Place(name, ['nsenter', '-t', String(holder.pid), '--mount', '--uts', '--net', '--']);
   await startJournald(place, folder);
   await startSshd(place, folder);

@@ -41,5 +41,6 @@ export async function makeNode(name: string, { v4, v6 }: Addresses): Promise<Pla
   await ip(...inside, 'addr', 'add', `${v6}/128`, 'dev', 'eth0', 'nodad');
   await ip(...inside, 'route', 'add', 'default', 'dev', 'eth0');
   await ip(...inside, '-6', 'route', 'add', 'default', 'dev', 'eth0');
-  return new Place(name, ['ip', 'netns', 'exec', name]);
+  // not `ip netns exec`: that hides /sys/fs/cgroup, without which journald does not start
+  return new Place(name, ['nsenter', `--net=/run/netns/${name}`, '--']);
 }

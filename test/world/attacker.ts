@@ -1,0 +1,61 @@
+/** Who tries passwords: a real ssh client, and bare connections that show whether the door is shut. */
+import { chmodSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Place } from './place.ts';
+
+/** `denied`: sshd took the password and refused it. `refused`: the connection itself was rejected, as by a firewall. */
+export type Login = 'denied' | 'refused' | 'closed' | 'timeout' | 'open';
+
+const answers: readonly (readonly [string, Login])[] = [
+  ['Permission denied', 'denied'],
+  ['Connection refused', 'refused'],
+  ['timed out', 'timeout'],
+  ['Connection closed', 'closed'],
+  ['Connection reset', 'closed'],
+];
+
+export interface Attacker {
+  readonly place: Place;
+  /** A program that says the wrong password, for ssh asks for it on a terminal otherwise. */
+  readonly askpass: string;
+}
+
+export function makeAttacker(place: Place, folder: string): Attacker {
+  const askpass = join(folder, 'askpass');
+  writeFileSync(askpass, '#!/bin/sh\necho wrong\n');
+  chmodSync(askpass, 0o755);
+  return { place, askpass };
+}
+
+/** One login with one password. */
+export async function login(attacker: Attacker, target: string, user: string): Promise<Login> {
+  const options = {
+    StrictHostKeyChecking: 'no',
+    UserKnownHostsFile: '/dev/null',
+    PreferredAuthentications: 'password',
+    PubkeyAuthentication: 'no',
+    NumberOfPasswordPrompts: '1',
+    ConnectTimeout: '4',
+    LogLevel: 'ERROR',
+  };
+  const flags = Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`]);
+  const env = { SSH_ASKPASS: attacker.askpass, SSH_ASKPASS_REQUIRE: 'force', DISPLAY: ':none' };
+  const ran = await attacker.place.run(['ssh', '-F', 'none', ...flags, `${user}@${target}`, 'true'], { env });
+  if (ran.code === 0) return 'open';
+  const found = answers.find(([text]) => ran.stderr.includes(text));
+  if (found === undefined) throw new Error(`ssh said: ${ran.stderr}`);
+  return found[1];
+}
+
+const connector = `
+const socket = require('node:net').connect({ host: process.argv[1], port: Number(process.argv[2]), timeout: 3000 });
+const say = (word) => { console.log(word); process.exit(0); };
+socket.on('connect', () => say('open'));
+socket.on('timeout', () => say('timeout'));
+socket.on('error', (error) => say(error.code === 'ECONNREFUSED' ? 'refused' : error.code));
+`;
+
+/** A bare TCP connection: `open`, `refused` (rejected by the firewall or nobody there), `timeout`, or the error's code. */
+export async function connect(attacker: Attacker, target: string, port: number): Promise<string> {
+  return (await attacker.place.must([process.execPath, '-e', connector, target, String(port)])).trim();
+}
