@@ -1,81 +1,92 @@
 /** Keeps one Cloudflare list and one WAF rule per zone equal to what the ledger wants: a step at a time, across crashes. */
-import type { ErrorCode } from '../../shared/errors.ts';
-import type { Sql } from '../../shared/store/sql.ts';
-import type { UnixTime, Until } from '../../shared/time.ts';
+import { EdgebanError } from '../../shared/errors.ts';
+import type { UnixTime } from '../../shared/time.ts';
+import type { Enforcement, EnforcementParts, EnforcementStatus, RuleStatus, Wanted } from './contract.ts';
+import { openMemory } from './memory.ts';
+import { createRun } from './run.ts';
+import { nextTime, runTasks } from './tasks.ts';
 
-export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+export type {
+  Enforcement,
+  EnforcementParts,
+  EnforcementSettings,
+  EnforcementStatus,
+  Fetch,
+  RuleStatus,
+  Wanted,
+} from './contract.ts';
 
-export interface EnforcementSettings {
-  /** `https://api.cloudflare.com/client/v4`, without a slash at the end. */
-  readonly apiBase: string;
-  readonly accountId: string;
-  readonly zoneIds: readonly string[];
-  /** `^[a-z0-9_]{1,50}$` */
-  readonly listName: string;
-  readonly token: string;
-  /** Marks our items (`edgeban:<instance>:…`), so that two edgebans can share a list; `main` unless set. `^[a-z0-9-]{1,32}$` */
-  readonly instance?: string;
+/** Throws ERR_SETTINGS for settings that cannot be used; makes its tables if they are not there. */
+export function createEnforcement(parts: EnforcementParts): Enforcement {
+  checkSettings(parts);
+  const memory = openMemory(parts.sql, parts.settings);
+  let running = false;
+
+  async function step(wanted: readonly Wanted[], now: UnixTime): Promise<{ again: UnixTime | null }> {
+    if (running) return { again: now + 1 };
+    running = true;
+    try {
+      const run = createRun(parts, memory, wanted, now);
+      await runTasks(run);
+      return { again: nextTime(run) };
+    } finally {
+      running = false;
+    }
+  }
+
+  function status(now: UnixTime): EnforcementStatus {
+    const { state } = memory;
+    const { ours, others, ...counts } = state.summary;
+    const rules = parts.settings.zoneIds.map((zone) => ruleStatus(zone, state.rules[zone]));
+    const { waitUntil, operation, readAt } = state;
+    return {
+      inStep: isInStep(state) && rules.every((rule) => rule.rule !== null && rule.enabled && rule.error === null),
+      list: { name: parts.settings.listName, id: state.list, ours, foreign: others },
+      ...counts,
+      operation: operation === null ? null : { kind: operation.kind, items: operation.items, since: operation.since },
+      rules,
+      error: state.error,
+      waitUntil: waitUntil !== null && waitUntil > now ? waitUntil : null,
+      reconciledAt: readAt,
+    };
+  }
+
+  return { step, status };
 }
 
-export interface Wanted {
-  /** Canonical address or CIDR (shared/address.ts). */
-  readonly address: string;
-  /** For people, at most 80 characters are kept; the owner's mark and `until` are put before it. */
-  readonly comment: string;
-  readonly until: Until;
+function isInStep(state: ReturnType<typeof openMemory>['state']): boolean {
+  const { readAt, operation, doubts, error, summary } = state;
+  const settled = readAt !== null && operation === null && doubts.length === 0 && error === null;
+  return settled && summary.missing === 0 && summary.surplus === 0;
 }
 
-export interface Enforcement {
-  /**
-   * Goes a bounded way (40 API calls at the most, no sleeping) towards `wanted`, the most important first: beyond
-   * Cloudflare's cap the last are left out. Never throws for Cloudflare's failures: status() tells them. `again` is when
-   * it wants to be called next (null: not before `wanted` changes). May be called at any time; a call during another
-   * does nothing and asks to come again.
-   */
-  step(wanted: readonly Wanted[], now: UnixTime): Promise<{ again: UnixTime | null }>;
-  /** What is known without asking Cloudflare. */
-  status(now: UnixTime): EnforcementStatus;
+type RuleMemory = ReturnType<typeof openMemory>['state']['rules'][string];
+
+function ruleStatus(zone: string, known: RuleMemory | undefined): RuleStatus {
+  if (known === undefined) return { zone, rule: null, enabled: false, first: false, error: null };
+  const { rule, enabled, first, error } = known;
+  return { zone, rule, enabled, first, error };
 }
 
-export interface EnforcementStatus {
-  /** As of the last reading, the list holds exactly what was wanted (but for what `leftOut` and `refused` say) and each zone has its rule. */
-  readonly inStep: boolean;
-  readonly list: { readonly name: string; readonly id: string | null; readonly ours: number; readonly foreign: number };
-  readonly wanted: number;
-  /** Wanted, but not in the list as far as we know. */
-  readonly missing: number;
-  /** In the list as ours, but no longer wanted. */
-  readonly surplus: number;
-  readonly operation: { readonly kind: 'append' | 'remove'; readonly items: number; readonly since: UnixTime } | null;
-  /** Wanted, but there is no room (10,000 items an account); the first 100 by name. */
-  readonly leftOut: { readonly count: number; readonly addresses: readonly string[] };
-  /** Wanted, but already listed by somebody else, whose item is left alone; the first 100 by name. */
-  readonly foreign: { readonly count: number; readonly addresses: readonly string[] };
-  /** Wanted, but Cloudflare's lists do not take it; tried again after an hour; the first 100. */
-  readonly refused: { readonly count: number; readonly addresses: readonly string[] };
-  readonly rules: readonly RuleStatus[];
-  /** The newest failure that has not cleared. */
-  readonly error: { readonly code: ErrorCode; readonly message: string; readonly since: UnixTime } | null;
-  /** Nothing is asked of Cloudflare before this time (back-off or budget). */
-  readonly waitUntil: UnixTime | null;
-  readonly reconciledAt: UnixTime | null;
+const shapes = {
+  apiBase: /^https?:\/\/[^\s?#]+[^\s/?#]$/,
+  accountId: /^[A-Za-z0-9]{1,64}$/,
+  listName: /^[a-z0-9_]{1,50}$/,
+  token: /^[\x21-\x7e]{8,500}$/,
+} as const;
+
+function checkSettings({ settings }: EnforcementParts): void {
+  for (const name of Object.keys(shapes) as (keyof typeof shapes)[]) {
+    if (!shapes[name].test(settings[name])) throw unusable(name);
+  }
+  if (!/^[a-z0-9-]{1,32}$/.test(settings.instance ?? 'main')) throw unusable('instance');
+  if (settings.zoneIds.length > 50 || !settings.zoneIds.every((zone) => shapes.accountId.test(zone)))
+    throw unusable('zoneIds');
 }
 
-export interface RuleStatus {
-  readonly zone: string;
-  readonly rule: string | null;
-  /** False where somebody switched it off by hand: that is respected, and said here. */
-  readonly enabled: boolean;
-  /** False where another rule stands before ours. */
-  readonly first: boolean;
+/** Names the setting, never its value: one of them is a secret. */
+function unusable(name: string): EdgebanError {
+  const remedy =
+    'set CLOUDFLARE_API_BASE, CLOUDFLARE_ACCOUNT_ID, CLOUDFLARE_ZONE_IDS, LIST_NAME and CLOUDFLARE_API_TOKEN';
+  return new EdgebanError('ERR_SETTINGS', `${name} of Cloudflare cannot be used`, { remedy });
 }
-
-export interface EnforcementParts {
-  readonly sql: Sql;
-  readonly settings: EnforcementSettings;
-  readonly fetch: Fetch;
-  /** One line for the operator, without secrets. */
-  readonly log: (line: string) => void;
-}
-
-export type CreateEnforcement = (parts: EnforcementParts) => Enforcement;

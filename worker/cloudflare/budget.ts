@@ -1,0 +1,40 @@
+/** Budgets as leaky buckets: how often we may call and how much we may change, kept well below what Cloudflare allows. */
+import type { UnixTime } from '../../shared/time.ts';
+
+export interface Bucket {
+  readonly left: number;
+  readonly at: UnixTime;
+}
+
+/** In any stretch of `window_s`, at most `burst` plus `refill` are spent. */
+export interface BucketLimit {
+  readonly burst: number;
+  readonly refill: number;
+  readonly window_s: number;
+}
+
+/**
+ * Cloudflare's: 1,200 requests in 5 minutes for the token (or user, who may need some himself); 30,000 modifying
+ * requests and 1,000,000 item changes in 12 hours for the account.
+ */
+export const budgetLimits = {
+  calls: { burst: 300, refill: 300, window_s: 300 },
+  operations: { burst: 10_000, refill: 10_000, window_s: 12 * 3600 },
+  changes: { burst: 300_000, refill: 300_000, window_s: 12 * 3600 },
+} as const satisfies Record<string, BucketLimit>;
+
+export function fullBucket(limit: BucketLimit, now: UnixTime): Bucket {
+  return { left: limit.burst, at: now };
+}
+
+/** The bucket as it stands now; a clock that went back gives nothing and takes nothing. */
+export function refill(bucket: Bucket, limit: BucketLimit, now: UnixTime): Bucket {
+  const gained = (Math.max(0, now - bucket.at) * limit.refill) / limit.window_s;
+  return { left: Math.min(limit.burst, bucket.left + gained), at: now };
+}
+
+/** When `amount` (at most the burst) will be there. */
+export function readyAt(bucket: Bucket, limit: BucketLimit, amount: number): UnixTime {
+  const lacking = Math.min(amount, limit.burst) - bucket.left;
+  return lacking <= 0 ? bucket.at : bucket.at + (lacking * limit.window_s) / limit.refill;
+}

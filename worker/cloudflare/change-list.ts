@@ -1,0 +1,64 @@
+/** Starting the next append or removal: which, how much of it, and whether the budgets have it. */
+import type { Seconds } from '../../shared/time.ts';
+import { type Difference, differ } from './difference.ts';
+import type { NewItem } from './lists.ts';
+import { begin } from './operation.ts';
+import { readItems } from './read-list.ts';
+import { type Run, require, spend } from './run.ts';
+import type { ItemMemory } from './schema.ts';
+
+/** Before an append the reading may be so old: an append would take over an item that somebody else has added since. */
+const reading_before_append_s_max: Seconds = 30;
+/** Comments that tell an old end are written anew together with an append, or by themselves so often. */
+const refresh_s: Seconds = 3600;
+
+export function difference(run: Run): Difference {
+  const { state, memory, wanted, now, parts } = run;
+  const instance = parts.settings.instance ?? 'main';
+  const { elsewhere, setAside } = state;
+  return differ(wanted, { items: memory.items().values(), elsewhere, instance, setAside }, now);
+}
+
+export async function changeList(run: Run): Promise<void> {
+  const { state, now } = run;
+  if (state.operation !== null || state.list === null || state.readAt === null) return;
+  let found = difference(run);
+  if (found.append.length > 0 && now - state.readAt > reading_before_append_s_max) {
+    await readItems(run);
+    found = difference(run);
+  }
+  const added = additions(run, found);
+  const removal = found.remove.slice(0, state.batch);
+  if (added.length > 0 && (removal.length === 0 || state.lastKind === 'remove')) return append(run, state.list, added);
+  if (removal.length > 0) return remove(run, state.list, removal);
+}
+
+/** New items as far as there is room, and old ends if something is sent anyway or it is time. */
+function additions(run: Run, found: Difference): readonly NewItem[] {
+  const { state, now } = run;
+  const fresh = found.append.slice(0, Math.min(state.batch, found.free));
+  const refreshing = fresh.length > 0 || now - state.refreshedAt >= refresh_s;
+  return refreshing ? [...fresh, ...found.stale].slice(0, state.batch) : [];
+}
+
+async function append(run: Run, list: string, items: readonly NewItem[]): Promise<void> {
+  pay(run, items.length);
+  run.state.refreshedAt = run.now;
+  const alone = items.length === 1 ? (items[0]?.ip ?? null) : null;
+  await begin(run, { kind: 'append', items: items.length, alone }, () => run.lists.append(list, items));
+}
+
+async function remove(run: Run, list: string, items: readonly ItemMemory[]): Promise<void> {
+  pay(run, items.length);
+  const ids = items.map(({ id }) => id);
+  await begin(run, { kind: 'remove', items: items.length, alone: null }, () => run.lists.remove(list, ids));
+}
+
+/** Paid before it is asked for, so that a crash can only make us too careful. */
+function pay(run: Run, changes: number): void {
+  run.reserve(1);
+  require(run.state, 'operations', 1, run.now);
+  require(run.state, 'changes', changes, run.now);
+  spend(run.state, 'operations', 1);
+  spend(run.state, 'changes', changes);
+}

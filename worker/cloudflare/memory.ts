@@ -1,0 +1,83 @@
+/** The state of enforcement in memory and in SQLite at once: changed here, saved before Cloudflare is asked anything. */
+import type { Sql } from '../../shared/store/sql.ts';
+import { type Bucket, budgetLimits } from './budget.ts';
+import type { EnforcementSettings } from './contract.ts';
+import { createTables, type ItemMemory, loadItems, loadState, type State, saveItems, saveState } from './schema.ts';
+
+export interface Memory {
+  readonly state: State;
+  /** The list as last read, by item id. */
+  readonly items: () => ReadonlyMap<string, ItemMemory>;
+  save(): void;
+  /** Takes in a reading of the whole list. */
+  replaceItems(next: readonly ItemMemory[]): void;
+}
+
+export const batch_items_max = 1000;
+
+export function openMemory(sql: Sql, settings: EnforcementSettings): Memory {
+  createTables(sql);
+  const of = [settings.accountId, settings.listName, settings.instance ?? 'main'].join('/');
+  const stored = loadState(sql);
+  const state = stored?.of === of ? stored : freshState(of, stored);
+  // loaded when first needed and kept: reading 10,000 rows at every step would use up a free plan
+  let items: Map<string, ItemMemory> | null = null;
+  const known = () => {
+    items ??= loadItems(sql);
+    return items;
+  };
+  let saved = JSON.stringify(stored);
+
+  function save(): void {
+    const text = JSON.stringify(state);
+    if (text === saved) return;
+    saveState(sql, state);
+    saved = text;
+  }
+
+  function replaceItems(next: readonly ItemMemory[]): void {
+    const map = new Map(next.map((item) => [item.id, item]));
+    sql.transaction(() => {
+      saveItems(sql, known(), map);
+      save();
+    });
+    items = map;
+  }
+
+  if (state !== stored) {
+    sql.transaction(() => {
+      sql.all('DELETE FROM cf_item');
+      save();
+    });
+  }
+  return { state, items: known, save, replaceItems };
+}
+
+const none = { count: 0, addresses: [] };
+
+/** Budgets outlive a change of list: Cloudflare counts on. They start full; the time is set at the first step. */
+function freshState(of: string, before: State | null): State {
+  const full = (left: number): Bucket => ({ left, at: 0 });
+  return {
+    of,
+    list: null,
+    elsewhere: 0,
+    readAt: null,
+    doubts: [],
+    operation: null,
+    refreshedAt: 0,
+    lastKind: 'remove',
+    batch: batch_items_max,
+    setAside: {},
+    waitUntil: null,
+    failures: 0,
+    error: null,
+    rules: {},
+    budgets: before?.budgets ?? {
+      calls: full(budgetLimits.calls.burst),
+      operations: full(budgetLimits.operations.burst),
+      changes: full(budgetLimits.changes.burst),
+    },
+    summary: { wanted: 0, missing: 0, surplus: 0, ours: 0, others: 0, leftOut: none, foreign: none, refused: none },
+  };
+}

@@ -1,0 +1,99 @@
+/** The one operation that may be under way: its intention is on record before it is asked for, its end is looked up. */
+import type { Seconds } from '../../shared/time.ts';
+import { CloudflareFailure } from './failure.ts';
+import type { Run } from './run.ts';
+import type { OperationMemory } from './schema.ts';
+import { doubt, lookAgain, narrow, widen } from './setback.ts';
+
+/** An operation that takes longer is given up for lost; whatever it still does, a later reading finds. */
+const operation_s_max: Seconds = 600;
+const poll_first_s: Seconds = 0.5;
+const poll_max_s: Seconds = 15;
+
+/** Records the intention, asks, records the id. A crash in between leaves an intention without an id. */
+export async function begin(
+  run: Run,
+  what: Pick<OperationMemory, 'kind' | 'items' | 'alone'>,
+  ask: () => Promise<string>,
+): Promise<void> {
+  const { state, memory, now } = run;
+  const operation = { ...what, since: now, due: now + poll_first_s, id: null, polls: 0 };
+  state.operation = operation;
+  state.lastKind = what.kind;
+  memory.save();
+  try {
+    state.operation = { ...operation, id: await ask() };
+  } catch (error) {
+    state.operation = null;
+    if (error instanceof CloudflareFailure) notBegun(run, operation, error);
+    throw error;
+  } finally {
+    memory.save();
+  }
+}
+
+function notBegun(run: Run, operation: OperationMemory, failure: CloudflareFailure): void {
+  if (failure.outcome === 'unknown') doubt(run.state, run.now);
+  if (failure.code !== 'ERR_CLOUDFLARE_REFUSED') return;
+  narrow(run.state, operation, run.now);
+  lookAgain(run.state, run.now);
+}
+
+/** After a crash: nobody knows whether the operation was begun. */
+export function recoverOperation(run: Run): void {
+  if (run.state.operation?.id !== null) return;
+  run.state.operation = null;
+  doubt(run.state, run.now);
+}
+
+export async function pollOperation(run: Run): Promise<void> {
+  const { state, now, lists } = run;
+  const { operation } = state;
+  if (operation === null || operation.id === null || operation.due > now) return;
+  const found = await lists.poll(operation.id).catch((error: unknown) => {
+    if (error instanceof CloudflareFailure && error.code === 'ERR_CLOUDFLARE_GONE') return null;
+    throw error;
+  });
+  if (found === null) return lost(run, 'Cloudflare does not know the operation any more');
+  switch (found.status) {
+    case 'completed':
+      return completed(run, operation);
+    case 'failed':
+      return failed(run, operation, found.error);
+    case 'pending':
+    case 'running':
+      if (now - operation.since > operation_s_max) return lost(run, 'the operation does not end');
+      state.operation = { ...operation, polls: operation.polls + 1, due: now + pollDelay(operation.polls) };
+  }
+}
+
+function pollDelay(polls: number): Seconds {
+  return Math.min(poll_max_s, poll_first_s * 1.5 ** Math.min(polls, 20));
+}
+
+function completed(run: Run, operation: OperationMemory): void {
+  const { state, now, parts } = run;
+  state.operation = null;
+  state.failures = 0;
+  state.error = null;
+  widen(state);
+  lookAgain(state, now);
+  parts.log(`Cloudflare: ${operation.kind} of ${operation.items} items completed`);
+}
+
+function failed(run: Run, operation: OperationMemory, error: string): never {
+  run.state.operation = null;
+  narrow(run.state, operation, run.now);
+  lookAgain(run.state, run.now);
+  throw operationFailure(`the ${operation.kind} of ${operation.items} items failed: ${error.slice(0, 200)}`);
+}
+
+function lost(run: Run, why: string): never {
+  run.state.operation = null;
+  doubt(run.state, run.now);
+  throw operationFailure(why);
+}
+
+function operationFailure(message: string): CloudflareFailure {
+  return new CloudflareFailure('ERR_CLOUDFLARE_OPERATION', message, { outcome: 'unknown', retryAfter: null });
+}

@@ -1,0 +1,132 @@
+/** What enforcement keeps in SQLite: what the list held when it was last read, and where we stand. */
+import { z } from 'zod';
+import { type ErrorCode, errorCodes } from '../../shared/errors.ts';
+import type { Sql } from '../../shared/store/sql.ts';
+
+/** `cf_item`: the list's items as last read, ours and others'. `cf_state`: one row, the JSON of State. */
+const tables = `
+CREATE TABLE IF NOT EXISTS cf_item (
+  id TEXT PRIMARY KEY,
+  address TEXT NOT NULL,
+  comment TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS cf_state (
+  only INTEGER PRIMARY KEY CHECK (only = 1),
+  state TEXT NOT NULL
+);
+`;
+
+const time = z.number();
+const bucket = z.object({ left: z.number(), at: time });
+const named = z.object({ count: z.number(), addresses: z.array(z.string()) });
+const isErrorCode = (value: unknown): value is ErrorCode =>
+  typeof value === 'string' && Object.hasOwn(errorCodes, value);
+const failure = z.object({ code: z.custom<ErrorCode>(isErrorCode), message: z.string(), since: time });
+
+export const RuleMemory = z.object({
+  rule: z.string().nullable(),
+  enabled: z.boolean(),
+  first: z.boolean(),
+  error: failure.nullable(),
+  /** When to look again. */
+  due: time,
+  failures: z.number(),
+});
+export type RuleMemory = z.infer<typeof RuleMemory>;
+
+export const OperationMemory = z.object({
+  kind: z.enum(['append', 'remove']),
+  items: z.number(),
+  /** The address of an operation on a single item, so that one that never succeeds can be set aside. */
+  alone: z.string().nullable(),
+  since: time,
+  /** When to ask how it goes. */
+  due: time,
+  /** Null from before the request until its answer: found so after a crash, its outcome is unknown. */
+  id: z.string().nullable(),
+  polls: z.number(),
+});
+export type OperationMemory = z.infer<typeof OperationMemory>;
+
+export const State = z.object({
+  /** Whose state this is (account, list, instance): after a change of settings nothing of it holds. */
+  of: z.string(),
+  list: z.string().nullable(),
+  /** Items in the account's other lists, which share the cap. */
+  elsewhere: z.number(),
+  readAt: time.nullable(),
+  /** When the list has to be read again because of a doubt, earliest first. */
+  doubts: z.array(time),
+  operation: OperationMemory.nullable(),
+  /** When comments that tell an old end were last written anew. */
+  refreshedAt: time,
+  lastKind: z.enum(['append', 'remove']),
+  /** Items in one operation; halved when one is refused, doubled when one succeeds. */
+  batch: z.number(),
+  /** Addresses that Cloudflare refuses, and until when they are left alone. */
+  setAside: z.record(z.string(), time),
+  waitUntil: time.nullable(),
+  failures: z.number(),
+  error: failure.nullable(),
+  rules: z.record(z.string(), RuleMemory),
+  budgets: z.object({ calls: bucket, operations: bucket, changes: bucket }),
+  summary: z.object({
+    wanted: z.number(),
+    missing: z.number(),
+    surplus: z.number(),
+    ours: z.number(),
+    others: z.number(),
+    leftOut: named,
+    foreign: named,
+    refused: named,
+  }),
+});
+export type State = z.infer<typeof State>;
+
+export interface ItemMemory {
+  readonly id: string;
+  /** In its canonical spelling, whatever Cloudflare's is. */
+  readonly address: string;
+  readonly comment: string;
+}
+
+export function createTables(sql: Sql): void {
+  sql.script(tables);
+}
+
+/** Null if there is none, or if an older version wrote one that cannot be understood: then all is found out anew. */
+export function loadState(sql: Sql): State | null {
+  const text = sql.all('SELECT state FROM cf_state')[0]?.['state'];
+  if (typeof text !== 'string') return null;
+  return State.safeParse(JSON.parse(text)).data ?? null;
+}
+
+export function saveState(sql: Sql, state: State): void {
+  sql.all(
+    'INSERT INTO cf_state VALUES (1, ?) ON CONFLICT (only) DO UPDATE SET state = excluded.state',
+    JSON.stringify(state),
+  );
+}
+
+export function loadItems(sql: Sql): Map<string, ItemMemory> {
+  const rows = sql.all('SELECT id, address, comment FROM cf_item');
+  return new Map(rows.map((row) => [String(row['id']), itemOf(row)]));
+}
+
+function itemOf(row: Readonly<Record<string, unknown>>): ItemMemory {
+  return { id: String(row['id']), address: String(row['address']), comment: String(row['comment']) };
+}
+
+/** Makes the table hold `next`, writing only what differs from `known`: written rows are what a free plan counts. */
+export function saveItems(
+  sql: Sql,
+  known: ReadonlyMap<string, ItemMemory>,
+  next: ReadonlyMap<string, ItemMemory>,
+): void {
+  for (const id of known.keys()) if (!next.has(id)) sql.all('DELETE FROM cf_item WHERE id = ?', id);
+  for (const { id, address, comment } of next.values()) {
+    const before = known.get(id);
+    if (before?.address === address && before.comment === comment) continue;
+    sql.all('INSERT OR REPLACE INTO cf_item VALUES (?, ?, ?)', id, address, comment);
+  }
+}

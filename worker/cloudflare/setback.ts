@@ -1,0 +1,55 @@
+/** After a failure: how long to wait, what to doubt, which address to set aside. */
+import type { ErrorCode } from '../../shared/errors.ts';
+import type { Seconds, UnixTime } from '../../shared/time.ts';
+import type { CloudflareFailure } from './failure.ts';
+import { batch_items_max } from './memory.ts';
+import type { OperationMemory, State } from './schema.ts';
+
+interface Delay {
+  readonly first: Seconds;
+  readonly max: Seconds;
+}
+
+const usual: Delay = { first: 2, max: 300 };
+/** Doubled at each failure in a row. A wrong token or list waits for a person, a spent rate for five minutes to pass. */
+const delays: Partial<Record<ErrorCode, Delay>> = {
+  ERR_CLOUDFLARE_AUTH: { first: 60, max: 600 },
+  ERR_CLOUDFLARE_LIST: { first: 60, max: 600 },
+  ERR_CLOUDFLARE_RATE: { first: 30, max: 600 },
+  ERR_CLOUDFLARE_BUSY: { first: 1, max: 60 },
+  ERR_CLOUDFLARE_UNREACHABLE: { first: 2, max: 60 },
+};
+
+/** Seconds to wait after the `failures`th failure in a row; Cloudflare's own `retry-after` goes first. */
+export function delayAfter(failure: CloudflareFailure, failures: number): Seconds {
+  if (failure.retryAfter !== null) return Math.max(1, failure.retryAfter);
+  const { first, max } = delays[failure.code] ?? usual;
+  return Math.min(max, first * 2 ** Math.min(failures - 1, 20));
+}
+
+/** A request whose outcome is unknown may still be done a while after we look, so we look more than once. */
+const doubts_after: readonly Seconds[] = [0, 5, 30, 120];
+
+export function doubt(state: State, now: UnixTime): void {
+  state.doubts = doubts_after.map((after) => now + after);
+}
+
+/** One reading, as soon as may be. */
+export function lookAgain(state: State, now: UnixTime): void {
+  state.doubts = [now, ...state.doubts.filter((at) => at > now)];
+}
+
+const set_aside_s: Seconds = 15 * 60;
+const set_aside_max = 200;
+
+/** One bad item spoils its whole operation: halve until it stands alone, then set it aside for a while. */
+export function narrow(state: State, operation: OperationMemory, now: UnixTime): void {
+  state.batch = Math.max(1, Math.floor(operation.items / 2));
+  if (operation.kind !== 'append' || operation.alone === null) return;
+  const kept = Object.entries(state.setAside).filter(([, until]) => until > now);
+  state.setAside = Object.fromEntries([[operation.alone, now + set_aside_s], ...kept].slice(0, set_aside_max));
+}
+
+export function widen(state: State): void {
+  state.batch = Math.min(batch_items_max, state.batch * 2);
+}

@@ -1,0 +1,99 @@
+/** What a step does, in order: find the list, ask after the operation, read, change, see to the rules. */
+import type { UnixTime } from '../../shared/time.ts';
+import { changeList, difference } from './change-list.ts';
+import type { Difference } from './difference.ts';
+import { CloudflareFailure } from './failure.ts';
+import { pollOperation, recoverOperation } from './operation.ts';
+import { findList, nextReading, readList } from './read-list.ts';
+import { Pause, type Run } from './run.ts';
+import { nextRuleTime, seeToRules } from './see-to-rules.ts';
+import { delayAfter, lookAgain } from './setback.ts';
+
+const tasks = [findList, pollOperation, readList, changeList];
+/** Failures of the list that do not speak against asking for the rules. */
+const listOnly = ['ERR_CLOUDFLARE_BUSY', 'ERR_CLOUDFLARE_REFUSED', 'ERR_CLOUDFLARE_OPERATION'];
+const named_max = 100;
+
+/** Never throws for Cloudflare's failures; they are in the state afterwards. */
+export async function runTasks(run: Run): Promise<void> {
+  const { state, now, memory } = run;
+  try {
+    if (state.waitUntil !== null && now < state.waitUntil) return;
+    state.waitUntil = null;
+    recoverOperation(run);
+    const goOn = await guarded(run, async () => {
+      for (const task of tasks) await task(run);
+    });
+    if (goOn) await guarded(run, () => seeToRules(run));
+  } finally {
+    if (state.operation === null) summarise(run, difference(run));
+    memory.save();
+  }
+}
+
+/** Runs one part; false if what failed there speaks against the next part too. */
+async function guarded(run: Run, part: () => Promise<void>): Promise<boolean> {
+  try {
+    await part();
+    if (run.state.operation === null && run.state.waitUntil === null) recovered(run);
+    return true;
+  } catch (error) {
+    if (error instanceof Pause) {
+      run.state.waitUntil = Math.max(error.until, run.state.waitUntil ?? 0);
+      return false;
+    }
+    if (!(error instanceof CloudflareFailure)) throw error;
+    setBack(run, error);
+    return listOnly.includes(error.code) && run.state.list !== null;
+  }
+}
+
+function setBack(run: Run, failure: CloudflareFailure): void {
+  const { state, now } = run;
+  state.failures += 1;
+  state.waitUntil = now + delayAfter(failure, state.failures);
+  const known = state.error?.code === failure.code ? state.error : null;
+  state.error = { code: failure.code, message: failure.message, since: known?.since ?? now };
+  if (failure.code === 'ERR_CLOUDFLARE_GONE') forgetList(run);
+  if (known === null)
+    run.parts.log(`Cloudflare: ${failure.message}; next try in ${Math.ceil(state.waitUntil - now)} s`);
+}
+
+/** Somebody removed the list: another of its name is found or made, and read. */
+function forgetList(run: Run): void {
+  run.state.list = null;
+  lookAgain(run.state, run.now);
+}
+
+function recovered(run: Run): void {
+  if (run.state.error !== null) run.parts.log('Cloudflare: back in order');
+  run.state.error = null;
+  run.state.failures = 0;
+}
+
+function summarise(run: Run, found: Difference): void {
+  run.state.summary = {
+    wanted: found.wanted,
+    missing: found.append.length,
+    surplus: found.remove.length,
+    ours: found.ours,
+    others: found.others,
+    leftOut: named(found.leftOut),
+    foreign: named(found.foreign),
+    refused: named(found.refused),
+  };
+}
+
+function named(addresses: readonly string[]): { count: number; addresses: string[] } {
+  return { count: addresses.length, addresses: addresses.slice(0, named_max) };
+}
+
+/** When the next step is due, if nothing else happens before. */
+export function nextTime(run: Run): UnixTime | null {
+  const { state, now } = run;
+  if (state.waitUntil !== null) return state.waitUntil;
+  const ends = run.wanted.flatMap(({ until }) => (until !== null && until > now ? [until] : []));
+  const firstEnd = ends.reduce((first, end) => Math.min(first, end), Number.POSITIVE_INFINITY);
+  const listTime = state.operation?.due ?? nextReading(state, now);
+  return Math.max(now, Math.min(listTime, firstEnd, nextRuleTime(run)));
+}

@@ -1,0 +1,113 @@
+/** The one WAF custom rule of a zone that blocks what the list holds: found by `ref`, never touching another rule. */
+import { z } from 'zod';
+import type { Client } from './client.ts';
+import { CloudflareFailure } from './failure.ts';
+
+export const ruleRef = 'edgeban';
+const phase = 'http_request_firewall_custom';
+
+const id = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
+const Rule = z.object({
+  id,
+  ref: z.string().optional(),
+  action: z.string().optional(),
+  expression: z.string().optional(),
+  enabled: z.boolean().default(true),
+});
+type Rule = z.infer<typeof Rule>;
+const Ruleset = z.object({ id, rules: z.array(Rule).default([]) });
+type Ruleset = z.infer<typeof Ruleset>;
+
+export interface RuleState {
+  readonly rule: string;
+  readonly enabled: boolean;
+  readonly first: boolean;
+  /** False if there is more to do: a second rule of ours is taken away one call at a time. */
+  readonly settled: boolean;
+}
+
+/** At most this many calls for one zone. */
+export const rule_calls_max = 4;
+
+/**
+ * Makes the zone have exactly one rule of ours, whole and right, and says how it stands. One that is missing is POSTed
+ * to the first place (a PUT would replace everybody's rules); a wrong one is PATCHed, but one that somebody disabled
+ * stays disabled, because that is the switch by which all bans are lifted in an emergency.
+ */
+export async function ensureRule(client: Client, zone: string, list: string): Promise<RuleState> {
+  const ruleset = await entrypoint(client, zone);
+  if (ruleset === null) return stateOf(await createRuleset(client, zone, list));
+  const [ours, extra] = ruleset.rules.filter((rule) => rule.ref === ruleRef);
+  if (ours === undefined) return stateOf(await addRule(client, zone, ruleset.id, list));
+  if (extra !== undefined) return stateOf(await write(client, 'DELETE', rulePath(zone, ruleset.id, extra.id)));
+  if (isRight(ours, list)) return stateOf(ruleset);
+  const body = { ...ruleFor(list), enabled: ours.enabled };
+  return stateOf(await write(client, 'PATCH', rulePath(zone, ruleset.id, ours.id), body));
+}
+
+function ruleFor(list: string) {
+  const expression = `(ip.src in $${list})`;
+  return {
+    ref: ruleRef,
+    action: 'block',
+    expression,
+    description: 'edgeban: block what the list holds',
+    enabled: true,
+  };
+}
+
+function isRight(rule: Rule, list: string): boolean {
+  const wanted = ruleFor(list);
+  return rule.action === wanted.action && bare(rule.expression ?? '') === bare(wanted.expression);
+}
+
+/** Cloudflare and its dashboard put or drop outer brackets and spaces. */
+function bare(expression: string): string {
+  return expression.replace(/[()\s]+/g, ' ').trim();
+}
+
+function stateOf(ruleset: Ruleset): RuleState {
+  const index = ruleset.rules.findIndex((rule) => rule.ref === ruleRef);
+  const ours = ruleset.rules[index];
+  if (ours === undefined) {
+    const message = 'the rule is not in the ruleset that Cloudflare answered with';
+    throw new CloudflareFailure('ERR_CLOUDFLARE_ANSWER', message, { outcome: 'unknown', retryAfter: null });
+  }
+  const settled = ruleset.rules.filter((rule) => rule.ref === ruleRef).length === 1;
+  return { rule: ours.id, enabled: ours.enabled, first: index === 0, settled };
+}
+
+async function entrypoint(client: Client, zone: string): Promise<Ruleset | null> {
+  const path = `/zones/${zone}/rulesets/phases/${phase}/entrypoint`;
+  try {
+    return (await client.call({ method: 'GET', path }, Ruleset)).result;
+  } catch (error) {
+    // 404, code 10003: a zone that never had a custom rule has no entry point
+    if (error instanceof CloudflareFailure && error.code === 'ERR_CLOUDFLARE_GONE') return null;
+    throw error;
+  }
+}
+
+function createRuleset(client: Client, zone: string, list: string): Promise<Ruleset> {
+  const body = { name: 'default', kind: 'zone', phase, rules: [ruleFor(list)] };
+  return write(client, 'POST', `/zones/${zone}/rulesets`, body);
+}
+
+function addRule(client: Client, zone: string, ruleset: string, list: string): Promise<Ruleset> {
+  const body = { ...ruleFor(list), position: { index: 1 } };
+  return write(client, 'POST', `/zones/${zone}/rulesets/${ruleset}/rules`, body);
+}
+
+function rulePath(zone: string, ruleset: string, rule: string): string {
+  return `/zones/${zone}/rulesets/${ruleset}/rules/${rule}`;
+}
+
+async function write(
+  client: Client,
+  method: 'POST' | 'PATCH' | 'DELETE',
+  path: string,
+  body?: unknown,
+): Promise<Ruleset> {
+  const call = body === undefined ? { method, path } : { method, path, body };
+  return (await client.call(call, Ruleset)).result;
+}
