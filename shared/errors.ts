@@ -16,6 +16,10 @@ const table = {
   ERR_GUARD_OWN: { status: 422, title: 'an address of the host itself is never banned' },
   ERR_GUARD_ALLOWED: { status: 422, title: 'an address on the allow list is never banned' },
   ERR_GUARD_WIDE: { status: 422, title: 'the network is wider than may be banned' },
+  // the database
+  ERR_STORE_OPEN: { status: 500, title: 'the database cannot be opened' },
+  ERR_STORE_CORRUPT: { status: 500, title: 'the database is damaged' },
+  ERR_STORE_NEWER: { status: 500, title: 'the database was made by a newer edgeban' },
   // configuration
   ERR_CONFIG_MISSING: { status: 400, title: 'a configuration file is not there' },
   ERR_CONFIG_UNREADABLE: { status: 500, title: 'a configuration file cannot be read, or is not UTF-8' },

@@ -1,0 +1,180 @@
+/** Bans in force, what is remembered of earlier ones, and their history. */
+import type { Ban, PastBan } from '../ticket.ts';
+import type { Seconds, UnixTime } from '../time.ts';
+import { number, numberOrNull, text, textOrNull, texts } from './row.ts';
+import type { Sql, SqlRow, SqlValue } from './sql.ts';
+
+export const banLimits = {
+  held_bans_max: 200_000,
+  known_ids_max: 500_000,
+  history_bans_max: 50_000,
+  /** Of all lines of one ban together; older lines go first. */
+  matches_chars_max: 4096,
+} as const;
+
+type BanLimits = { readonly [name in keyof typeof banLimits]: number };
+
+export interface BansSettings {
+  /** fail2ban's dbmaxmatches: how many lines are kept of a ban. */
+  readonly dbmaxmatches: number;
+  readonly limits?: BanLimits;
+}
+
+/** How many times its bantime an id is remembered, over dbpurgeage (fail2ban's outDatedFactor). */
+const remembered_bantimes = 3;
+
+const columns = 'jail, id, ip, at, bantime, until, count, failures, matches';
+const places = '?, ?, ?, ?, ?, ?, ?, ?, ?';
+
+/** Methods that write belong into a transaction of the caller's, together with what else the same event writes. */
+export class Bans {
+  readonly #sql: Sql;
+  readonly #dbmaxmatches: number;
+  readonly #limits: BanLimits;
+
+  constructor(sql: Sql, settings: BansSettings) {
+    this.#sql = sql;
+    this.#dbmaxmatches = settings.dbmaxmatches;
+    this.#limits = settings.limits ?? banLimits;
+  }
+
+  /** Writes a new ban: it is held, its id is known, and it goes into the history. */
+  add(ban: Ban): void {
+    const values = this.#valuesOf(ban);
+    this.#sql.all(`INSERT OR REPLACE INTO held_bans (${columns}) VALUES (${places})`, ...values);
+    this.#sql.all(
+      'INSERT OR REPLACE INTO known_ids (id, jail, at, bantime, count) VALUES (?, ?, ?, ?, ?)',
+      ...[ban.id, ban.jail, ban.at, ban.bantime, ban.count],
+    );
+    const added = this.#sql.all(`INSERT INTO ban_history (${columns}) VALUES (${places}) RETURNING n`, ...values)[0];
+    if (added === undefined) throw new Error('INSERT … RETURNING returned nothing');
+    this.#sql.all('DELETE FROM ban_history WHERE n <= ?', number(added, 'n') - this.#limits.history_bans_max);
+  }
+
+  /** Writes the new end of a ban that is held (prolonged, or cut at a restart); the history keeps it as it was made. */
+  change(ban: Ban): void {
+    this.#sql.all(
+      'UPDATE held_bans SET at = ?, bantime = ?, until = ? WHERE jail = ? AND id = ?',
+      ...[ban.at, ban.bantime, ban.until, ban.jail, ban.id],
+    );
+  }
+
+  held(jail: string, id: string): Ban | null {
+    const row = this.#sql.all(`SELECT ${columns} FROM held_bans WHERE jail = ? AND id = ?`, jail, id)[0];
+    return row === undefined ? null : banOf(row);
+  }
+
+  /** In the order in which they were decided. */
+  heldIn(jail: string): Ban[] {
+    return this.#sql.all(`SELECT ${columns} FROM held_bans WHERE jail = ? ORDER BY at, id`, jail).map(banOf);
+  }
+
+  heldCount(jail: string): number {
+    const row = this.#sql.all('SELECT COUNT(*) AS held FROM held_bans WHERE jail = ?', jail)[0];
+    return row === undefined ? 0 : number(row, 'held');
+  }
+
+  /** The earlier bans of `id` in one jail, or in all of them (null). */
+  past(jail: string | null, id: string): PastBan | null {
+    const select = 'SELECT SUM(count) AS count, MAX(at) AS at FROM known_ids WHERE id = ?';
+    const [row] = jail === null ? this.#sql.all(select, id) : this.#sql.all(`${select} AND jail = ?`, id, jail);
+    const count = row === undefined ? null : numberOrNull(row, 'count');
+    return row === undefined || count === null ? null : { count, at: number(row, 'at') };
+  }
+
+  /** Takes out bans that have ended, at most `limit`, first ended first. Their ids stay known. */
+  takeEnded(now: UnixTime, limit: number): Ban[] {
+    return this.#take('until <= ?', [now], limit);
+  }
+
+  /** Takes out bans above the limit, those that end soonest; the caller lifts them and says so. */
+  takeExcess(): Ban[] {
+    const row = this.#sql.all('SELECT COUNT(*) AS held FROM held_bans')[0];
+    const excess = (row === undefined ? 0 : number(row, 'held')) - this.#limits.held_bans_max;
+    return excess <= 0 ? [] : this.#take('TRUE', [], excess);
+  }
+
+  /** Ends a ban; its id stays known (a ban that is dropped at a restart, or that has ended). */
+  release(jail: string, id: string): void {
+    this.#sql.all('DELETE FROM held_bans WHERE jail = ? AND id = ?', jail, id);
+  }
+
+  /** What an operator's unban does: nothing of the id is remembered, as in fail2ban. True if the ban was in force. */
+  forget(jail: string, id: string): boolean {
+    this.#sql.all('DELETE FROM known_ids WHERE id = ? AND jail = ?', id, jail);
+    this.#sql.all('DELETE FROM ban_history WHERE id = ? AND jail = ?', id, jail);
+    return this.#sql.all('DELETE FROM held_bans WHERE jail = ? AND id = ? RETURNING id', jail, id).length > 0;
+  }
+
+  /** When the next ban ends; null if none will. */
+  nextEnd(): UnixTime | null {
+    const row = this.#sql.all('SELECT MIN(until) AS until FROM held_bans WHERE until IS NOT NULL')[0];
+    return row === undefined ? null : numberOrNull(row, 'until');
+  }
+
+  /** The newest bans of an id, newest first. */
+  history(id: string, limit: number): Ban[] {
+    return this.#sql
+      .all(`SELECT ${columns} FROM ban_history WHERE id = ? ORDER BY n DESC LIMIT ?`, id, limit)
+      .map(banOf);
+  }
+
+  /**
+   * fail2ban's hourly purge: history older than `age` (dbpurgeage); ids whose last ban is older than that, even had it
+   * lasted three times as long, and was not for ever. Bans in force are not touched.
+   */
+  purge(now: UnixTime, age: Seconds): void {
+    const before = now - age;
+    this.#sql.all('DELETE FROM ban_history WHERE at < ?', before);
+    this.#sql.all(
+      'DELETE FROM known_ids WHERE at < ? AND bantime >= 0 AND at + bantime * ? < ?',
+      ...[before, remembered_bantimes, before],
+    );
+    this.#sql.all(
+      `DELETE FROM known_ids WHERE (id, jail) IN
+         (SELECT id, jail FROM known_ids ORDER BY at DESC LIMIT -1 OFFSET ?)`,
+      this.#limits.known_ids_max,
+    );
+  }
+
+  #take(condition: string, values: readonly SqlValue[], limit: number): Ban[] {
+    const rows = this.#sql.all(
+      `DELETE FROM held_bans WHERE (jail, id) IN
+         (SELECT jail, id FROM held_bans WHERE ${condition} ORDER BY until IS NULL, until LIMIT ?) RETURNING ${columns}`,
+      ...[...values, limit],
+    );
+    return rows.map(banOf).sort((a, b) => (a.until ?? Infinity) - (b.until ?? Infinity));
+  }
+
+  #valuesOf(ban: Ban): SqlValue[] {
+    const { jail, id, ip, at, bantime, until, count, failures } = ban;
+    const matches = this.#dbmaxmatches > 0 ? ban.matches.slice(-this.#dbmaxmatches) : [];
+    const kept = newestWithin(matches, this.#limits.matches_chars_max);
+    return [jail, id, ip, at, bantime, until, count, failures, JSON.stringify(kept)];
+  }
+}
+
+function newestWithin(lines: readonly string[], chars_max: number): string[] {
+  const kept: string[] = [];
+  let left = chars_max;
+  for (const line of lines.toReversed()) {
+    if (left <= 0) break;
+    kept.unshift(line.slice(0, left));
+    left -= line.length;
+  }
+  return kept;
+}
+
+function banOf(row: SqlRow): Ban {
+  return {
+    jail: text(row, 'jail'),
+    id: text(row, 'id'),
+    ip: textOrNull(row, 'ip'),
+    at: number(row, 'at'),
+    bantime: number(row, 'bantime'),
+    until: numberOrNull(row, 'until'),
+    count: number(row, 'count'),
+    failures: number(row, 'failures'),
+    matches: texts(row, 'matches'),
+  };
+}

@@ -1,0 +1,50 @@
+/** The engine's counters, saved so that a crash forgets no failure. */
+import type { Counter } from '../ticket.ts';
+import { number, text, textOrNull, texts } from './row.ts';
+import type { Sql, SqlRow } from './sql.ts';
+
+/** As the engine's takeDirtyCounters() tells them. */
+export interface CounterChanges {
+  readonly put: readonly Counter[];
+  readonly gone: readonly Pick<Counter, 'jail' | 'id'>[];
+}
+
+const put = `INSERT OR REPLACE INTO counters (jail, id, ip, first, time, retry, failures, matches)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?)`;
+
+export class SavedCounters {
+  readonly #sql: Sql;
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  /** Call it in the transaction that also writes the bans and positions to which the counters belong. */
+  save(changes: CounterChanges): void {
+    for (const { jail, id } of changes.gone) this.#sql.all('DELETE FROM counters WHERE jail = ? AND id = ?', jail, id);
+    for (const { jail, id, ip, first, time, retry, failures, matches } of changes.put)
+      this.#sql.all(put, jail, id, ip, first, time, retry, failures, JSON.stringify(matches));
+  }
+
+  /** All of them, the longest without a failure first. */
+  all(): Counter[] {
+    return this.#sql.all('SELECT * FROM counters ORDER BY time').map(counterOf);
+  }
+
+  forgetJail(jail: string): void {
+    this.#sql.all('DELETE FROM counters WHERE jail = ?', jail);
+  }
+}
+
+function counterOf(row: SqlRow): Counter {
+  return {
+    jail: text(row, 'jail'),
+    id: text(row, 'id'),
+    ip: textOrNull(row, 'ip'),
+    first: number(row, 'first'),
+    time: number(row, 'time'),
+    retry: number(row, 'retry'),
+    failures: number(row, 'failures'),
+    matches: texts(row, 'matches'),
+  };
+}
