@@ -78,10 +78,15 @@ export function formatLogLine(at: Date, name: string, pid: number, level: string
   return `${localTime(at)} ${name.padEnd(24)}[${pid}]: ${level.padEnd(7)} ${printable(message)}`;
 }
 
-/** One line that no terminal or log reader can misread: control characters and line separators become escapes. */
-export function printable(text: string): string {
-  const cut = text.length > logLimits.message_length_max ? `${text.slice(0, logLimits.message_length_max)}…` : text;
-  return cut.replace(/[\0-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, (char) => {
+/** escapeControls for a log message: cut to its limit first. */
+function printable(text: string): string {
+  const max = logLimits.message_length_max;
+  return escapeControls(text.length > max ? `${text.slice(0, max)}…` : text);
+}
+
+/** One line that no terminal or log reader can misread: control, bidirectional and line separating characters become escapes. */
+export function escapeControls(text: string): string {
+  return text.replace(/[\0-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, (char) => {
     if (char === '\n') return '\\n';
     if (char === '\r') return '\\r';
     if (char === '\t') return '\t';

@@ -25,17 +25,41 @@ export interface ServerSettings {
 export interface ServeOptions {
   readonly configDir: string;
   readonly settings: ServerSettings;
-  /** -x: a socket file that nobody answers is replaced. (A live one never is.) */
-  readonly force: boolean;
+  /** To be called once, when the control socket answers and the jails are started. */
+  readonly ready: () => void;
+}
+
+export interface EnrollOptions {
+  readonly configDir: string;
+  readonly settings: ServerSettings;
+  readonly url: string;
+  /** One-time, from the operator. Never logged, never printed. */
+  readonly token: string;
+  readonly name: string;
+}
+
+/** What an enrolled host knows of itself; the same as in its settings file. */
+export interface Enrolment {
+  readonly url: string;
+  readonly host: string;
+  readonly ledger: string;
+  /** Where it is written. */
+  readonly file: string;
 }
 
 export interface HostPorts {
   /** edgeban's version, `1.2.3`. */
   readonly version: string;
+  /** The program and first arguments that run `edgeban-server`, e.g. `[process.execPath, '/…/main.ts', 'edgeban-server']`. */
+  readonly serverCommand: readonly string[];
   /** Reads only what ServerSettings names, with defaults for what the files leave out. Throws EdgebanError. */
   serverSettings(configDir: string): Promise<ServerSettings>;
   /** Everything that `start` would do short of starting. Never throws for a fault of the configuration: that is a finding. */
   testConfiguration(configDir: string): Promise<readonly Finding[]>;
-  /** Runs the daemon in this process (log, control socket, signals, jails) until it is stopped. */
+  /** Runs the daemon in this process (log, control socket, signals, jails) until it is stopped. Throws EdgebanError. */
   serve(options: ServeOptions): Promise<void>;
+  /** Makes the host's key if there is none, enrols it, writes the settings file. Throws EdgebanError. */
+  enroll(options: EnrollOptions): Promise<Enrolment>;
+  /** Null: this host is not enrolled. */
+  enrolment(configDir: string, settings: ServerSettings): Promise<Enrolment | null>;
 }

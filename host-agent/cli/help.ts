@@ -1,0 +1,54 @@
+/** What -h and help print. */
+
+const commands: readonly (readonly [string, string])[] = [
+  ['start', 'starts the server and the jails'],
+  ['restart [JAIL]', 'restarts the server, or one jail'],
+  ['reload [--restart] [--unban] [--if-exists] [JAIL|--all]', 'reads the configuration again'],
+  ['stop [--unban]', 'stops the jails and ends the server'],
+  ['ping', 'tests if the server is alive'],
+  ['version', "prints the server's version"],
+  ['status [JAIL [FLAVOR] | --all [FLAVOR]]', 'prints the status; flavors: basic, short, stats'],
+  ['stats', 'prints the counts of all jails as a table'],
+  ['banned [IP ...]', 'lists the bans by jail, or the jails that ban each IP'],
+  ['unban IP ... | --all', 'lifts bans in all jails'],
+  ['set JAIL banip IP ...', 'bans'],
+  ['set JAIL unbanip [--report-absent] IP ...', 'lifts bans'],
+  ['get JAIL banip [SEPARATOR|--with-time]', 'lists the bans by their ends'],
+  ['get JAIL banned [IP ...]', 'lists the bans, or 1 or 0 for each IP'],
+  ['get JAIL maxretry|findtime|bantime|ignoreip|logpath', 'prints a setting'],
+  ['get JAIL journalmatch|failregex|ignoreregex|actions', 'prints a setting'],
+  ['get loglevel|logtarget|dbfile', 'prints a setting of the server'],
+  ['flushlogs', 'opens the log file anew, for logrotate'],
+];
+
+const options: readonly (readonly [string, string])[] = [
+  ['-c, --conf DIR', 'configuration directory (/etc/edgeban; /etc/fail2ban works too)'],
+  ['-s, --socket FILE', 'socket path'],
+  ['-p, --pidfile FILE', 'pid file path'],
+  ['--loglevel LEVEL', 'CRITICAL, ERROR, WARNING, NOTICE, INFO, DEBUG'],
+  ['--logtarget TARGET', 'a file, STDOUT or STDERR'],
+  ['--dbfile FILE', 'database path'],
+  ['-t, --test', 'tests the configuration, with or without a command'],
+  ['--json', 'prints answers and findings as JSON'],
+  ['-v', 'says more'],
+  ['-q', 'says less'],
+  ['-x', 'accepted; a dead socket file is always replaced'],
+  ['-b', 'starts the server in the background (default)'],
+  ['-f', 'starts the server in the foreground'],
+  ['--async', 'starts in the background without waiting for the server'],
+  ['--timeout SECONDS', 'how long to wait for the server (30)'],
+  ['-h, --help', 'prints this'],
+  ['-V, --version', 'prints the version (-V the bare number)'],
+];
+
+export function helpText(program: 'edgeban-client' | 'edgeban-server'): string {
+  const client = program === 'edgeban-client';
+  const lines = [`Usage: ${program} [OPTIONS]${client ? ' <COMMAND>' : ''}`, '', 'Options:', ...table(options)];
+  return [...lines, ...(client ? ['', 'Command:', ...table(commands)] : [])].join('\n');
+}
+
+function table(rows: readonly (readonly [string, string])[]): string[] {
+  return rows.map(([left, right]) =>
+    left.length > 24 ? `    ${left}\n${' '.repeat(30)}${right}` : `    ${left.padEnd(25)} ${right}`,
+  );
+}

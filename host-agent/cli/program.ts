@@ -1,0 +1,83 @@
+/** What the client and the server program do alike: options, prints, settings, the configuration test. */
+import { EdgebanError } from '../../shared/errors.ts';
+import { helpText } from './help.ts';
+import type { Options } from './options.ts';
+import { parseOptions } from './options.ts';
+import type { Finding, HostPorts, ServerSettings } from './ports.ts';
+import { sayError, sayThrown, type Terminal } from './terminal.ts';
+
+/** Every failure is 255, as in fail2ban. */
+export const exitCodes = { ok: 0, failed: 255 } as const;
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
+
+export type ProgramName = 'edgeban-client' | 'edgeban-server';
+
+/** Reads `argv`, does what options alone ask for, else hands over to `body`. Never throws for an error of the operator's world. */
+export async function runProgram(
+  name: ProgramName,
+  argv: readonly string[],
+  ports: HostPorts,
+  terminal: Terminal,
+  body: (options: Options) => Promise<ExitCode>,
+): Promise<ExitCode> {
+  try {
+    const options = parseOptions(argv);
+    if (options.print !== null) return print(name, options.print, ports, terminal);
+    if (options.test && !(await testPasses(options, ports, terminal))) return exitCodes.failed;
+    if (options.test && options.words.length === 0) return exitCodes.ok;
+    return await body(options);
+  } catch (error) {
+    if (!(error instanceof EdgebanError)) throw error;
+    if (error.code === 'ERR_USAGE') terminal.out(helpText(name));
+    sayThrown(terminal, error);
+    return exitCodes.failed;
+  }
+}
+
+function print(
+  name: ProgramName,
+  what: 'help' | 'version' | 'short-version',
+  ports: HostPorts,
+  terminal: Terminal,
+): ExitCode {
+  if (what === 'help') terminal.out(helpText(name));
+  else terminal.out(what === 'version' ? `edgeban v${ports.version}` : ports.version);
+  return exitCodes.ok;
+}
+
+/** The settings of the configuration with those of the command line over them. */
+export async function settingsOf(options: Options, ports: HostPorts): Promise<ServerSettings> {
+  const { socket, pidfile, logtarget, loglevel, dbfile } = options.overrides;
+  if (
+    socket !== undefined &&
+    pidfile !== undefined &&
+    logtarget !== undefined &&
+    loglevel !== undefined &&
+    dbfile !== undefined
+  ) {
+    return { socket, pidfile, logtarget, loglevel, dbfile };
+  }
+  return { ...(await ports.serverSettings(options.configDir)), ...options.overrides };
+}
+
+/** The socket alone: with -s a client works even where the configuration is broken. */
+export async function socketOf(options: Options, ports: HostPorts): Promise<string> {
+  return options.overrides.socket ?? (await ports.serverSettings(options.configDir)).socket;
+}
+
+async function testPasses(options: Options, ports: HostPorts, terminal: Terminal): Promise<boolean> {
+  const findings = await ports.testConfiguration(options.configDir);
+  const passes = !findings.some((finding) => finding.severity === 'error');
+  if (options.json) terminal.out(JSON.stringify({ ok: passes, findings }));
+  else for (const finding of findings) terminal.err(findingLine(finding));
+  if (!passes && !options.json) sayError(terminal, 'ERROR: test configuration failed');
+  if (passes && !options.json && options.words.length === 0) terminal.out('OK: configuration test is successful');
+  return passes;
+}
+
+/** `/etc/edgeban/jail.local:12: error: …; remedy [ERR_…]` */
+function findingLine(finding: Finding): string {
+  const { severity, code, message, file, line, remedy } = finding;
+  const place = file === undefined ? '' : `${file}${line === undefined ? '' : `:${line}`}: `;
+  return `${place}${severity}: ${message}${remedy === undefined ? '' : `; ${remedy}`} [${code}]`;
+}

@@ -1,0 +1,61 @@
+/** Where the programs print: results on stdout, errors on stderr in fail2ban's log format. */
+import { describeError } from '../../shared/errors.ts';
+import { escapeControls, formatLogLine } from '../log.ts';
+
+export interface Terminal {
+  /** One or more lines, without the last line end. */
+  out(text: string): void;
+  err(text: string): void;
+  now(): Date;
+  readonly pid: number;
+  /** All of stdin, at the most `max` bytes of it. */
+  readInput(max: number): Promise<string>;
+}
+
+/** fail2ban's client logs as `fail2ban`; scripts that read its stderr look for that. */
+const logger = 'fail2ban';
+
+export function sayError(terminal: Terminal, message: string): void {
+  terminal.err(formatLogLine(terminal.now(), logger, terminal.pid, 'ERROR', message));
+}
+
+export function sayInfo(terminal: Terminal, message: string): void {
+  terminal.err(formatLogLine(terminal.now(), logger, terminal.pid, 'INFO', message));
+}
+
+/** An error with its place and remedy. A bug of ours keeps its stack, so that it can be reported. */
+export function sayThrown(terminal: Terminal, error: unknown): void {
+  sayError(terminal, describeError(error));
+}
+
+/** The terminal of this process. What attackers named (ids, users) is printed without its control characters. */
+export function processTerminal(): Terminal {
+  const quiet = (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  };
+  process.stdout.on('error', quiet);
+  process.stderr.on('error', quiet);
+  return {
+    out: (text) => process.stdout.write(`${visible(text)}\n`),
+    err: (text) => process.stderr.write(`${visible(text)}\n`),
+    now: () => new Date(),
+    pid: process.pid,
+    readInput,
+  };
+}
+
+function visible(text: string): string {
+  return text.split('\n').map(escapeControls).join('\n');
+}
+
+async function readInput(max: number): Promise<string> {
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  for await (const part of process.stdin) {
+    const chunk = Buffer.from(part);
+    parts.push(chunk);
+    bytes += chunk.length;
+    if (bytes > max) break;
+  }
+  return Buffer.concat(parts).subarray(0, max).toString('utf8');
+}
