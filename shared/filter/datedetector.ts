@@ -1,0 +1,204 @@
+/** Finds the date of a line among many templates, by fail2ban's rule: the order of the lines before it counts. */
+import { EdgebanError } from '../errors.ts';
+import type { UnixTime } from '../time.ts';
+import { lineBeginMark } from './datepattern.ts';
+import {
+  type DateTemplate,
+  defaultTemplates,
+  framedDefaults,
+  makeTemplate,
+  type TemplateKit,
+} from './datetemplates.ts';
+import type { DateContext, DateResult } from './datevalue.ts';
+import type { Budget, PatternMatch } from './regex/pattern.ts';
+
+/** A date found in a line: what `[start, end)` of the line holds is the date's text. */
+export interface FoundDate {
+  readonly start: number;
+  readonly end: number;
+  readonly template: DateTemplate;
+  read(context: DateContext): DateResult;
+}
+
+interface Slot {
+  readonly template: DateTemplate;
+  hits: number;
+  lastUsed: UnixTime;
+  /** Where in the line its last hit began. */
+  distance: number;
+}
+
+interface Hit {
+  readonly match: PatternMatch;
+  readonly index: number;
+  /** Where in the line the searched part begins. */
+  readonly shift: number;
+}
+
+/** The characters about an edge of the last hit; '' where the line ends. */
+interface Edge {
+  readonly at: number;
+  readonly before: string;
+  readonly after: string;
+}
+
+const far = Number.MAX_SAFE_INTEGER;
+const unused_seconds = 300;
+
+/**
+ * The detector of one jail. `patterns` is a `datepattern` split into lines; none is the default list.
+ * Throws ERR_FILTER_DATEPATTERN for a pattern that cannot be translated or stands twice.
+ */
+export class DateDetector {
+  readonly #slots: Slot[] = [];
+  #lastIndex = far;
+  #begin: Edge | null = null;
+  #end: Edge | null = null;
+  #firstUnused = 0;
+
+  constructor(patterns: readonly string[], kit: TemplateKit) {
+    for (const pattern of patterns) this.#append(templatesOf(pattern, kit), isSeveral(pattern));
+    if (this.#slots.length === 0) this.#append(defaultTemplates(kit), true);
+  }
+
+  get templates(): readonly { readonly name: string; readonly hits: number }[] {
+    return this.#slots.map((slot) => ({ name: slot.template.name, hits: slot.hits }));
+  }
+
+  /** The date's place in the line, or null. Each call teaches the detector which template comes first. */
+  find(line: string, now: UnixTime, budget: Budget): FoundDate | null {
+    const hit = this.#choose(line, budget);
+    if (hit === null) return null;
+    const slot = this.#slot(hit.index);
+    this.#remember(hit, slot, line, now);
+    const { match } = hit;
+    const span = match.span(slot.template.dateGroup);
+    const [start, end] = span === null ? [match.start, match.end] : [span[0] + hit.shift, span[1] + hit.shift];
+    return { start, end, template: slot.template, read: (context) => slot.template.read(match, context) };
+  }
+
+  #append(templates: readonly DateTemplate[], several: boolean): void {
+    const skipKnown = several && this.#slots.length > 0;
+    for (const template of templates) {
+      const known = this.#slots.some((slot) => slot.template.name === template.name);
+      if (known && skipKnown) continue;
+      if (known) throw new EdgebanError('ERR_FILTER_DATEPATTERN', `datepattern ${template.name} stands twice`);
+      this.#slots.push({ template, hits: 0, lastUsed: 0, distance: far });
+    }
+  }
+
+  #slot(index: number): Slot {
+    const slot = this.#slots[index];
+    if (slot === undefined) throw new Error(`no date template ${index}`);
+    return slot;
+  }
+
+  #choose(line: string, budget: Budget): Hit | null {
+    const again = this.#tryLast(line, budget);
+    if (again.sure) return again.hit;
+    return this.#searchAll(line, budget, again.skip, again.hit);
+  }
+
+  /** The template of the last line, at the same place if the characters about it still agree. */
+  #tryLast(line: string, budget: Budget): { hit: Hit | null; sure: boolean; skip: number } {
+    const slot = this.#slots[this.#lastIndex];
+    if (slot === undefined) return { hit: null, sure: false, skip: far };
+    const index = this.#lastIndex;
+    const { template } = slot;
+    const begin = this.#begin?.at ?? 0;
+    const end = this.#end?.at ?? 0;
+    const inPart = !template.anchored && this.#sameEdges(line);
+    const match = template.pattern().search(inPart ? line.slice(begin, end) : line, budget);
+    const skip = inPart ? far : index;
+    if (match === null) return { hit: null, sure: false, skip };
+    const hit = { match, index, shift: inPart ? begin : 0 };
+    const samePlace = match.start + hit.shift === begin && match.end + hit.shift === end;
+    return { hit, sure: this.#slots.length === 1 || template.anchored || samePlace, skip };
+  }
+
+  #sameEdges(line: string): boolean {
+    const begin = this.#begin;
+    const end = this.#end;
+    if (begin === null || end === null) return false;
+    const atBegin = before(line, begin.at) === begin.before || sameSign(line.charAt(begin.at), begin.after);
+    return atBegin && (line.charAt(end.at) === end.after || sameSign(line.charAt(end.at - 1), end.before));
+  }
+
+  /** `best` is a hit of the last template somewhere else: it counts if nothing better comes. */
+  #searchAll(line: string, budget: Budget, skip: number, best: Hit | null): Hit | null {
+    let reserve = best;
+    for (const [index, slot] of this.#slots.entries()) {
+      if (index === skip) continue;
+      const match = slot.template.pattern().search(line, budget);
+      if (match === null) continue;
+      const hit = { match, index, shift: 0 };
+      if (index + 1 === this.#slots.length || slot.template.anchored || !this.#isFurther(match.start, slot)) return hit;
+      if (reserve === null || match.start < startOf(reserve)) reserve = hit;
+    }
+    return reserve;
+  }
+
+  /** Further right than before: the date may be one in the message's body. */
+  #isFurther(start: number, slot: Slot): boolean {
+    return start > slot.distance || start > (this.#begin?.at ?? 1);
+  }
+
+  #remember(hit: Hit, slot: Slot, line: string, now: UnixTime): void {
+    const start = startOf(hit);
+    const end = hit.match.end + hit.shift;
+    slot.hits += 1;
+    slot.lastUsed = now;
+    slot.distance = start;
+    if (this.#firstUnused === hit.index) this.#firstUnused += 1;
+    this.#begin = { at: start, before: before(line, start), after: line.charAt(start) };
+    this.#end = { at: end, before: end === 0 ? line.slice(-1) : line.charAt(end - 1), after: line.charAt(end) };
+    this.#lastIndex = hit.index > 0 && hit.index !== this.#lastIndex ? this.#bubbleUp(hit.index, slot) : hit.index;
+  }
+
+  /** Moves a template that hits often towards the front: to the first unused place or half way, else by one. */
+  #bubbleUp(index: number, slot: Slot): number {
+    const half = this.#firstUnused < index ? this.#firstUnused : Math.floor(index / 2);
+    const target = [half, index - 1].find((place) => this.#outweighs(slot, this.#slot(place)));
+    if (target === undefined) return index;
+    this.#slots.splice(index, 1);
+    this.#slots.splice(target, 0, slot);
+    while ((this.#slots[this.#firstUnused]?.hits ?? 0) > 0) this.#firstUnused += 1;
+    return target;
+  }
+
+  #outweighs(slot: Slot, other: Slot): boolean {
+    return weightOf(slot) > weightOf(other) || slot.lastUsed - unused_seconds > other.lastUsed;
+  }
+}
+
+function weightOf(slot: Slot): number {
+  return (slot.hits * slot.template.weight) / Math.max(1, slot.distance);
+}
+
+function startOf(hit: Hit): number {
+  return hit.match.start + hit.shift;
+}
+
+function before(line: string, at: number): string {
+  return at === 0 ? '' : line.charAt(at - 1);
+}
+
+/** The same character, and one that bounds a word. */
+function sameSign(a: string, b: string): boolean {
+  return a === b && !/^[\p{L}\p{N}]$/u.test(b);
+}
+
+function isSeveral(pattern: string): boolean {
+  return !pattern.includes('%') && /^(?:\{\^LN-BEG\}|\{DEFAULT\})$|\{DATE\}/i.test(pattern);
+}
+
+/** One line of a `datepattern`; `{DEFAULT}` stands for the default list only where it stands alone. */
+function templatesOf(pattern: string, kit: TemplateKit): readonly DateTemplate[] {
+  const key = pattern.includes('%') ? pattern : pattern.toUpperCase();
+  if (key === '{DEFAULT}') return [];
+  if (key === lineBeginMark) return defaultTemplates(kit).filter((template) => template.lineBegin);
+  if (key.includes('{DATE}')) return framedDefaults(pattern, kit);
+  const template = makeTemplate(key === '{NONE}' ? '{UNB}^' : pattern, kit);
+  template.pattern(); // so that a bad one is refused now, not at the first line
+  return [template];
+}

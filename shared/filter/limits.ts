@@ -1,0 +1,28 @@
+/** The named limits of this room: attackers write the lines, so nothing here grows with what they send. */
+
+/** A longer line is cut here; the cut end is marked so that no `$` can match at it. */
+export const line_bytes_max = 65_536;
+
+/** Stands at the end of a line that was cut: no address, name or word pattern matches it. */
+export const cutMark = '…';
+
+/** Sessions (`<F-MLFID>`) that one filter remembers, oldest out first: fail2ban's number. */
+export const sessions_max = 100;
+
+/** How long a session is remembered after its first line: fail2ban's five minutes. */
+export const session_seconds_max = 300;
+
+/** Different user names remembered in one session; a second one already decides. */
+export const users_per_session_max = 20;
+
+/** Matched lines kept in one session, the latest. */
+export const matches_per_session_max = 100;
+
+/** Lines that `maxlines` may hold back. */
+export const maxlines_max = 1_000;
+
+/** Addresses taken from one name. */
+export const addresses_per_name_max = 16;
+
+/** Steps that all regexes of one line may cost together beyond what RE2 does: within 50 ms on a slow core. */
+export const line_steps_max = 1_000_000;

@@ -1,0 +1,154 @@
+/** The time of a line: found in it, known from its source, or taken from the lines before it. */
+import { EdgebanError } from '../errors.ts';
+import type { Seconds, UnixTime } from '../time.ts';
+import { civilOf, type LocalZone, wallSeconds } from './calendar.ts';
+import { DateDetector } from './datedetector.ts';
+import type { TemplateKit } from './datetemplates.ts';
+import type { LineParts } from './matched-lines.ts';
+import type { Budget } from './regex/pattern.ts';
+import { zoneMinutes } from './timezones.ts';
+
+/**
+ * `operation`: lines as they are written; a time far from now is taken as now. `initial`: lines from before the start; those
+ * older than findtime are left out. `unchecked`: any time is taken as it stands (edgeban-regex, tests).
+ */
+export type LineMode = 'operation' | 'initial' | 'unchecked';
+
+/** What is odd about a line's time; the agent tells it once a day per jail. */
+export type DateNotice = 'odd-time' | 'too-old' | 'no-date';
+
+export interface DatedLine {
+  readonly parts: LineParts;
+  /** Null where nothing is known at all. */
+  readonly time: UnixTime | null;
+  /** The line itself had no readable date. */
+  readonly noDate: boolean;
+  readonly notice: DateNotice | null;
+  /** The name of the template that found the date. */
+  readonly template: string | null;
+}
+
+interface DateConf {
+  readonly datepattern: string | null;
+  readonly logtimezone: string | null;
+  readonly kit: TemplateKit;
+  readonly zone: LocalZone;
+}
+
+/** How far a time may be from now before it counts as wrong. */
+const tolerance_seconds = 60;
+
+/** Puts times on the lines of one log after another, and remembers the last one. */
+export class LineDates {
+  readonly #conf: DateConf;
+  readonly #defaultMinutes: number | null;
+  #detector: DateDetector | null;
+  #lastText = '';
+  #lastTime: UnixTime | null = null;
+  findtime: Seconds;
+
+  /** Throws ERR_FILTER_DATEPATTERN, ERR_FILTER_TIMEZONE. */
+  constructor(conf: DateConf, findtime: Seconds) {
+    this.#conf = conf;
+    this.findtime = findtime;
+    this.#defaultMinutes = conf.logtimezone === null ? null : zoneOffset(conf.logtimezone);
+    const patterns = (conf.datepattern ?? '')
+      .split('\n')
+      .map((line) => line.trim())
+      .filter((line) => line !== '');
+    this.#detector = patterns.length === 0 ? null : new DateDetector(patterns, conf.kit);
+  }
+
+  get templates(): DateDetector['templates'] {
+    return this.#detector?.templates ?? [];
+  }
+
+  /** A line whose source knows the time (journal); it is shown with that time in front, as fail2ban shows it. */
+  known(text: string, time: UnixTime, now: UnixTime, mode: LineMode): DatedLine {
+    const date = `${isoLocal(time, this.#conf.zone)} `;
+    this.#lastText = date;
+    this.#lastTime = time;
+    return this.#checked(
+      { parts: { before: '', date, after: text }, time, noDate: false, notice: null, template: null },
+      now,
+      mode,
+    );
+  }
+
+  /** `error` is a date that makes fail2ban drop the line. */
+  find(text: string, now: UnixTime, mode: LineMode, budget: Budget): DatedLine | 'error' {
+    const found = this.#found(text, now, budget);
+    if (found === 'error') return 'error';
+    const line = found.time === null ? this.#undated(found, text, now, mode) : found;
+    return this.#checked(line, now, mode);
+  }
+
+  #found(text: string, now: UnixTime, budget: Budget): DatedLine | 'error' {
+    this.#detector ??= new DateDetector([], this.#conf.kit);
+    const found = this.#detector.find(text, now, budget);
+    const bare = {
+      parts: { before: '', date: '', after: text },
+      time: null,
+      noDate: false,
+      notice: null,
+      template: null,
+    };
+    if (found === null) return bare;
+    const template = found.template.name;
+    const parts = {
+      before: text.slice(0, found.start),
+      date: text.slice(found.start, found.end),
+      after: text.slice(found.end),
+    };
+    if (parts.date === '') return { ...bare, ...(this.#recent(text, now) ?? { parts, time: now }), template };
+    const time = found.read({ now, zone: this.#conf.zone, defaultMinutes: this.#defaultMinutes });
+    if (time === 'error') return 'error';
+    if (time === 'invalid') return { ...bare, parts, template };
+    this.#lastText = parts.date;
+    this.#lastTime = time;
+    return { ...bare, parts, time, template };
+  }
+
+  /** The last line's time if it is less than a minute old. */
+  #recent(text: string, now: UnixTime): { parts: LineParts; time: UnixTime } | null {
+    const last = this.#lastTime;
+    if (last === null || last === 0 || last <= now - tolerance_seconds) return null;
+    return { parts: { before: '', date: this.#lastText, after: text }, time: last };
+  }
+
+  #undated(line: DatedLine, text: string, now: UnixTime, mode: LineMode): DatedLine {
+    const undated = { ...line, noDate: true, notice: 'no-date' } as const;
+    const recent = this.#recent(text, now);
+    if (recent !== null) return { ...undated, ...recent };
+    return mode === 'operation' ? { ...undated, time: now } : undated;
+  }
+
+  #checked(line: DatedLine, now: UnixTime, mode: LineMode): DatedLine {
+    if (mode === 'unchecked' || line.time === null) return line;
+    if (mode === 'initial') return line.time < now - this.findtime ? { ...line, notice: 'too-old' } : line;
+    if (Math.abs(Math.trunc(line.time - now)) <= tolerance_seconds) return line;
+    this.#lastTime = now;
+    return { ...line, time: now, notice: 'odd-time' };
+  }
+}
+
+function zoneOffset(logtimezone: string): number {
+  const minutes = zoneMinutes(logtimezone);
+  if (typeof minutes === 'number') return minutes;
+  const remedy = 'write UTC, UTC+0200 or a known abbreviation such as CET';
+  throw new EdgebanError('ERR_FILTER_TIMEZONE', `logtimezone ${JSON.stringify(logtimezone)} is no known time zone`, {
+    remedy,
+  });
+}
+
+/** As Python writes a local time: microseconds only where there are any. */
+function isoLocal(time: UnixTime, zone: LocalZone): string {
+  const micros = Math.round(time * 1_000_000);
+  const whole = Math.floor(micros / 1_000_000);
+  const civil = civilOf(wallSeconds(whole, zone));
+  const two = (value: number) => String(value).padStart(2, '0');
+  const date = `${String(civil.year).padStart(4, '0')}-${two(civil.month)}-${two(civil.day)}`;
+  const fraction = micros - whole * 1_000_000;
+  const clock = `${two(civil.hour)}:${two(civil.minute)}:${two(civil.second)}`;
+  return `${date}T${clock}${fraction === 0 ? '' : `.${String(fraction).padStart(6, '0')}`}`;
+}

@@ -1,0 +1,110 @@
+/** Sessions of several lines (`<F-MLFID>`): what is known of each connection, merged as fail2ban merges it. */
+import type { UnixTime } from '../time.ts';
+import { type Groups, isSet } from './failregex.ts';
+import { matches_per_session_max, session_seconds_max, sessions_max, users_per_session_max } from './limits.ts';
+
+/** A failure while it is being put together; in a session it is shared by all its lines. */
+export interface Draft {
+  readonly groups: Groups;
+  /** Different users of the session, in order of appearance. */
+  readonly users: Set<string>;
+  matches: string[];
+  /** Lines held back while nothing has failed yet. */
+  heldMatches: string[];
+  /** A failure of this session waits for its id. */
+  pending: boolean;
+}
+
+interface Session {
+  readonly draft: Draft;
+  readonly expires: UnixTime;
+}
+
+export function newDraft(groups: Groups): Draft {
+  return { groups, users: new Set(), matches: [], heldMatches: [], pending: false };
+}
+
+/** The sessions of one filter. */
+export class Sessions {
+  readonly #sessions = new Map<string, Session>();
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  /**
+   * Merges what one matching line says into its session. `lines` are the matched lines. Returns the merged draft; its
+   * group `nofail` says that this is no failure (yet).
+   */
+  merge(id: string, groups: Groups, lines: readonly string[], now: UnixTime): Draft {
+    const gained = isSet(groups['mlfgained']);
+    if (gained && !isSet(groups['nofail'])) groups['nofail'] = groups['mlfgained'] ?? null;
+    const forget = isSet(groups['mlfforget']);
+    delete groups['mlfforget'];
+    let quiet = gained || isSet(groups['nofail']);
+    const known = this.#get(id, now);
+    const draft = known === null ? newDraft(groups) : updated(known, groups, gained);
+    if (known !== null || !forget) addUser(draft, groups['user']);
+    if (known !== null && forget) this.#sessions.delete(id);
+    if (known === null && !forget) this.#set(id, draft, now);
+    const real = draft.pending || draft.users.size > 1;
+    if (real) {
+      clear(draft.groups, 'nofail', 'mlfgained');
+      quiet = false;
+    }
+    draft.pending = false;
+    keepLines(draft, lines, { quiet, forget, gained: gained && !real });
+    return draft;
+  }
+
+  #get(id: string, now: UnixTime): Draft | null {
+    const session = this.#sessions.get(id);
+    if (session === undefined) return null;
+    if (session.expires > now) return session.draft;
+    this.#sessions.delete(id);
+    return null;
+  }
+
+  /** First in, first out; the old that have expired go along. */
+  #set(id: string, draft: Draft, now: UnixTime): void {
+    for (const [key, session] of this.#sessions) {
+      if (this.#sessions.size < sessions_max) break;
+      this.#sessions.delete(key);
+      if (session.expires > now && this.#sessions.size < sessions_max) break;
+    }
+    this.#sessions.set(id, { draft, expires: now + session_seconds_max });
+  }
+}
+
+/** A known session takes over what the new line says; what was already handed out is forgotten. */
+function updated(draft: Draft, groups: Groups, gained: boolean): Draft {
+  const wasQuiet = isSet(draft.groups['nofail']) || isSet(draft.groups['mlfgained']);
+  clear(draft.groups, 'nofail', 'mlfgained');
+  if (gained) draft.pending = false;
+  if (!wasQuiet && !draft.pending) draft.matches = [];
+  for (const [name, value] of Object.entries(groups)) if (value !== null) draft.groups[name] = value;
+  return draft;
+}
+
+function addUser(draft: Draft, user: Groups[string] | undefined): void {
+  if (typeof user !== 'string' || user === '') return;
+  if (draft.users.size < users_per_session_max) draft.users.add(user);
+}
+
+function keepLines(
+  draft: Draft,
+  lines: readonly string[],
+  line: { readonly quiet: boolean; readonly forget: boolean; readonly gained: boolean },
+): void {
+  if (!line.quiet) {
+    const own = line.gained ? [] : lines;
+    draft.matches = [...draft.heldMatches, ...draft.matches, ...own].slice(-matches_per_session_max);
+    draft.heldMatches = [];
+  } else if (!line.forget) {
+    draft.heldMatches = [...draft.heldMatches, ...lines].slice(-matches_per_session_max);
+  }
+}
+
+function clear(groups: Groups, ...names: readonly string[]): void {
+  for (const name of names) delete groups[name];
+}
