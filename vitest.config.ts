@@ -1,8 +1,14 @@
+import { fileURLToPath } from 'node:url';
 import { cloudflareTest } from '@cloudflare/vitest-plugin';
 import { defineConfig } from 'vitest/config';
 
 /** Secrets that only tests know; a deployed Worker gets its own through `wrangler secret`. */
 const testSecrets = { CLOUDFLARE_API_TOKEN: 'test-cloudflare-token', OPERATOR_TOKEN: 'test-operator-token' };
+
+/** test/both runs on each runtime's own SQLite. */
+const sqlOf = (runtime: 'node' | 'workerd') => ({
+  alias: { 'test-sql': fileURLToPath(new URL(`./test/both/sql-${runtime}.ts`, import.meta.url)) },
+});
 
 export default defineConfig({
   test: {
@@ -10,6 +16,7 @@ export default defineConfig({
     projects: [
       {
         extends: true,
+        resolve: sqlOf('node'),
         test: {
           name: 'node',
           include: ['test/**/*.test.ts'],
@@ -20,6 +27,7 @@ export default defineConfig({
       },
       {
         extends: true,
+        resolve: sqlOf('workerd'),
         plugins: [
           cloudflareTest({ wrangler: { configPath: './wrangler.toml' }, miniflare: { bindings: testSecrets } }),
         ],
