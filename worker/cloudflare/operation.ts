@@ -3,10 +3,12 @@ import type { Seconds } from '../../shared/time.ts';
 import { CloudflareFailure } from './failure.ts';
 import type { Run } from './run.ts';
 import type { OperationMemory } from './schema.ts';
-import { doubt, lookAgain, narrow, widen } from './setback.ts';
+import { doubt, lookAgain, narrow, setAside, widen } from './setback.ts';
 
 /** An operation that takes longer is given up for lost; whatever it still does, a later reading finds. */
 const operation_s_max: Seconds = 600;
+/** An accepted operation that fails later mostly does so for Cloudflare's own reasons: so often in a row we blame those. */
+const failures_of_chance_max = 4;
 const poll_first_s: Seconds = 0.5;
 const poll_max_s: Seconds = 15;
 
@@ -35,7 +37,8 @@ export async function begin(
 function notBegun(run: Run, operation: OperationMemory, failure: CloudflareFailure): void {
   if (failure.outcome === 'unknown') doubt(run.state, run.now);
   if (failure.code !== 'ERR_CLOUDFLARE_REFUSED') return;
-  narrow(run.state, operation, run.now);
+  narrow(run.state, operation);
+  setAside(run.state, operation, run.now);
   lookAgain(run.state, run.now);
 }
 
@@ -83,7 +86,8 @@ function completed(run: Run, operation: OperationMemory): void {
 
 function failed(run: Run, operation: OperationMemory, error: string): never {
   run.state.operation = null;
-  narrow(run.state, operation, run.now);
+  narrow(run.state, operation);
+  if (run.state.failures >= failures_of_chance_max) setAside(run.state, operation, run.now);
   lookAgain(run.state, run.now);
   throw operationFailure(`the ${operation.kind} of ${operation.items} items failed: ${error.slice(0, 200)}`);
 }

@@ -42,9 +42,13 @@ export function lookAgain(state: State, now: UnixTime): void {
 const set_aside_s: Seconds = 15 * 60;
 const set_aside_max = 200;
 
-/** One bad item spoils its whole operation: halve until it stands alone, then set it aside for a while. */
-export function narrow(state: State, operation: OperationMemory, now: UnixTime): void {
+/** One bad item spoils its whole operation: halve, so that it stands alone in the end. */
+export function narrow(state: State, operation: OperationMemory): void {
   state.batch = Math.max(1, Math.floor(operation.items / 2));
+}
+
+/** Leaves the address of a single append alone for a while, so that the others get their turn. */
+export function setAside(state: State, operation: OperationMemory, now: UnixTime): void {
   if (operation.kind !== 'append' || operation.alone === null) return;
   const kept = Object.entries(state.setAside).filter(([, until]) => until > now);
   state.setAside = Object.fromEntries([[operation.alone, now + set_aside_s], ...kept].slice(0, set_aside_max));

@@ -1,0 +1,128 @@
+/** The fake Cloudflare over real HTTP, an enforcement over SQLite in memory, and a clock moved by hand. */
+import { DatabaseSync } from 'node:sqlite';
+import { canonical } from '../../shared/address.ts';
+import type { Sql, SqlRow } from '../../shared/store/sql.ts';
+import type { UnixTime } from '../../shared/time.ts';
+import { createEnforcement, type Enforcement, type Fetch, type Wanted } from '../../worker/cloudflare/enforcement.ts';
+import type { FakeOptionsInput } from '../fakes/cloudflare/options.ts';
+import { createFakeCloudflare, type FakeCloudflare } from '../fakes/cloudflare/server.ts';
+import type { Rule } from '../fakes/cloudflare/state.ts';
+
+export const account = 'a'.repeat(32);
+export const zoneIds = ['b'.repeat(32), 'c'.repeat(32)] as const;
+export const listName = 'edgeban';
+export const secret = 'cfat_test-secret-0123456789';
+
+export interface Scene {
+  readonly fake: FakeCloudflare;
+  readonly base: string;
+  readonly sql: Sql;
+  readonly log: string[];
+  readonly clock: { now: UnixTime };
+  /** How the enforcement reaches the fake; replace `fetch` to break the line. */
+  readonly line: { fetch: Fetch };
+  enforcement: Enforcement;
+  /** A new enforcement over the same tables, as after kill -9. */
+  restart(): void;
+  /** One step, then the clock goes to when the next is due. */
+  step(wanted: readonly Wanted[]): Promise<void>;
+  /** Steps until all is in step; throws if that takes longer than this many seconds of the clock. */
+  settle(wanted: readonly Wanted[], seconds?: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+export function memorySql(): Sql {
+  const database = new DatabaseSync(':memory:');
+  return {
+    script: (text) => database.exec(text),
+    all: (query, ...values) =>
+      database
+        .prepare(query)
+        .all(...values)
+        .map((row): SqlRow => ({ ...row }) as SqlRow),
+    transaction: (body) => {
+      database.exec('BEGIN');
+      try {
+        const result = body();
+        database.exec('COMMIT');
+        return result;
+      } catch (error) {
+        database.exec('ROLLBACK');
+        throw error;
+      }
+    },
+  };
+}
+
+export async function openScene(options: Partial<FakeOptionsInput> = {}): Promise<Scene> {
+  const clock = { now: 1_800_000_000 };
+  const zones = zoneIds.map((id, index) => ({ id, name: `zone${index}.example` }));
+  const tokens = [{ name: 'worker', secret }];
+  const fake = createFakeCloudflare({
+    options: { account, zones, tokens, ...options },
+    file: null,
+    now: () => clock.now * 1000,
+  });
+  const base = await fake.listen(0, '127.0.0.1');
+  const sql = memorySql();
+  const log: string[] = [];
+  const settings = { apiBase: base, accountId: account, zoneIds, listName, token: secret };
+  const line: { fetch: Fetch } = { fetch: (url, init) => fetch(url, init) };
+  const say = (text: string) => log.push(text);
+  const make = (): Enforcement =>
+    createEnforcement({ sql, settings, fetch: (url, init) => line.fetch(url, init), log: say, timeout_ms: 150 });
+  const scene: Scene = {
+    ...{ fake, base, sql, log, clock, line, enforcement: make() },
+    restart: () => {
+      scene.enforcement = make();
+    },
+    step: async (wanted) => {
+      const { again } = await scene.enforcement.step(wanted, clock.now);
+      clock.now = Math.max(clock.now + 0.01, again ?? clock.now + 600);
+    },
+    settle: async (wanted, seconds = 900) => {
+      const end = clock.now + seconds;
+      do {
+        if (clock.now > end) throw new Error(`not settled: ${JSON.stringify(scene.enforcement.status(clock.now))}`);
+        await scene.step(wanted);
+      } while (!scene.enforcement.status(clock.now).inStep);
+    },
+    close: () => fake.close(),
+  };
+  return scene;
+}
+
+export function want(address: string, until: UnixTime | null = null): Wanted {
+  return { address, comment: 'sshd on web1', until };
+}
+
+export function wantMany(count: number, from = 0): Wanted[] {
+  return Array.from({ length: count }, (_, index) => {
+    const n = index + from;
+    return want(`45.${n >> 16}.${(n >> 8) & 255}.${n & 255}`);
+  });
+}
+
+/** The addresses that the list holds, those of ours first; canonical and sorted. */
+export function listed(scene: Scene): { ours: string[]; foreign: string[] } {
+  const items = scene.fake.control.items(listName);
+  const spelt = (mine: boolean) =>
+    items
+      .filter((item) => (item.comment ?? '').startsWith('edgeban:main:') === mine)
+      .map((item) => canonical(item.ip) ?? item.ip)
+      .sort();
+  return { ours: spelt(true), foreign: spelt(false) };
+}
+
+export function addresses(wanted: readonly Wanted[]): string[] {
+  return wanted.map(({ address }) => address).sort();
+}
+
+export function ruleRefs(scene: Scene, zone: string): string[] {
+  return scene.fake.control.rules(zone).map((rule: Rule) => rule.ref);
+}
+
+/** The requests that the fake has seen, as `METHOD path`, without queries. */
+export function asked(scene: Scene): string[] {
+  return scene.fake.control.journal().map(({ method, path }) => `${method} ${path.replace(/\?.*/, '')}`);
+}
