@@ -1,0 +1,270 @@
+/** A log file as a source: followed through rotation, truncation, absence and restarts without losing or repeating a line. */
+import { stat } from 'node:fs/promises';
+import { EdgebanError } from '../../shared/errors.ts';
+import type { UnixTime } from '../../shared/time.ts';
+import { readPosition, writePosition } from './file-position.ts';
+import { Incidents } from './incidents.ts';
+import { findPlace, rotatedSince } from './rotated.ts';
+import { offsetSince, type TimeOf } from './since.ts';
+import type { Sink, Source, SourcePorts } from './source.ts';
+import { REPLACED, Tail } from './tail.ts';
+import { Wake } from './wake.ts';
+
+/** Rotated files that are still read to their end, for programs that write on to the file they have open. */
+const TAILS_MAX = 8;
+/** So long after its last line a rotated file is still looked at. */
+const DRAIN_SECONDS = 60;
+/** Chunks of one file before the next file has its turn. */
+const CHUNKS_PER_TURN_MAX = 64;
+/** A rotation may leave the path without a file for a while. */
+const ABSENCE_SECONDS_MAX = 60;
+
+export interface FileOptions {
+  readonly path: string;
+  /** What the last batch said, if any was ever saved. */
+  readonly position?: string | undefined;
+  /** Without a position: begin at the end (fail2ban's `logpath … tail`). */
+  readonly tail?: boolean | undefined;
+  /** Without a position or behind it: begin where this time begins, if `timeOf` can tell; else all is read. */
+  readonly since?: UnixTime | undefined;
+  readonly timeOf?: TimeOf | undefined;
+  /** `poll` (fail2ban's backend polling) does without inotify. */
+  readonly backend?: 'inotify' | 'poll' | undefined;
+}
+
+interface Followed {
+  readonly tail: Tail;
+  /** When it last gave a line or was found to be rotated. */
+  active: UnixTime;
+}
+
+export function createFileSource(options: FileOptions, ports: SourcePorts): Source {
+  return new FileSource(options, ports);
+}
+
+class FileSource implements Source {
+  readonly name: string;
+  readonly #options: FileOptions;
+  readonly #ports: SourcePorts;
+  readonly #pathTrouble: Incidents;
+  readonly #readTrouble: Incidents;
+  /** Oldest first; the last one is the file that the path names, if `#present`. */
+  readonly #followed: Followed[] = [];
+  #present = false;
+  #absentSince: UnixTime | null = null;
+  /** Begin at the end of what is there: only for the file that is there at start. */
+  #toEnd: boolean;
+  /** The saved position still has to be found. */
+  #unresolved: boolean;
+
+  constructor(options: FileOptions, ports: SourcePorts) {
+    this.name = `file:${options.path}`;
+    this.#options = options;
+    this.#ports = ports;
+    this.#pathTrouble = new Incidents(ports.onError);
+    this.#readTrouble = new Incidents(ports.onError);
+    this.#unresolved = options.position !== undefined;
+    this.#toEnd = options.tail === true && !this.#unresolved;
+  }
+
+  async run(sink: Sink, signal: AbortSignal): Promise<void> {
+    const wake = new Wake(this.#options.path, this.#options.backend !== 'poll');
+    try {
+      if (this.#unresolved) await this.#resume();
+      await this.#lookAtPath();
+      let byClock = false;
+      while (!signal.aborted) {
+        const gave = await this.#round(sink, signal);
+        if (gave && byClock) wake.renew();
+        byClock = gave ? false : await wake.wait(signal);
+      }
+    } finally {
+      wake.close();
+      await this.#closeAll();
+    }
+  }
+
+  /** One turn of each file. True if there may be more. */
+  async #round(sink: Sink, signal: AbortSignal): Promise<boolean> {
+    let gave = false;
+    for (const one of [...this.#followed]) gave = (await this.#drain(one, sink, signal)) || gave;
+    if (signal.aborted) return false;
+    const opened = await this.#lookAtPath();
+    await this.#retire();
+    return gave || opened;
+  }
+
+  async #drain(one: Followed, sink: Sink, signal: AbortSignal): Promise<boolean> {
+    for (let i = 0; !signal.aborted; i += 1) {
+      const chunk = await this.#attempt(this.#readTrouble, () => one.tail.read());
+      if (chunk === null) return i > 0;
+      this.#readTrouble.over();
+      one.active = this.#ports.now();
+      if (chunk === REPLACED) {
+        await this.#replaced(one);
+        return true;
+      }
+      const position = writePosition(this.#followed.map((each) => each.tail.place));
+      await sink({ source: this.name, lines: chunk.lines, position, live: chunk.live });
+      // History is read in order, file by file; of news, each file has its turn.
+      if (chunk.live && i >= CHUNKS_PER_TURN_MAX) return true;
+    }
+    return false;
+  }
+
+  /** The file was emptied in place: what was not read yet may be in the copy that copytruncate made. */
+  async #replaced(one: Followed): Promise<void> {
+    const place = one.tail.place;
+    one.tail.restart();
+    const copy = await findPlace(this.#options.path, place);
+    if (copy === null) return;
+    this.#followed.splice(this.#followed.indexOf(one), 0, { tail: copy.tail, active: this.#ports.now() });
+  }
+
+  /** Opens what the path names now, if it is not followed already. True if it did. */
+  async #lookAtPath(): Promise<boolean> {
+    const there = await this.#attempt(this.#pathTrouble, () =>
+      stat(this.#options.path, { bigint: true }).catch(absent),
+    );
+    if (there === null) return this.#absent();
+    const past = !this.#present || this.#absentSince !== null;
+    this.#absentSince = null;
+    if (this.#isFollowed(String(there.dev), String(there.ino))) return false;
+    const tail = await this.#attempt(this.#pathTrouble, () => Tail.open(this.#options.path, past));
+    if (tail === null) return false;
+    this.#pathTrouble.over();
+    if (this.#unresolved) {
+      await tail.close();
+      return this.#resolve();
+    }
+    if (!this.#present) await this.#attempt(this.#readTrouble, () => this.#begin(tail));
+    this.#follow(tail);
+    return true;
+  }
+
+  #follow(tail: Tail): void {
+    const before = this.#followed.at(-1);
+    if (before !== undefined) before.active = this.#ports.now();
+    this.#followed.push({ tail, active: this.#ports.now() });
+    this.#present = true;
+    this.#toEnd = false;
+  }
+
+  /** If so, it is (again) the last one. */
+  #isFollowed(dev: string, ino: string): boolean {
+    const i = this.#followed.findIndex((one) => one.tail.ino === ino && one.tail.dev === dev);
+    if (i < 0) return false;
+    this.#followed.push(...this.#followed.splice(i, 1));
+    this.#present = true;
+    this.#pathTrouble.over();
+    return true;
+  }
+
+  async #begin(tail: Tail): Promise<void> {
+    if (this.#toEnd) await tail.toEnd();
+    else await this.#skipOld(tail);
+  }
+
+  /** Over what is older than `since`, from where it stands. */
+  async #skipOld(tail: Tail): Promise<void> {
+    const { since, timeOf } = this.#options;
+    const { offset, skip } = tail.place;
+    if (since === undefined || timeOf === undefined || skip === true) return;
+    const start = await offsetSince(tail, offset, since, timeOf);
+    if (start > offset) await tail.toOffset(start);
+  }
+
+  /** The path can be read at last: the saved position is there now, or lost. */
+  async #resolve(): Promise<boolean> {
+    await this.#resume();
+    if (this.#unresolved) this.#ports.onError(positionLost(this.#options.path));
+    this.#unresolved = false;
+    return true;
+  }
+
+  /** Finds the files of the saved position again, wherever they have been rotated to, and those that came after them. */
+  async #resume(): Promise<void> {
+    const { path, position = '' } = this.#options;
+    let last: { tail: Tail; path: string } | null = null;
+    for (const place of readPosition(position)) {
+      const found = await findPlace(path, place);
+      if (found !== null) this.#followed.push({ tail: found.tail, active: this.#ports.now() });
+      last = found;
+    }
+    if (last === null) return this.#closeAll();
+    this.#unresolved = false;
+    this.#present = last.path === path;
+    if (!this.#present) await this.#followSince(last.tail);
+    for (const one of this.#followed) await this.#attempt(this.#readTrouble, () => this.#skipOld(one.tail));
+  }
+
+  async #followSince(last: Tail): Promise<void> {
+    const present = await stat(this.#options.path, { bigint: true }).catch(() => null);
+    const known = new Set([...this.#followed.map((one) => one.tail.ino), String(present?.ino)]);
+    for (const tail of await rotatedSince(this.#options.path, last.mtime_ns, known)) {
+      this.#followed.push({ tail, active: this.#ports.now() });
+    }
+  }
+
+  /** Lets go of rotated files that nobody writes to any more; all of them have been read to their end. */
+  async #retire(): Promise<void> {
+    const surplus = this.#followed.length - TAILS_MAX;
+    for (const [i, one] of this.#followed.slice(0, -1).entries()) {
+      if (i >= surplus && this.#ports.now() - one.active < DRAIN_SECONDS) continue;
+      this.#followed.splice(this.#followed.indexOf(one), 1);
+      await one.tail.close();
+    }
+  }
+
+  async #closeAll(): Promise<void> {
+    for (const one of this.#followed.splice(0)) await one.tail.close();
+  }
+
+  #absent(): boolean {
+    const now = this.#ports.now();
+    this.#absentSince ??= now;
+    this.#toEnd = false;
+    if (this.#followed.length === 0 || now - this.#absentSince > ABSENCE_SECONDS_MAX) {
+      const remedy = 'it is read as soon as it appears; if it never will, change logpath or set backend = systemd';
+      const error = new EdgebanError('ERR_SOURCE_MISSING', 'the log file is not there', {
+        file: this.#options.path,
+        remedy,
+      });
+      this.#pathTrouble.report(error);
+    }
+    return false;
+  }
+
+  /** Null after an error of the file system, which is reported once and tried again at the next turn. */
+  async #attempt<T>(trouble: Incidents, work: () => Promise<T>): Promise<T | null> {
+    try {
+      return await work();
+    } catch (cause) {
+      trouble.report(unreadable(this.#options.path, cause));
+      return null;
+    }
+  }
+}
+
+function absent(error: NodeJS.ErrnoException): null {
+  if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return null;
+  throw error;
+}
+
+function positionLost(path: string): EdgebanError {
+  const remedy = 'the file was replaced or compressed while edgeban was not running; it is read from its start';
+  return new EdgebanError('ERR_SOURCE_POSITION_LOST', 'the place where reading stopped is not found', {
+    file: path,
+    remedy,
+  });
+}
+
+function unreadable(path: string, cause: unknown): EdgebanError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  const remedy = 'let edgeban read it (as root, or a member of its group, such as adm)';
+  return new EdgebanError('ERR_SOURCE_UNREADABLE', `the log file cannot be read: ${why}`, {
+    file: path,
+    remedy,
+    cause,
+  });
+}
