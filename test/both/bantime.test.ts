@@ -43,9 +43,9 @@ test('multipliers are taken by the number of earlier bans, the last one serves f
 test('a formula is handed bantime, count and factor; one that goes wrong leaves the bantime', () => {
   const formula = (bantime: number, count: number, factor: number) => bantime * Math.exp((count + 1) * factor);
   expect(grown(1, { formula, factor: 2 })).toBeCloseTo(600 * Math.exp(4), 6);
-  expect([Number.NaN, Number.POSITIVE_INFINITY, -5].map((bad) => grown(1, { formula: () => bad }))).toEqual(
-    [600, 600, 600],
-  );
+  expect([Number.NaN, Number.POSITIVE_INFINITY, -5].map((bad) => grown(1, { formula: () => bad }))).toEqual([
+    600, 600, 600,
+  ]);
 });
 
 test('maxtime bounds the growth, and the random part comes on top of it', () => {

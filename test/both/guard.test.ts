@@ -49,12 +49,17 @@ test.each([
   expect(guard.check(prefix(text))?.code).toBe(code);
 });
 
-test.each(['192.0.2.1', '198.51.100.0/24', '203.0.113.0/16', '2001:db8::1', '2001:db8:1::/48', '8.8.8.8', '::ffff:8.8.8.8'])(
-  '%s may be banned',
-  (text) => {
-    expect(new Guard().check(prefix(text))).toBeNull();
-  },
-);
+test.each([
+  '192.0.2.1',
+  '198.51.100.0/24',
+  '203.0.113.0/16',
+  '2001:db8::1',
+  '2001:db8:1::/48',
+  '8.8.8.8',
+  '::ffff:8.8.8.8',
+])('%s may be banned', (text) => {
+  expect(new Guard().check(prefix(text))).toBeNull();
+});
 
 test('a host that serves a LAN may ban private addresses, but not itself or what is no peer', () => {
   const guard = new Guard({ private: true, own: prefixes('192.168.1.1') });
@@ -66,7 +71,9 @@ test('a host that serves a LAN may ban private addresses, but not itself or what
 
 test('widths can be set; ranges that Cloudflare has added are guarded besides the known ones', () => {
   const guard = new Guard({ prefix4: 24, prefix6: 64, cloudflare: prefixes('192.0.2.0/24') });
-  const codes = ['198.51.0.0/23', '2001:db8::/63', '192.0.2.9', '104.16.1.1'].map((text) => guard.check(prefix(text))?.code);
+  const codes = ['198.51.0.0/23', '2001:db8::/63', '192.0.2.9', '104.16.1.1'].map(
+    (text) => guard.check(prefix(text))?.code,
+  );
   expect(codes).toEqual(['ERR_GUARD_WIDE', 'ERR_GUARD_WIDE', 'ERR_GUARD_CLOUDFLARE', 'ERR_GUARD_CLOUDFLARE']);
 });
 
