@@ -38,7 +38,7 @@ export interface Enforcement {
 }
 
 export interface EnforcementStatus {
-  /** As of the last reading, the list holds exactly what was wanted (but for what `leftOut` and `refused` say) and each zone has its rule. */
+  /** As of the last step and reading, the list holds exactly what was wanted then (but for what `leftOut` and `refused` say) and each zone has its rule. */
   readonly inStep: boolean;
   readonly list: { readonly name: string; readonly id: string | null; readonly ours: number; readonly foreign: number };
   readonly wanted: number;
