@@ -1,0 +1,148 @@
+/** The HTTP API: every route under /v1/, its authorisation, and /openapi.json. */
+import { OpenAPIHono, type z } from '@hono/zod-openapi';
+import type { Context, MiddlewareHandler } from 'hono';
+import { HTTPException } from 'hono/http-exception';
+import { secureHeaders } from 'hono/secure-headers';
+import { EdgebanError } from '../shared/errors.ts';
+import { checkClock, checkOperator, readSigned, type SignedRequest, sha256 } from './auth.ts';
+import { BanList } from './ban-list.ts';
+import { readBody } from './body.ts';
+import { snapshotKey } from './ledger/snapshot.ts';
+import { type Ledger, ledgerName } from './ledger.ts';
+import { type Answer, problem, problemOf, problemResponse } from './problem.ts';
+import { routes, securitySchemes, signedRoutes } from './routes.ts';
+import { type Env, readSettings } from './settings.ts';
+import type { SnapshotView } from './shapes.ts';
+
+interface Hono {
+  Bindings: Env;
+  Variables: { body: Uint8Array<ArrayBuffer> };
+}
+
+const snapshot_bans_shown_max = 10_000;
+
+/** Throws away what a failed check found but its first finding: enough to mend a request by. */
+function refuseInvalid(result: { success: true } | { success: false; error: z.ZodError }): void {
+  if (result.success) return;
+  const [issue] = result.error.issues;
+  throw new EdgebanError('ERR_REQUEST_INVALID', `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'not as asked'}`);
+}
+
+const limitBody: MiddlewareHandler<Hono> = async (c, next) => {
+  const body = await readBody(c.req.raw);
+  c.set('body', body);
+  if (body.byteLength > 0) c.req.raw = new Request(c.req.raw, { body });
+  await next();
+};
+
+const operatorOnly: MiddlewareHandler<Hono> = async (c, next) => {
+  await checkOperator(c.req.header('authorization'), readSettings(c.env).operatorToken);
+  await next();
+};
+
+const isUpgrade = (c: Context<Hono>) => c.req.header('upgrade')?.toLowerCase() === 'websocket';
+
+/** A WebSocket's answer has headers that cannot be added to. */
+const headers: MiddlewareHandler<Hono> = (c, next) => (isUpgrade(c) ? next() : secure(c, next));
+const secure = secureHeaders({ contentSecurityPolicy: { defaultSrc: ["'none'"] }, referrerPolicy: 'no-referrer' });
+
+function ledgerOf(env: Env): DurableObjectStub<Ledger> {
+  return env.LEDGER.getByName(ledgerName);
+}
+
+/** The value of an answer; its problem is thrown on to onError. */
+function unwrap<T>(answer: Answer<T>): T {
+  if ('value' in answer) return answer.value;
+  throw new HTTPException(500, { res: problemResponse(answer.problem) });
+}
+
+async function signedOf(c: Context<Hono>): Promise<SignedRequest> {
+  const signed = readSigned(c.req.raw, await sha256(c.get('body')));
+  checkClock(signed.time, Date.now() / 1000); // the ledger checks again; here it costs the ledger nothing
+  return signed;
+}
+
+async function readSnapshot(env: Env): Promise<SnapshotView | null> {
+  const bytes = await env.BANS.get(snapshotKey, 'arrayBuffer');
+  const list = bytes === null ? null : BanList.open(bytes);
+  if (list === null) return null;
+  const bans = list.bans(Date.now() / 1000, snapshot_bans_shown_max);
+  return { revision: list.revision, written_at: list.writtenAt, count: list.count, bans };
+}
+
+export function createApi(): OpenAPIHono<Hono> {
+  const app = new OpenAPIHono<Hono>({ defaultHook: refuseInvalid });
+  app.onError(answerError);
+  app.notFound((c) => problemResponse(problem('ERR_ROUTE', `${c.req.method} ${c.req.path}`)));
+  app.use(headers);
+  app.use('/v1/*', limitBody);
+  addOpenRoutes(app);
+  addSignedRoutes(app);
+  addOperatorRoutes(app);
+  for (const [name, scheme] of Object.entries(securitySchemes))
+    app.openAPIRegistry.registerComponent('securitySchemes', name, scheme);
+  app.doc31('/openapi.json', { openapi: '3.1.0', info: { title: 'edgeban', version: '1' } });
+  return app;
+}
+
+function answerError(error: Error): Response {
+  if (!(error instanceof HTTPException)) return problemResponse(problemOf(error));
+  return error.res ?? problemResponse(problem('ERR_REQUEST_INVALID', error.message));
+}
+
+function addOpenRoutes(app: OpenAPIHono<Hono>): void {
+  app.openapi(routes.health, (c) => {
+    readSettings(c.env);
+    return c.json({ ok: true } as const, 200);
+  });
+  app.openapi(routes.enroll, async (c) => c.json(unwrap(await ledgerOf(c.env).enroll(c.req.valid('json'))), 200));
+}
+
+function addSignedRoutes(app: OpenAPIHono<Hono>): void {
+  for (const route of signedRoutes) app.openAPIRegistry.registerPath(route);
+  app.post('/v1/events', async (c) => {
+    const signed = await signedOf(c);
+    return c.json(unwrap(await ledgerOf(c.env).events(signed, readText(c.get('body')))));
+  });
+  app.get('/v1/feed', async (c) => {
+    const signed = await signedOf(c);
+    if (isUpgrade(c)) return ledgerOf(c.env).fetch(c.req.raw);
+    return c.json(unwrap(await ledgerOf(c.env).feed(signed)));
+  });
+}
+
+function addOperatorRoutes(app: OpenAPIHono<Hono>): void {
+  for (const path of [
+    '/v1/enroll-tokens',
+    '/v1/bans',
+    '/v1/bans/*',
+    '/v1/snapshot',
+    '/v1/hosts',
+    '/v1/hosts/*',
+    '/v1/status',
+  ])
+    app.use(path, operatorOnly);
+  app.openapi(routes.openToken, async (c) => c.json(unwrap(await ledgerOf(c.env).openEnrollToken()), 200));
+  app.openapi(routes.bans, async (c) => {
+    const { after, limit } = c.req.valid('query');
+    return c.json(unwrap(await ledgerOf(c.env).bans(after, limit)), 200);
+  });
+  app.openapi(routes.ban, async (c) => c.json(unwrap(await ledgerOf(c.env).ban(c.req.valid('param').address)), 200));
+  app.openapi(routes.addBan, async (c) => c.json(unwrap(await ledgerOf(c.env).addBan(c.req.valid('json'))), 200));
+  app.openapi(routes.liftBan, async (c) =>
+    c.json(unwrap(await ledgerOf(c.env).liftBan(c.req.valid('param').address)), 200),
+  );
+  app.openapi(routes.snapshot, async (c) => c.json(await readSnapshot(c.env), 200));
+  app.openapi(routes.hosts, async (c) => c.json(unwrap(await ledgerOf(c.env).hosts()), 200));
+  app.openapi(routes.revoke, async (c) => c.json(unwrap(await ledgerOf(c.env).revoke(c.req.valid('param').id)), 200));
+  app.openapi(routes.status, async (c) => c.json(unwrap(await ledgerOf(c.env).status()), 200));
+}
+
+/** Throws ERR_REQUEST_INVALID unless the bytes are UTF-8. */
+function readText(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new EdgebanError('ERR_REQUEST_INVALID', 'the body is not UTF-8');
+  }
+}

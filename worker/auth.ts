@@ -1,0 +1,90 @@
+/** Who is speaking: a host by its Ed25519 signature over method, path, time, nonce and body; the operator by a bearer token. */
+import { EdgebanError } from '../shared/errors.ts';
+import { type SignedParts, signedHeaders, signedText, wireLimits } from '../shared/wire.ts';
+
+/** A signed request as received: nothing of it is believed before checkSignature. */
+export interface SignedRequest extends SignedParts {
+  /** Ed25519, 64 bytes in base64url. */
+  readonly signature: string;
+}
+
+const shapes = {
+  host: /^[A-Za-z0-9._-]{1,64}$/,
+  time: /^[0-9]{1,11}$/,
+  nonce: /^[A-Za-z0-9_-]{22}$/,
+  signature: /^[A-Za-z0-9_-]{86}$/,
+} as const;
+
+/** The signed parts of a request; throws ERR_AUTH_MISSING if a header is absent or out of shape. */
+export function readSigned(request: Request, bodyHash: string): SignedRequest {
+  const header = (name: keyof typeof shapes) => {
+    const value = request.headers.get(signedHeaders[name]) ?? '';
+    if (shapes[name].test(value)) return value;
+    throw new EdgebanError('ERR_AUTH_MISSING', `header ${signedHeaders[name]} is missing or out of shape`);
+  };
+  const { pathname, search } = new URL(request.url);
+  return {
+    method: request.method,
+    path: pathname + search,
+    host: header('host'),
+    time: Number(header('time')),
+    nonce: header('nonce'),
+    bodyHash,
+    signature: header('signature'),
+  };
+}
+
+/** Throws ERR_AUTH_STALE if the request's clock is off by more than the window; both in Unix seconds. */
+export function checkClock(time: number, now: number): void {
+  const off = Math.round(time - now);
+  if (Math.abs(off) <= wireLimits.clock_skew_max) return;
+  throw new EdgebanError('ERR_AUTH_STALE', `the request's time is ${Math.abs(off)} s ${off < 0 ? 'behind' : 'ahead'}`, {
+    remedy: 'set the clock of the host (timedatectl set-ntp true)',
+  });
+}
+
+/** `key`: the host's public key in base64url. Throws ERR_AUTH_SIGNATURE unless the signature is that key's. */
+export async function checkSignature(request: SignedRequest, key: string): Promise<void> {
+  const text = new TextEncoder().encode(signedText(request));
+  const signature = fromBase64url(request.signature);
+  if (await crypto.subtle.verify('Ed25519', await importKey(key), signature, text)) return;
+  throw new EdgebanError('ERR_AUTH_SIGNATURE', 'the signature does not fit the request');
+}
+
+/** The nonce of a request may not come again before its time has left the window on both sides. */
+export function nonceExpiry(request: SignedRequest): number {
+  return request.time + wireLimits.clock_skew_max + 1;
+}
+
+/** Throws ERR_AUTH_OPERATOR unless `authorization` is `Bearer <token>`; takes the same time however far they agree. */
+export async function checkOperator(authorization: string | undefined, token: string): Promise<void> {
+  const given = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1] ?? '';
+  const [a, b] = await Promise.all([digest(given), digest(token)]);
+  if (crypto.subtle.timingSafeEqual(a, b)) return;
+  throw new EdgebanError('ERR_AUTH_OPERATOR', "the operator's token is missing or wrong");
+}
+
+/** SHA-256 in lower-case hex. */
+export async function sha256(bytes: Uint8Array | string): Promise<string> {
+  const hash = new Uint8Array(await digest(bytes));
+  return Array.from(hash, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/** `bytes` random bytes in base64url. */
+export function randomText(bytes: number): string {
+  const random = crypto.getRandomValues(new Uint8Array(bytes));
+  return btoa(String.fromCharCode(...random)).replace(/[+/=]/g, (char) => ({ '+': '-', '/': '_' })[char] ?? '');
+}
+
+function digest(bytes: Uint8Array | string): Promise<ArrayBuffer> {
+  return crypto.subtle.digest('SHA-256', typeof bytes === 'string' ? new TextEncoder().encode(bytes) : bytes);
+}
+
+function importKey(key: string): Promise<CryptoKey> {
+  return crypto.subtle.importKey('raw', fromBase64url(key), 'Ed25519', false, ['verify']);
+}
+
+function fromBase64url(text: string): Uint8Array {
+  const binary = atob(text.replace(/[-_]/g, (char) => (char === '-' ? '+' : '/')));
+  return Uint8Array.from(binary, (char) => char.charCodeAt(0));
+}

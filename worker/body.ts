@@ -1,0 +1,32 @@
+/** Reads a request body that may not grow beyond its limit, whatever its Content-Length says or leaves out. */
+import { EdgebanError } from '../shared/errors.ts';
+import { wireLimits } from '../shared/wire.ts';
+
+/** The body's bytes; throws ERR_BODY_TOO_LARGE as soon as it is, without reading on. */
+export async function readBody(request: Request): Promise<Uint8Array<ArrayBuffer>> {
+  if (Number(request.headers.get('content-length') ?? 0) > wireLimits.body_bytes_max) throw tooLarge();
+  if (request.body === null) return new Uint8Array(0);
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of request.body) {
+    const bytes: Uint8Array = chunk;
+    size += bytes.byteLength;
+    if (size > wireLimits.body_bytes_max) throw tooLarge();
+    chunks.push(bytes);
+  }
+  return joined(chunks, size);
+}
+
+function joined(chunks: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(size);
+  let offset = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, offset);
+    offset += chunk.byteLength;
+  }
+  return bytes;
+}
+
+function tooLarge(): EdgebanError {
+  return new EdgebanError('ERR_BODY_TOO_LARGE', `the body is larger than ${wireLimits.body_bytes_max} bytes`);
+}

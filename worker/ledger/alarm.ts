@@ -1,0 +1,98 @@
+/** The ledger's work that nobody waits for: expiry, the KV snapshot, Cloudflare, sweeping; and when it is next due. */
+import type { Holders } from '../../shared/store/holders.ts';
+import type { Sql } from '../../shared/store/sql.ts';
+import type { UnixTime } from '../../shared/time.ts';
+import type { Enforcement } from '../cloudflare/enforcement.ts';
+import { log } from '../problem.ts';
+import { wantedBans } from './bans.ts';
+import { sweepNonces, sweepTokens } from './hosts.ts';
+import { pace } from './limits.ts';
+import { snapshotDue, writeSnapshot } from './snapshot.ts';
+import { noteEnforced, noteExpiry, notePurged, noteSwept, readState } from './state.ts';
+
+export interface WorkParts {
+  readonly sql: Sql;
+  readonly holders: Holders;
+  readonly kv: KVNamespace;
+  /** Null: nothing is changed at Cloudflare. */
+  readonly enforcement: Enforcement | null;
+  readonly now: () => UnixTime;
+}
+
+/** Does what is due; each stage fails for itself and comes again. Never throws. */
+export async function work(parts: WorkParts): Promise<void> {
+  await stage('expiry', () => expire(parts));
+  await Promise.all([
+    stage('snapshot', () => snapshot(parts)),
+    stage('enforcement', () => enforce(parts)),
+    stage('sweeping', () => sweep(parts)),
+  ]);
+}
+
+/** When work() has something to do next, whatever its mode. */
+export function nextWork({ sql, holders, enforcement }: Omit<WorkParts, 'now' | 'kv'>): UnixTime {
+  const state = readState(sql);
+  const expiry = holders.nextExpiry() ?? Number.POSITIVE_INFINITY;
+  const enforcing = enforcement === null ? Number.POSITIVE_INFINITY : enforcementDue(sql);
+  return Math.min(expiry, enforcing, snapshotDue(state), state.sweptAt + pace.sweep_every);
+}
+
+async function stage(name: string, run: () => void | Promise<void>): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    log('ERR_INTERNAL', { stage: name, message: error instanceof Error ? error.message : String(error) });
+  }
+}
+
+function expire({ sql, holders, now }: WorkParts): void {
+  for (let batch = 0; batch < pace.expire_batches_max; batch++) {
+    const ended = sql.transaction(() => {
+      const addresses = holders.expire(now(), pace.expire_batch);
+      if (addresses.length > 0) noteExpiry(sql);
+      return addresses.length;
+    });
+    if (ended > 0) log('expired', { addresses: ended });
+    if (ended === 0) return;
+  }
+}
+
+async function snapshot({ sql, holders, kv, now }: WorkParts): Promise<void> {
+  const time = now();
+  const error = await writeSnapshot(sql, kv, () => holders.effectiveAll(time), time);
+  if (error !== null) log('ERR_SNAPSHOT_WRITE', { message: error });
+}
+
+function enforcementDue(sql: Sql): UnixTime {
+  const { revision, enforcedRevision, enforcedAt, enforceAgain } = readState(sql);
+  const due = revision === enforcedRevision ? (enforceAgain ?? Number.POSITIVE_INFINITY) : 0;
+  return Math.max(due, (enforcedAt ?? 0) + pace.enforcement_gap_min);
+}
+
+async function enforce(parts: WorkParts): Promise<void> {
+  const { sql, enforcement, now } = parts;
+  const time = now();
+  if (enforcement === null || enforcementDue(sql) > time) return;
+  const { revision } = readState(sql);
+  try {
+    const { again } = await enforcement.step(wantedBans(parts, time), time);
+    noteEnforced(sql, revision, again, now());
+  } catch (error) {
+    noteEnforced(sql, revision, now() + pace.retry_after, now());
+    throw error;
+  }
+}
+
+function sweep({ sql, holders, now }: WorkParts): void {
+  const time = now();
+  const { sweptAt, purgedAt } = readState(sql);
+  if (time < sweptAt + pace.sweep_every) return;
+  sql.transaction(() => {
+    sweepNonces(sql, time);
+    sweepTokens(sql, time);
+    noteSwept(sql, time);
+    if (time < purgedAt + pace.purge_every) return;
+    holders.purge(time, pace.tombstone_life);
+    notePurged(sql, time);
+  });
+}

@@ -1,0 +1,109 @@
+/** The ledger's bans as the operator sees and changes them, and as enforcement wants them. */
+import { formatPrefix, type Prefix } from '../../shared/address.ts';
+import type { Guard } from '../../shared/engine/guard.ts';
+import { EdgebanError } from '../../shared/errors.ts';
+import type { Holder, Holders } from '../../shared/store/holders.ts';
+import { number, numberOrNull, text } from '../../shared/store/row.ts';
+import type { Sql } from '../../shared/store/sql.ts';
+import { isOver, laterOf, type Seconds, type UnixTime, untilOf } from '../../shared/time.ts';
+import type { Wanted } from '../cloudflare/enforcement.ts';
+import type { BansPage, BanView } from '../shapes.ts';
+import { allHosts } from './hosts.ts';
+import { ledgerLimits } from './limits.ts';
+import { countOf } from './state.ts';
+
+export interface BansParts {
+  readonly sql: Sql;
+  readonly holders: Holders;
+}
+
+/** The host id, name and jail of the operator's own bans. */
+export const operatorName = 'operator';
+
+const live = 'lifted = 0 AND ended = 0 AND (until IS NULL OR until > ?)';
+const lastEnd = 'CASE WHEN COUNT(*) = COUNT(until) THEN MAX(until) END';
+
+/** Throws ERR_NOT_BANNED if nobody holds the address. */
+export function viewBan({ sql, holders }: BansParts, address: Prefix, now: UnixTime): BanView {
+  const name = formatPrefix(address);
+  const held = liveHolders(holders, name, now).slice(0, ledgerLimits.holders_shown_max);
+  const [first] = held;
+  if (first === undefined) throw new EdgebanError('ERR_NOT_BANNED', `${name} is not banned`);
+  const names = new Map(allHosts(sql).map((host) => [host.id, host.name]));
+  return {
+    address: name,
+    until: held.reduce((until, holder) => laterOf(until, holder.until), first.until),
+    holders: held.map(({ host, jail, at, until, cursor }) => ({
+      ...{ host, jail, at, until, seq: cursor },
+      name: names.get(host) ?? operatorName,
+    })),
+  };
+}
+
+export function listBans({ sql }: BansParts, after: string, limit: number, now: UnixTime): BansPage {
+  const query = `SELECT address, ${lastEnd} AS until FROM holders WHERE address > ? AND ${live}
+    GROUP BY address ORDER BY address LIMIT ?`;
+  const rows = sql.all(query, after, now, Math.min(limit, ledgerLimits.bans_page_max) + 1);
+  const bans = rows
+    .slice(0, limit)
+    .map((row) => ({ address: text(row, 'address'), until: numberOrNull(row, 'until') }));
+  return { bans, next: rows.length > limit ? (bans.at(-1)?.address ?? null) : null };
+}
+
+export function countBans({ sql }: BansParts, now: UnixTime): number {
+  return countOf(sql, `SELECT COUNT(DISTINCT address) AS n FROM holders WHERE ${live}`, now);
+}
+
+/** What the edge should refuse, the newest first: beyond Cloudflare's cap the last are left out. */
+export function wantedBans({ sql }: BansParts, now: UnixTime): Wanted[] {
+  const query = `SELECT address, MIN(jail) AS jail, MAX(at) AS at, ${lastEnd} AS until FROM holders WHERE ${live}
+    GROUP BY address ORDER BY at DESC, address`;
+  const wanted = (jail: string) => jail.replace(/[^\w .:/-]/g, '?');
+  return sql.all(query, now).map((row) => ({
+    address: text(row, 'address'),
+    comment: wanted(text(row, 'jail')),
+    until: numberOrNull(row, 'until'),
+  }));
+}
+
+/** True if it changed anything; an end never moves back. Throws ERR_GUARD_…: the guards hold for the operator, too. */
+export function addOperatorBan(
+  parts: BansParts,
+  guard: Guard,
+  address: Prefix,
+  bantime: Seconds,
+  now: UnixTime,
+): boolean {
+  const refusal = guard.check(address);
+  if (refusal !== null) throw new EdgebanError(refusal.code, refusal.message);
+  const until = untilOf(now, bantime);
+  return parts.holders.hold({ address: formatPrefix(address), host: operatorName, jail: operatorName, at: now, until });
+}
+
+/** Lifts the address for all who hold it; each of them reads it in the feed. Returns how many they were. */
+export function liftAll({ holders }: BansParts, address: Prefix, now: UnixTime): number {
+  const held = liveHolders(holders, formatPrefix(address), now);
+  return held.filter((holder) => liftNow(holders, holder, now)).length;
+}
+
+/** Lifts all that one host holds: a key that is no longer trusted leaves no bans. Returns how many they were. */
+export function liftHost({ sql, holders }: BansParts, host: string, now: UnixTime): number {
+  const rows = sql.all('SELECT address, jail, at FROM holders WHERE host = ? AND lifted = 0 AND ended = 0', host);
+  const held = rows.map((row) => ({
+    address: text(row, 'address'),
+    host,
+    jail: text(row, 'jail'),
+    at: number(row, 'at'),
+  }));
+  return held.filter((holder) => liftNow(holders, holder, now)).length;
+}
+
+/** A ban may be dated a little ahead of our clock; a lift that is not newer would not count. */
+function liftNow(holders: Holders, holder: Pick<Holder, 'address' | 'host' | 'jail' | 'at'>, now: UnixTime): boolean {
+  const { address, host, jail, at } = holder;
+  return holders.lift({ address, host, jail, at: Math.max(now, at) });
+}
+
+function liveHolders(holders: Holders, address: string, now: UnixTime): Holder[] {
+  return holders.of(address).filter((holder) => !holder.lifted && !isOver(holder.until, now));
+}

@@ -1,0 +1,36 @@
+/** Token buckets by host, in memory: they slow a host down, and may be full again after an eviction. */
+import type { UnixTime } from '../../shared/time.ts';
+
+interface Level {
+  tokens: number;
+  at: UnixTime;
+}
+
+export class Buckets {
+  readonly #levels = new Map<string, Level>();
+  readonly #burst: number;
+  readonly #perSecond: number;
+
+  constructor(burst: number, perMinute: number) {
+    this.#burst = burst;
+    this.#perSecond = perMinute / 60;
+  }
+
+  /** Takes up to `count` tokens of `key` (an enrolled host, so there are at most hosts_max) and says how many. */
+  take(key: string, count: number, now: UnixTime): number {
+    const before = this.#levels.get(key) ?? { tokens: this.#burst, at: now };
+    const tokens = Math.min(this.#burst, before.tokens + Math.max(0, now - before.at) * this.#perSecond);
+    const taken = Math.min(count, Math.floor(tokens));
+    this.#levels.set(key, { tokens: tokens - taken, at: now });
+    return taken;
+  }
+
+  /** Seconds until `count` tokens are there again. */
+  waitFor(key: string, count: number): number {
+    return Math.max(1, Math.ceil((count - (this.#levels.get(key)?.tokens ?? 0)) / this.#perSecond));
+  }
+
+  drop(key: string): void {
+    this.#levels.delete(key);
+  }
+}

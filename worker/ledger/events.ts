@@ -1,0 +1,150 @@
+/** Taking in a host's events: numbered, each judged by itself, and applied exactly once. */
+import { formatPrefix, parsePrefix } from '../../shared/address.ts';
+import type { Guard } from '../../shared/engine/guard.ts';
+import { EdgebanError } from '../../shared/errors.ts';
+import type { Holders } from '../../shared/store/holders.ts';
+import { number } from '../../shared/store/row.ts';
+import type { Sql } from '../../shared/store/sql.ts';
+import { isOver, type UnixTime } from '../../shared/time.ts';
+import { type EventBatch, type EventReceipt, HostEvent, wireLimits } from '../../shared/wire.ts';
+import { RequestRefusal } from '../problem.ts';
+import { ledgerLimits } from './limits.ts';
+import { noteChange } from './state.ts';
+
+type RefusedEvent = EventReceipt['refused'][number];
+
+export interface EventsParts {
+  readonly sql: Sql;
+  readonly holders: Holders;
+  readonly guard: Guard;
+}
+
+export interface Taken {
+  readonly receipt: EventReceipt;
+  /** Is anything banned or lifted that was not before? */
+  readonly changed: boolean;
+}
+
+/**
+ * Takes in a batch of the host that has signed it; `allow` says how many of so many new events are within the
+ * host's rate, and throws if none is. Events
+ * seen before are judged again (so that a receipt that was lost comes again) but not applied. In one transaction: the
+ * events, the stream's number, and the note that something must be done about it. Throws ERR_EVENTS_GAP (with
+ * `expected`).
+ */
+export function takeEvents(
+  parts: EventsParts,
+  host: string,
+  batch: EventBatch,
+  allow: (count: number) => number,
+  now: UnixTime,
+): Taken {
+  const last = lastOf(parts.sql, host, batch.stream);
+  if (batch.first > last + 1) throw gap(batch, last);
+  const seen = Math.min(last + 1 - batch.first, batch.events.length);
+  const fresh = seen < batch.events.length ? allow(batch.events.length - seen) : 0;
+  const taking = batch.events.slice(0, seen + fresh);
+  return parts.sql.transaction(() => {
+    const intake = new Intake(parts, host, now);
+    for (const [index, event] of taking.entries()) intake.take(batch.first + index, event, index >= seen);
+    if (fresh > 0) advance(parts.sql, host, batch.stream, last + fresh, now);
+    if (intake.changed) noteChange(parts.sql);
+    return { receipt: { stream: batch.stream, acked: last + fresh, refused: intake.refused }, changed: intake.changed };
+  });
+}
+
+/** One batch on its way in. */
+class Intake {
+  readonly refused: RefusedEvent[] = [];
+  changed = false;
+  readonly #parts: EventsParts;
+  readonly #host: string;
+  readonly #now: UnixTime;
+  #held: number | null = null;
+
+  constructor(parts: EventsParts, host: string, now: UnixTime) {
+    this.#parts = parts;
+    this.#host = host;
+    this.#now = now;
+  }
+
+  take(seq: number, raw: unknown, fresh: boolean): void {
+    try {
+      const event = judge(raw, this.#parts.guard);
+      if (fresh && this.#apply(event)) this.changed = true;
+    } catch (error) {
+      if (!(error instanceof EdgebanError)) throw error;
+      this.refused.push({ seq, code: error.code, message: error.message });
+    }
+  }
+
+  #apply(event: HostEvent): boolean {
+    const { address, jail } = event;
+    // a host's clock may be ahead as far as its signature's; beyond that nobody gets to the front by dating ahead
+    const at = Math.min(event.at, this.#now + wireLimits.clock_skew_max);
+    const holding = { address, jail, at, host: this.#host };
+    if (event.kind === 'unban') return this.#lift(holding);
+    if (isOver(event.until, this.#now)) return false;
+    const isNew = !this.#holds(address, jail);
+    if (isNew && this.#heldNow() >= ledgerLimits.holders_per_host_max) throw full();
+    if (!this.#parts.holders.hold({ ...holding, until: event.until })) return false;
+    if (isNew) this.#held = this.#heldNow() + 1;
+    return true;
+  }
+
+  #lift(lift: { address: string; host: string; jail: string; at: UnixTime }): boolean {
+    if (!this.#parts.holders.lift(lift)) return false;
+    this.#held = null;
+    return true;
+  }
+
+  #holds(address: string, jail: string): boolean {
+    const mine = this.#parts.holders.of(address).find((holder) => holder.host === this.#host && holder.jail === jail);
+    return mine !== undefined && !mine.lifted && !isOver(mine.until, this.#now);
+  }
+
+  /** Counted once a batch and after a lift: it reads a row for each ban that the host holds. */
+  #heldNow(): number {
+    this.#held ??= this.#parts.holders.heldBy(this.#host);
+    return this.#held;
+  }
+}
+
+/** The event with its address in canonical form; throws ERR_EVENT_INVALID, ERR_ADDRESS_INVALID, ERR_GUARD_…. */
+function judge(raw: unknown, guard: Guard): HostEvent {
+  const parsed = HostEvent.safeParse(raw);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw new EdgebanError('ERR_EVENT_INVALID', `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'not an event'}`);
+  }
+  const prefix = parsePrefix(parsed.data.address);
+  if (prefix === null) throw new EdgebanError('ERR_ADDRESS_INVALID', 'not an IP address or network');
+  const refusal = parsed.data.kind === 'ban' ? guard.check(prefix) : null;
+  if (refusal !== null) throw new EdgebanError(refusal.code, refusal.message);
+  return { ...parsed.data, address: formatPrefix(prefix) };
+}
+
+function lastOf(sql: Sql, host: string, stream: string): number {
+  const row = sql.all('SELECT last FROM streams WHERE host = ? AND stream = ?', host, stream)[0];
+  return row === undefined ? 0 : number(row, 'last');
+}
+
+/** Of a host that begins ever new streams only the newest are remembered. */
+function advance(sql: Sql, host: string, stream: string, last: number, now: UnixTime): void {
+  sql.all('INSERT OR REPLACE INTO streams (host, stream, last, at) VALUES (?, ?, ?, ?)', host, stream, last, now);
+  if (last > wireLimits.batch_events_max) return;
+  sql.all(
+    `DELETE FROM streams WHERE host = ? AND stream NOT IN
+       (SELECT stream FROM streams WHERE host = ? ORDER BY at DESC, stream = ? DESC LIMIT ?)`,
+    ...[host, host, stream, ledgerLimits.streams_per_host_max],
+  );
+}
+
+function gap(batch: EventBatch, last: number): RequestRefusal {
+  const message = `the batch begins with ${batch.first}, but ${last + 1} is expected`;
+  return new RequestRefusal('ERR_EVENTS_GAP', message, { expected: last + 1 });
+}
+
+function full(): EdgebanError {
+  return new EdgebanError('ERR_CAP_HOLDERS', `the host holds ${ledgerLimits.holders_per_host_max} bans already`);
+}

@@ -1,0 +1,133 @@
+/** Who may speak: enrolment tokens, enrolled hosts and their keys, and the nonces they have spent. */
+import { EdgebanError } from '../../shared/errors.ts';
+import { number, numberOrNull, text, textOrNull } from '../../shared/store/row.ts';
+import type { Sql, SqlRow } from '../../shared/store/sql.ts';
+import type { UnixTime } from '../../shared/time.ts';
+import type { EnrollRequest } from '../../shared/wire.ts';
+import { nonceExpiry, type SignedRequest } from '../auth.ts';
+import { ledgerLimits } from './limits.ts';
+import { countOf } from './state.ts';
+
+export interface Host {
+  readonly id: string;
+  readonly name: string;
+  readonly key: string;
+  readonly enrolledAt: UnixTime;
+  /** To the minute. */
+  readonly seenAt: UnixTime;
+  readonly revokedAt: UnixTime | null;
+}
+
+const seen_step = 60;
+
+/** Keeps only the hash of a token; it is good for one host, for `enroll_token_life` seconds. Returns when it ends. */
+export function addEnrollToken(sql: Sql, hash: string, now: UnixTime): UnixTime {
+  sweepTokens(sql, now);
+  const { enroll_tokens_max, enroll_token_life } = ledgerLimits;
+  const open = countOf(sql, 'SELECT COUNT(*) AS n FROM enroll_tokens');
+  if (open >= enroll_tokens_max)
+    throw new EdgebanError('ERR_CAP_HOSTS', `${open} enrolment tokens are out; wait until they end`);
+  sql.all('INSERT INTO enroll_tokens (hash, expires_at) VALUES (?, ?)', hash, now + enroll_token_life);
+  return now + enroll_token_life;
+}
+
+/**
+ * Enrols a host: `id` is the new host's, `tokenHash` of request.token. A request repeated with the same token and key
+ * (its answer was lost) gets the same id again. Throws ERR_ENROLL_TOKEN, ERR_ENROLL_TAKEN, ERR_CAP_HOSTS.
+ */
+export function enrollHost(sql: Sql, request: EnrollRequest, tokenHash: string, id: string, now: UnixTime): string {
+  const token = sql.all('SELECT host FROM enroll_tokens WHERE hash = ? AND expires_at > ?', tokenHash, now)[0];
+  if (token === undefined) throw refusedToken('unknown or too old');
+  const used = textOrNull(token, 'host');
+  if (used !== null) return sameHost(sql, used, request);
+  refuseTaken(sql, request);
+  sql.all('UPDATE enroll_tokens SET host = ? WHERE hash = ?', id, tokenHash);
+  const { name, key } = request;
+  sql.all('INSERT INTO hosts (id, name, key, enrolled_at, seen_at) VALUES (?, ?, ?, ?, ?)', id, name, key, now, now);
+  return id;
+}
+
+function sameHost(sql: Sql, id: string, request: EnrollRequest): string {
+  const host = findHost(sql, id);
+  if (host?.key === request.key && host.name === request.name && host.revokedAt === null) return id;
+  throw refusedToken('used already');
+}
+
+function refusedToken(why: string): EdgebanError {
+  return new EdgebanError('ERR_ENROLL_TOKEN', `the enrolment token is ${why}`, {
+    remedy: 'ask the operator for a new one (POST /v1/enroll-tokens)',
+  });
+}
+
+function refuseTaken(sql: Sql, { name, key }: EnrollRequest): void {
+  const same = sql.all('SELECT id FROM hosts WHERE key = ? OR (name = ? AND revoked_at IS NULL)', key, name);
+  if (same.length > 0)
+    throw new EdgebanError('ERR_ENROLL_TAKEN', `a host with the name ${name} or with this key is enrolled already`, {
+      remedy: 'revoke it first (DELETE /v1/hosts/{id}), or take another name; a key that was revoked never comes back',
+    });
+  const hosts = countOf(sql, 'SELECT COUNT(*) AS n FROM hosts');
+  if (hosts >= ledgerLimits.hosts_max)
+    throw new EdgebanError('ERR_CAP_HOSTS', `${hosts} hosts are known, revoked ones included`);
+}
+
+export function findHost(sql: Sql, id: string): Host | null {
+  const row = sql.all('SELECT * FROM hosts WHERE id = ?', id)[0];
+  return row === undefined ? null : hostOf(row);
+}
+
+export function allHosts(sql: Sql): Host[] {
+  return sql.all('SELECT * FROM hosts ORDER BY name, enrolled_at').map(hostOf);
+}
+
+/** The host of a signed request: throws ERR_AUTH_HOST or ERR_AUTH_REVOKED. */
+export function enrolledHost(sql: Sql, id: string): Host {
+  const host = findHost(sql, id);
+  if (host === null) throw new EdgebanError('ERR_AUTH_HOST', 'no host of this id is enrolled here');
+  if (host.revokedAt !== null) throw new EdgebanError('ERR_AUTH_REVOKED', `the host ${host.name} has been revoked`);
+  return host;
+}
+
+/** Notes that the (verified) request has come; throws ERR_AUTH_REPLAY the second time. */
+export function spendNonce(sql: Sql, request: SignedRequest): void {
+  const fresh = sql.all(
+    'INSERT OR IGNORE INTO nonces (host, nonce, expires_at) VALUES (?, ?, ?) RETURNING 1 AS fresh',
+    request.host,
+    request.nonce,
+    nonceExpiry(request),
+  );
+  if (fresh.length === 0) throw new EdgebanError('ERR_AUTH_REPLAY', 'this nonce has been used already');
+}
+
+export function noteSeen(sql: Sql, host: Host, now: UnixTime): void {
+  if (now - host.seenAt >= seen_step) sql.all('UPDATE hosts SET seen_at = ? WHERE id = ?', now, host.id);
+}
+
+/** Throws ERR_HOST_UNKNOWN; revoking twice changes nothing. */
+export function revokeHost(sql: Sql, id: string, now: UnixTime): Host {
+  const host = findHost(sql, id);
+  if (host === null) throw new EdgebanError('ERR_HOST_UNKNOWN', 'no host of this id is enrolled here');
+  if (host.revokedAt !== null) return host;
+  sql.all('UPDATE hosts SET revoked_at = ? WHERE id = ?', now, id);
+  sql.all('DELETE FROM streams WHERE host = ?', id);
+  return { ...host, revokedAt: now };
+}
+
+export function sweepTokens(sql: Sql, now: UnixTime): void {
+  sql.all('DELETE FROM enroll_tokens WHERE expires_at <= ?', now);
+}
+
+/** Nonces whose requests are too old to be let in anyway. */
+export function sweepNonces(sql: Sql, now: UnixTime): void {
+  sql.all('DELETE FROM nonces WHERE expires_at <= ?', now);
+}
+
+function hostOf(row: SqlRow): Host {
+  return {
+    id: text(row, 'id'),
+    name: text(row, 'name'),
+    key: text(row, 'key'),
+    enrolledAt: number(row, 'enrolled_at'),
+    seenAt: number(row, 'seen_at'),
+    revokedAt: numberOrNull(row, 'revoked_at'),
+  };
+}

@@ -1,0 +1,47 @@
+/** Every bound of the ledger by name: what one host, one day or one page may take. */
+export const ledgerLimits = {
+  hosts_max: 1_000,
+  enroll_tokens_max: 100,
+  /** How long an enrolment token is good for, in seconds. */
+  enroll_token_life: 3_600,
+  /** Numbered streams that are remembered of one host; a host begins one each time it loses its database. */
+  streams_per_host_max: 16,
+  /** Bans that one host may hold at a time: what a stolen key can reach. */
+  holders_per_host_max: 10_000,
+  /** Events of one host: so many at once, and then so many a minute. */
+  events_burst: 10_000,
+  events_per_minute_max: 3_000,
+  /** Signed requests of one host. */
+  requests_burst: 600,
+  requests_per_minute_max: 600,
+  /** Bans on one page of the operator's list. */
+  bans_page_max: 1_000,
+  /** Holders shown of one address. */
+  holders_shown_max: 1_000,
+  /** Changes sent to one host at a time, in pages; the rest follows with the alarm. */
+  feed_pages_per_push_max: 40,
+} as const;
+
+/** How the work of the alarm is paced, in seconds unless named otherwise. */
+export const pace = {
+  /** KV takes one write of a key in a second. */
+  snapshot_gap_min: 1.1,
+  /** KV's free plan has 1,000 writes a day: a full bucket and a day's refill are 964. */
+  snapshot_writes_burst: 100,
+  snapshot_write_refill: 100,
+  /** The snapshot goes from KV by itself if the ledger has been silent so long (at least; KV's expirationTtl). */
+  snapshot_ttl: 7 * 86_400,
+  /** It is written again after so long even if nothing has changed: heals an emptied KV. */
+  snapshot_refresh: 86_400,
+  enforcement_gap_min: 0.25,
+  /** After a stage of the alarm has failed. */
+  retry_after: 10,
+  /** Spent nonces and old tokens are swept so often. */
+  sweep_every: 600,
+  /** Lifted and ended holders are kept so long for hosts that were away; who stays away longer begins anew. */
+  tombstone_life: 7 * 86_400,
+  purge_every: 86_400,
+  /** Holders that end, in one transaction and in one run of the alarm. */
+  expire_batch: 500,
+  expire_batches_max: 20,
+} as const;

@@ -1,0 +1,49 @@
+/** The ledger's own tables beside the store's `holders`: hosts, streams, nonces, enrolment tokens, and one row of state. */
+import { type Migrations, migrate, storeMigrations } from '../../shared/store/schema.ts';
+import type { Sql } from '../../shared/store/sql.ts';
+import type { UnixTime } from '../../shared/time.ts';
+import { pace } from './limits.ts';
+
+const ledgerMigrations: Migrations = [
+  `
+  -- one row: who we are, how often who is banned has changed, how far KV and Cloudflare have followed
+  CREATE TABLE ledger (
+    one INTEGER PRIMARY KEY CHECK (one = 1), id TEXT NOT NULL, revision INTEGER NOT NULL,
+    snapshot_revision INTEGER NOT NULL, snapshot_at REAL, snapshot_tried_at REAL, snapshot_error TEXT,
+    write_tokens REAL NOT NULL, write_tokens_at REAL NOT NULL,
+    enforced_revision INTEGER NOT NULL, enforced_at REAL, enforce_again REAL,
+    swept_at REAL NOT NULL, purged_at REAL NOT NULL
+  );
+
+  -- revoked hosts stay, so that their keys never come back
+  CREATE TABLE hosts (
+    id TEXT PRIMARY KEY, name TEXT NOT NULL, key TEXT NOT NULL UNIQUE,
+    enrolled_at REAL NOT NULL, seen_at REAL NOT NULL, revoked_at REAL
+  ) WITHOUT ROWID;
+  CREATE UNIQUE INDEX hosts_name ON hosts (name) WHERE revoked_at IS NULL;
+
+  -- SHA-256 of a token that is out; host: who has used it
+  CREATE TABLE enroll_tokens (hash TEXT PRIMARY KEY, expires_at REAL NOT NULL, host TEXT) WITHOUT ROWID;
+
+  -- the number of the last event taken in
+  CREATE TABLE streams (
+    host TEXT NOT NULL, stream TEXT NOT NULL, last INTEGER NOT NULL, at REAL NOT NULL, PRIMARY KEY (host, stream)
+  ) WITHOUT ROWID;
+
+  CREATE TABLE nonces (
+    host TEXT NOT NULL, nonce TEXT NOT NULL, expires_at REAL NOT NULL, PRIMARY KEY (host, nonce)
+  ) WITHOUT ROWID;
+  `,
+];
+
+/** Brings the tables up to date and, the first time, gives the ledger its identity: `id`, a UUID. */
+export function prepareTables(sql: Sql, id: string, now: UnixTime): void {
+  migrate(sql, 'store', storeMigrations);
+  migrate(sql, 'ledger', ledgerMigrations);
+  if (sql.all('SELECT 1 FROM ledger').length > 0) return;
+  sql.all(
+    `INSERT INTO ledger (one, id, revision, snapshot_revision, write_tokens, write_tokens_at, enforced_revision,
+       swept_at, purged_at) VALUES (1, ?, 1, 0, ?, ?, 0, ?, ?)`,
+    ...[id, pace.snapshot_writes_burst, now, now, now],
+  );
+}

@@ -1,0 +1,77 @@
+/** The ledger's one row of state: its identity, how often it has changed, and how far KV and Cloudflare have followed. */
+import { number, numberOrNull, text, textOrNull } from '../../shared/store/row.ts';
+import type { Sql, SqlRow, SqlValue } from '../../shared/store/sql.ts';
+import type { UnixTime } from '../../shared/time.ts';
+
+export interface LedgerState {
+  readonly id: string;
+  /** Counts changes of what is effectively banned. */
+  readonly revision: number;
+  /** The revision that KV has. */
+  readonly snapshotRevision: number;
+  readonly snapshotAt: UnixTime | null;
+  readonly snapshotTriedAt: UnixTime | null;
+  readonly snapshotError: string | null;
+  readonly writeTokens: number;
+  readonly writeTokensAt: UnixTime;
+  /** The revision that enforcement has been handed. */
+  readonly enforcedRevision: number;
+  readonly enforcedAt: UnixTime | null;
+  /** When enforcement wants to be called again. */
+  readonly enforceAgain: UnixTime | null;
+  readonly sweptAt: UnixTime;
+  readonly purgedAt: UnixTime;
+}
+
+export function readState(sql: Sql): LedgerState {
+  const row = onlyRow(sql.all('SELECT * FROM ledger'));
+  return {
+    id: text(row, 'id'),
+    revision: number(row, 'revision'),
+    snapshotRevision: number(row, 'snapshot_revision'),
+    snapshotAt: numberOrNull(row, 'snapshot_at'),
+    snapshotTriedAt: numberOrNull(row, 'snapshot_tried_at'),
+    snapshotError: textOrNull(row, 'snapshot_error'),
+    writeTokens: number(row, 'write_tokens'),
+    writeTokensAt: number(row, 'write_tokens_at'),
+    enforcedRevision: number(row, 'enforced_revision'),
+    enforcedAt: numberOrNull(row, 'enforced_at'),
+    enforceAgain: numberOrNull(row, 'enforce_again'),
+    sweptAt: number(row, 'swept_at'),
+    purgedAt: number(row, 'purged_at'),
+  };
+}
+
+/** To be called in the transaction that changes who is banned, so that the need to act on it is never lost. */
+export function noteChange(sql: Sql): void {
+  sql.all('UPDATE ledger SET revision = revision + 1');
+}
+
+/** Bans have ended by themselves: KV knows their ends and need not be written for that, if it was up to date. */
+export function noteExpiry(sql: Sql): void {
+  sql.all(`UPDATE ledger SET revision = revision + 1,
+    snapshot_revision = CASE snapshot_revision WHEN revision THEN revision + 1 ELSE snapshot_revision END`);
+}
+
+export function noteEnforced(sql: Sql, revision: number, again: UnixTime | null, now: UnixTime): void {
+  sql.all('UPDATE ledger SET enforced_revision = ?, enforce_again = ?, enforced_at = ?', revision, again, now);
+}
+
+export function noteSwept(sql: Sql, now: UnixTime): void {
+  sql.all('UPDATE ledger SET swept_at = ?', now);
+}
+
+export function notePurged(sql: Sql, now: UnixTime): void {
+  sql.all('UPDATE ledger SET purged_at = ?', now);
+}
+
+/** The `n` of a counting query. */
+export function countOf(sql: Sql, query: string, ...values: readonly SqlValue[]): number {
+  return number(onlyRow(sql.all(query, ...values)), 'n');
+}
+
+function onlyRow(rows: readonly SqlRow[]): SqlRow {
+  const row = rows[0];
+  if (row === undefined) throw new Error('the query gave no row');
+  return row;
+}

@@ -1,0 +1,156 @@
+/** Every route of the API with its shapes: what /openapi.json says, and what the operator's requests are checked against. */
+import { createRoute, z } from '@hono/zod-openapi';
+import {
+  EnrollReply,
+  EnrollRequest,
+  EventBatch,
+  EventReceipt,
+  FeedPage,
+  Problem,
+  signedHeaders,
+} from '../shared/wire.ts';
+import { BansPage, BanView, HostView, Lifted, OpenToken, OperatorBan, SnapshotView, StatusView } from './shapes.ts';
+
+const failure = { description: 'a problem', content: { 'application/problem+json': { schema: Problem } } };
+
+function json<T extends z.ZodType>(schema: T, description: string) {
+  return { description, content: { 'application/json': { schema } } };
+}
+
+function body<T extends z.ZodType>(schema: T) {
+  return { required: true, content: { 'application/json': { schema } } };
+}
+
+/** The answers of a route: `schema` if all is well, otherwise a problem. */
+function answers<T extends z.ZodType>(schema: T, description: string) {
+  return { 200: json(schema, description), default: failure };
+}
+
+const operator = [{ operator: [] }];
+const signed = [{ host: [], time: [], nonce: [], signature: [] }];
+const addressParam = z.object({
+  address: z.string().max(49).meta({ description: 'address or CIDR, percent-encoded' }),
+});
+
+export const securitySchemes = {
+  operator: { type: 'http', scheme: 'bearer', description: 'the secret OPERATOR_TOKEN' },
+  host: { type: 'apiKey', in: 'header', name: signedHeaders.host, description: 'the id that enrolment gave' },
+  time: { type: 'apiKey', in: 'header', name: signedHeaders.time, description: 'Unix seconds, at most 120 s off' },
+  nonce: { type: 'apiKey', in: 'header', name: signedHeaders.nonce, description: '128 random bits in base64url' },
+  signature: {
+    type: 'apiKey',
+    in: 'header',
+    name: signedHeaders.signature,
+    description:
+      'Ed25519 in base64url over the lines: edgeban-v1, METHOD, path with query, host, time, nonce, SHA-256 of the body in hex',
+  },
+} as const;
+
+export const routes = {
+  health: createRoute({
+    method: 'get',
+    path: '/v1/health',
+    summary: 'Does the Worker answer, and are its settings whole?',
+    responses: answers(z.strictObject({ ok: z.literal(true) }), 'it does'),
+  }),
+  openToken: createRoute({
+    method: 'post',
+    path: '/v1/enroll-tokens',
+    summary: 'A one-time token with which one host may enrol',
+    security: operator,
+    responses: answers(OpenToken, 'the token; it is shown only here'),
+  }),
+  enroll: createRoute({
+    method: 'post',
+    path: '/v1/enroll',
+    summary: "Enrols a host's public key; authorised by the one-time token",
+    request: { body: body(EnrollRequest) },
+    responses: answers(EnrollReply, 'the id of the host and the ledger'),
+  }),
+  bans: createRoute({
+    method: 'get',
+    path: '/v1/bans',
+    summary: 'All that is banned, page by page',
+    security: operator,
+    request: {
+      query: z.object({
+        after: z.string().max(49).default(''),
+        limit: z.coerce.number().int().min(1).max(1000).default(1000),
+      }),
+    },
+    responses: answers(BansPage, 'a page'),
+  }),
+  ban: createRoute({
+    method: 'get',
+    path: '/v1/bans/{address}',
+    summary: 'Who holds an address banned',
+    security: operator,
+    request: { params: addressParam },
+    responses: answers(BanView, 'its holders'),
+  }),
+  addBan: createRoute({
+    method: 'post',
+    path: '/v1/bans',
+    summary: "The operator's own ban, on all hosts and at the edge",
+    security: operator,
+    request: { body: body(OperatorBan) },
+    responses: answers(BanView, 'its holders'),
+  }),
+  liftBan: createRoute({
+    method: 'delete',
+    path: '/v1/bans/{address}',
+    summary: 'Lifts an address for all its holders; hosts hear it and unban',
+    security: operator,
+    request: { params: addressParam },
+    responses: answers(Lifted, 'how many held it'),
+  }),
+  snapshot: createRoute({
+    method: 'get',
+    path: '/v1/snapshot',
+    summary: 'The snapshot as KV holds it now',
+    security: operator,
+    responses: answers(SnapshotView.nullable(), 'the snapshot; null if KV has none'),
+  }),
+  hosts: createRoute({
+    method: 'get',
+    path: '/v1/hosts',
+    summary: 'All hosts, revoked ones included',
+    security: operator,
+    responses: answers(z.strictObject({ hosts: z.array(HostView) }), 'the hosts'),
+  }),
+  revoke: createRoute({
+    method: 'delete',
+    path: '/v1/hosts/{id}',
+    summary: 'Revokes a host: its key is refused from now on, and all its bans are lifted',
+    security: operator,
+    request: { params: z.object({ id: z.string().max(64) }) },
+    responses: answers(z.strictObject({ host: z.string(), lifted: z.number().int() }), 'how many bans it held'),
+  }),
+  status: createRoute({
+    method: 'get',
+    path: '/v1/status',
+    summary: 'How far KV and Cloudflare have followed the ledger',
+    security: operator,
+    responses: answers(StatusView, 'the status'),
+  }),
+} as const;
+
+/** The hosts' routes: the Durable Object checks the signature before it looks at the body, so they are only described here. */
+export const signedRoutes = [
+  createRoute({
+    method: 'post',
+    path: '/v1/events',
+    summary: 'Events of a host, in order; a batch sent twice changes nothing',
+    security: signed,
+    request: { body: body(EventBatch) },
+    responses: answers(EventReceipt, 'how far they are taken in, and which were refused'),
+  }),
+  createRoute({
+    method: 'get',
+    path: '/v1/feed',
+    summary: 'Changes after a cursor; with Upgrade: websocket each message is a page, those to catch up on first',
+    security: signed,
+    request: { query: z.object({ ledger: z.uuid().optional(), cursor: z.coerce.number().int().min(0).default(0) }) },
+    responses: answers(FeedPage, 'a page'),
+  }),
+] as const;

@@ -1,0 +1,109 @@
+/** What the operator and the Worker say to each other, beside shared/wire.ts (what hosts say). */
+import { z } from '@hono/zod-openapi';
+
+const time = z.number().meta({ description: 'Unix time in seconds' });
+const until = time.nullable().meta({ description: 'Unix time in seconds; null: never ends' });
+
+export const OpenToken = z.strictObject({ token: z.string(), expires_at: time });
+export type OpenToken = z.infer<typeof OpenToken>;
+
+/** `bantime` in seconds, negative: never ends (as fail2ban counts). */
+export const OperatorBan = z.strictObject({
+  address: z.string().min(2).max(49),
+  bantime: z.number().min(-1).max(1e10),
+});
+export type OperatorBan = z.infer<typeof OperatorBan>;
+
+/** One who holds an address banned: a jail of a host, or `operator`. `seq`: the feed's cursor at its last change. */
+export const HolderView = z.strictObject({
+  host: z.string(),
+  name: z.string(),
+  jail: z.string(),
+  at: time,
+  until,
+  seq: z.number().int(),
+});
+export type HolderView = z.infer<typeof HolderView>;
+
+export const BanView = z.strictObject({ address: z.string(), until, holders: z.array(HolderView) });
+export type BanView = z.infer<typeof BanView>;
+
+/** In the order of the addresses' text; ask again with `after` = `next` until that is null. */
+export const BansPage = z.strictObject({
+  bans: z.array(z.strictObject({ address: z.string(), until })),
+  next: z.string().nullable(),
+});
+export type BansPage = z.infer<typeof BansPage>;
+
+export const Lifted = z.strictObject({ address: z.string(), lifted: z.number().int() });
+export type Lifted = z.infer<typeof Lifted>;
+
+export const HostView = z.strictObject({
+  id: z.string(),
+  name: z.string(),
+  enrolled_at: time,
+  seen_at: time,
+  revoked_at: time.nullable(),
+  live: z.boolean().meta({ description: 'listens to the feed over a WebSocket now' }),
+  holders: z.number().int(),
+});
+export type HostView = z.infer<typeof HostView>;
+
+/** What KV holds, decoded: at most 10,000 bans are listed, `count` is of all ranges. Null: KV has none. */
+export const SnapshotView = z.strictObject({
+  revision: z.number().int(),
+  written_at: time,
+  count: z.number().int(),
+  bans: z.array(z.strictObject({ address: z.string(), until })),
+});
+export type SnapshotView = z.infer<typeof SnapshotView>;
+
+const named = z.strictObject({ count: z.number().int(), addresses: z.array(z.string()).readonly() });
+const failure = z.strictObject({ code: z.string(), message: z.string(), since: time }).nullable();
+
+/** worker/cloudflare's EnforcementStatus, whose comments say what is what. */
+const EnforcementView = z.strictObject({
+  inStep: z.boolean(),
+  list: z.strictObject({ name: z.string(), id: z.string().nullable(), ours: z.number(), foreign: z.number() }),
+  wanted: z.number().int(),
+  missing: z.number().int(),
+  surplus: z.number().int(),
+  operation: z.strictObject({ kind: z.enum(['append', 'remove']), items: z.number(), since: time }).nullable(),
+  leftOut: named,
+  foreign: named,
+  refused: named,
+  rules: z
+    .array(
+      z.strictObject({
+        zone: z.string(),
+        rule: z.string().nullable(),
+        enabled: z.boolean(),
+        first: z.boolean(),
+        error: failure,
+      }),
+    )
+    .readonly(),
+  error: failure,
+  waitUntil: time.nullable(),
+  reconciledAt: time.nullable(),
+});
+
+export const StatusView = z.strictObject({
+  ledger: z.uuid(),
+  revision: z.number().int(),
+  bans: z.number().int(),
+  hosts: z.number().int(),
+  listeners: z.number().int(),
+  snapshot: z.strictObject({
+    current: z.boolean(),
+    written_at: time.nullable(),
+    error: z.string().nullable(),
+    due_at: time,
+  }),
+  enforcement: z.strictObject({
+    mode: z.enum(['list', 'none']),
+    current: z.boolean().meta({ description: 'what the ledger wants is what Cloudflare has, as far as is known' }),
+    detail: EnforcementView.nullable(),
+  }),
+});
+export type StatusView = z.infer<typeof StatusView>;
