@@ -25,6 +25,10 @@ export interface JailReading {
   filterName: string | null;
   /** The filter's options that the jail does not set itself, both stages of substitution done. */
   filter: ReadonlyMap<string, Sourced>;
+  /** All options of the filter, with what the jail says of it. */
+  filterNames: ReadonlyMap<string, Sourced>;
+  /** The filter's files, for what is to be said about names in them. */
+  filterConfig: Config | null;
   readonly actions: ActionReading[];
   /** Any of these takes the jail out. */
   readonly errors: EdgebanError[];
@@ -86,8 +90,11 @@ export function isEnabled({ config }: JailPlace, name: string): boolean {
   return value !== null && boolOf(value.text);
 }
 
-/** Reads one jail, whether it is switched on or not. Throws nothing of the operator's world: errors are in the reading. */
-export function readJail(place: JailPlace, name: string): JailReading {
+/**
+ * Reads one jail, whether it is switched on or not; with `backend` in the place of its own, if one is given. Throws nothing of the operator's world: errors are in the
+ * reading.
+ */
+export function readJail(place: JailPlace, name: string, backend?: string): JailReading {
   const origin = place.config.heads.get(name) ?? { file: place.config.paths[0] ?? '', line: 1 };
   const reading: JailReading = {
     name,
@@ -95,10 +102,12 @@ export function readJail(place: JailPlace, name: string): JailReading {
     options: new Map(),
     filterName: null,
     filter: new Map(),
+    filterNames: new Map(),
+    filterConfig: null,
     actions: [],
     errors: place.config.problems.filter(({ section }) => section === name).map(({ error }) => error),
   };
-  attempt(reading, () => readParts(place, reading));
+  attempt(reading, () => readParts(place, reading, backend));
   return reading;
 }
 
@@ -114,16 +123,24 @@ function attempt(reading: JailReading, step: () => void): boolean {
   }
 }
 
-function readParts(place: JailPlace, reading: JailReading): void {
+function readParts(place: JailPlace, reading: JailReading, backend: string | undefined): void {
   for (const name of ['enabled', 'backend', 'filter'] as const) readOption(place.config, reading, name);
+  replaceBackend(reading, backend);
   const definition = readFilter(place, reading);
   reading.options.clear();
   for (const name of optionNames) attempt(reading, () => readOption(place.config, reading, name));
+  replaceBackend(reading, backend);
   const vars = varsOf(reading);
   if (definition !== null) attempt(reading, () => (reading.filter = combineFilter(definition, vars)));
   const actions = reading.options.get('action')?.source;
   if (actions === undefined) return;
   for (const asked of splitNamedOptions(actions)) attempt(reading, () => readJailAction(place, reading, asked, vars));
+}
+
+function replaceBackend(reading: JailReading, backend: string | undefined): void {
+  const option = reading.options.get('backend');
+  if (backend === undefined || option === undefined) return;
+  reading.options.set('backend', { value: backend, source: sourced(backend, originAt(option.source)) });
 }
 
 type JailOptionName = keyof typeof jailOptions;
@@ -165,8 +182,10 @@ function readFilter(place: JailPlace, reading: JailReading): Definition | null {
   const backend = reading.options.get('backend')?.source.text ?? '';
   const definition = openFilter(place.cache, place.dir, named, backend, asked);
   reading.filterName = named.name;
+  reading.filterConfig = definition.config;
+  reading.filterNames = combineFilter(definition, varsOf(reading), true);
   const section = place.config.sections.get(reading.name);
-  for (const [name, value] of combineFilter(definition, varsOf(reading), true)) {
+  for (const [name, value] of reading.filterNames) {
     if (!name.startsWith('known/')) section?.set(`known/${name}`, value);
   }
   return definition;

@@ -1,9 +1,13 @@
 /** The command stream that `fail2ban-client -d` prints: a configuration as the commands that would set it up. */
 import { type ActionReading, actionFlags, boolOf } from './action-conf.ts';
 import { filterOptions, journalMatchesOf, regexesOf } from './filter-conf.ts';
+import type { Finding } from './finding.ts';
 import { intOf, type JailReading } from './jail-reading.ts';
+import { logpathOf, words } from './jail-values.ts';
+import { readJailReadings } from './open-jails.ts';
 import { type Plain, pythonRepr } from './python-text.ts';
-import { joinPath } from './read-order.ts';
+import { type ConfigFiles, joinPath } from './read-order.ts';
+import { openServer, Settings } from './server-conf.ts';
 import type { Sourced } from './sourced.ts';
 
 export type Command = readonly Plain[];
@@ -16,8 +20,39 @@ export function formatCommand(command: Command): string {
   return pythonRepr(command);
 }
 
+export interface Stream {
+  readonly commands: readonly Command[];
+  /** With an error among them that names no jail, fail2ban would print nothing. */
+  readonly findings: readonly Finding[];
+}
+
+/** The whole stream of the configuration folder `dir`. */
+export function readStream(files: ConfigFiles, dir: string, glob: Glob): Stream {
+  const server = serverCommands(files, dir);
+  const { jails, findings } = readJailReadings(files, dir);
+  return {
+    commands: [...server.commands, ...jailCommands(jails, dir, glob)],
+    findings: [...server.findings, ...findings],
+  };
+}
+
+/** The settings of the server that fail2ban sends, in its order. */
+function serverCommands(files: ConfigFiles, dir: string): Stream {
+  const { from, config, findings } = openServer(files, dir);
+  const settings = new Settings(config, from === 'fail2ban' ? 'fail2ban' : 'edgeban', findings);
+  const stack = settings.find('Thread', 'stacksize');
+  const matches = settings.find('Definition', 'dbmaxmatches');
+  const texts = { syslogsocket: 'auto', loglevel: 'INFO', logtarget: undefined, allowipv6: 'auto', dbfile: undefined };
+  const commands: Command[] = stack === null ? [] : [['set', 'thread', { stacksize: intOf(stack.text) }]];
+  for (const [name, otherwise] of Object.entries(texts))
+    commands.push(['set', name, settings.text('Definition', name, otherwise)]);
+  if (matches !== null) commands.push(['set', 'dbmaxmatches', intOf(matches.text)]);
+  commands.push(['set', 'dbpurgeage', settings.text('Definition', 'dbpurgeage', '1d')]);
+  return { commands, findings };
+}
+
 /** The commands of all jails, then those that start them. `dir` is the folder of the configuration. */
-export function jailCommands(jails: readonly JailReading[], dir: string, glob: Glob): Command[] {
+function jailCommands(jails: readonly JailReading[], dir: string, glob: Glob): Command[] {
   const starting = jails.filter((jail) => jail.errors.length === 0).map((jail) => ['start', jail.name]);
   return [...jails.flatMap((jail) => commandsOf(jail, dir, glob)), ...starting];
 }
@@ -77,11 +112,6 @@ function jailValues(jail: JailReading): Command[] {
     });
 }
 
-/** Words between commas and white space. */
-export function words(text: string): string[] {
-  return text.split(/[\s,]+/).filter((word) => word !== '');
-}
-
 function logCommands(jail: JailReading, glob: Glob): Command[] {
   const logpath = jail.options.get('logpath');
   const backend = jail.options.get('backend')?.source.text ?? 'auto';
@@ -90,12 +120,6 @@ function logCommands(jail: JailReading, glob: Glob): Command[] {
     const { path, position } = logpathOf(line);
     return glob(path).map((file) => ['set', jail.name, 'addlogpath', file, position]);
   });
-}
-
-/** `path` or `path position`, split at the last blank. */
-export function logpathOf(line: string): { path: string; position: string } {
-  const blank = line.lastIndexOf(' ');
-  return blank < 0 ? { path: line, position: 'head' } : { path: line.slice(0, blank), position: line.slice(blank + 1) };
 }
 
 function actionCommands(jail: string, dir: string, action: ActionReading): Command[] {

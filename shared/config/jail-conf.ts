@@ -1,0 +1,191 @@
+/** The jails of a configuration, ready to be run: what is wrong takes out the jail that it stands in, and no other. */
+import { EdgebanError } from '../errors.ts';
+import type { Seconds } from '../time.ts';
+import { type ActionConf, actionConf } from './action-conf.ts';
+import { type BackendConf, backendOf } from './backend.ts';
+import type { Config } from './config-tree.ts';
+import type { FilterConf } from './filter-conf.ts';
+import { filterConf } from './filter-values.ts';
+import { configError, type Finding, findingOf, mildFinding } from './finding.ts';
+import { interpolated } from './interpolation.ts';
+import { readWithBackend } from './jail-backend.ts';
+import { type JailPlace, jailOptions } from './jail-reading.ts';
+import {
+  type IgnoreCache,
+  type IgnoreConf,
+  type IncrementConf,
+  ignorecacheOf,
+  ignoreipOf,
+  incrementOf,
+  JailValues,
+  type LogPath,
+  logpathsOf,
+} from './jail-values.ts';
+import { type KnownNames, unknownOptions } from './known-options.ts';
+import { isOn, jailNames, openJails } from './open-jails.ts';
+import { type ConfigFiles, joinPath } from './read-order.ts';
+
+export interface JailConf {
+  readonly name: string;
+  /** Where its section stands. */
+  readonly file: string;
+  readonly line: number;
+  /** `auto` and the kinds of file watching read `logpath`; `systemd` reads the journal. */
+  readonly backend: BackendConf;
+  readonly logpath: readonly LogPath[];
+  readonly logencoding: string;
+  readonly logtimezone: string | null;
+  readonly maxretry: number;
+  readonly maxmatches: number;
+  readonly findtime: Seconds;
+  /** Negative: forever. */
+  readonly bantime: Seconds;
+  readonly increment: IncrementConf | null;
+  readonly ignoreself: boolean;
+  readonly ignoreip: readonly IgnoreConf[];
+  /** For the shell, tags as in actions; its exit status 0 lets the address off. */
+  readonly ignorecommand: string | null;
+  readonly ignorecache: IgnoreCache | null;
+  /** port, protocol, chain as the jail has them. */
+  readonly variables: Readonly<Record<string, string>>;
+  readonly filter: FilterConf;
+  readonly actions: readonly ActionConf[];
+}
+
+export interface Jails {
+  /** Those that are switched on and whole, in the order of the files. */
+  readonly jails: readonly JailConf[];
+  readonly findings: readonly Finding[];
+}
+
+/** Names that the stock configuration defines for use by others, and that may well stand unused. */
+const variables =
+  'port protocol chain mode banaction banaction_allports mta destemail sender sendername fail2ban_agent'.split(' ');
+const known: KnownNames = {
+  options: [...Object.keys(jailOptions), 'skip_if_nologs', 'systemd_if_nologs'],
+  variables,
+};
+
+/**
+ * Reads all jails of the configuration folder `dir` that are switched on. `random`: in [0, 1), for a bantime.formula
+ * that uses it. Throws nothing of the operator's world.
+ */
+export function readJails(files: ConfigFiles, dir: string, random: () => number): Jails {
+  const { place, findings } = openJails(files, dir);
+  if (place === null) return { jails: [], findings };
+  const jails: JailConf[] = [];
+  for (const name of jailNames(place.config)) {
+    const read = isOn(place, name, findings) ? readJailConf(place, name, random) : null;
+    if (read === null) continue;
+    findings.push(...read.findings);
+    if (read.jail !== null) jails.push(read.jail);
+  }
+  return { jails, findings: [...findings, ...unusualDefaults(place.config), ...place.cache.findings] };
+}
+
+/** One jail by name, whether it is switched on or not (edgeban-regex). Null if it is broken: then the findings say why. */
+export function readOneJail(
+  files: ConfigFiles,
+  dir: string,
+  name: string,
+  random: () => number,
+): { readonly jail: JailConf | null; readonly findings: readonly Finding[] } {
+  const { place, findings } = openJails(files, dir);
+  if (place === null) return { jail: null, findings };
+  if (jailNames(place.config).includes(name)) return readJailConf(place, name, random);
+  const error = configError(
+    'ERR_CONFIG_JAIL',
+    `there is no jail '${name}'`,
+    null,
+    `look for [${name}] in ${joinPath(dir, 'jail.conf')}`,
+  );
+  return { jail: null, findings: [...findings, findingOf(error, name)] };
+}
+
+function readJailConf(place: JailPlace, name: string, random: () => number) {
+  const { reading, findings } = readWithBackend(place, name);
+  const values = new JailValues(reading);
+  values.findings.push(...findings);
+  const jail = reading.errors.length > 0 ? null : jailConf(place, values, random);
+  const errors = reading.errors.map((error) => findingOf(error, name));
+  const own = place.config.sections.get(name) ?? new Map();
+  const unknown = unknownOptions(place.config, own, known, false, name);
+  const all = [...errors, ...values.findings, ...unknown];
+  return {
+    jail: all.some(({ severity, code }) => severity === 'error' && code !== 'ERR_CONFIG_ACTION_PYTHON') ? null : jail,
+    findings: all,
+  };
+}
+
+function unusualDefaults(config: Config): Finding[] {
+  return unknownOptions(config, config.defaults, known, true);
+}
+
+function jailConf(place: JailPlace, values: JailValues, random: () => number): JailConf {
+  const { reading } = values;
+  const maxretry = values.int('maxretry', 3, 0);
+  return {
+    name: reading.name,
+    ...reading.origin,
+    backend: backendOf(values),
+    logpath: logpathsOf(values),
+    logencoding: values.text('logencoding') ?? 'auto',
+    logtimezone: values.text('logtimezone'),
+    maxretry,
+    maxmatches: values.int('maxmatches', 5, 0),
+    findtime: values.seconds('findtime', 600, (value) => value > 0),
+    bantime: values.seconds('bantime', 600, () => true),
+    increment: incrementOf(values, random),
+    ignoreself: values.bool('ignoreself', true),
+    ignoreip: ignoreipOf(values),
+    ignorecommand: values.text('ignorecommand'),
+    ignorecache: ignorecacheOf(values),
+    variables: variablesOf(place, reading.name),
+    filter: filterConf(values),
+    actions: actionsOf(values),
+  };
+}
+
+function variablesOf({ config }: JailPlace, name: string): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const variable of ['port', 'protocol', 'chain']) {
+    try {
+      const value = interpolated(config, name, variable);
+      if (value !== null) found[variable] = value.text;
+    } catch (error) {
+      // nothing but a display needs them here: an action that uses them has said so
+      if (!(error instanceof EdgebanError)) throw error;
+    }
+  }
+  return found;
+}
+
+function actionsOf(values: JailValues): ActionConf[] {
+  const { reading } = values;
+  const actions: ActionConf[] = [];
+  for (const action of reading.actions) {
+    const { definition, name, file, asked } = action;
+    if (definition === null) {
+      const message = `the action ${file} is written in Python and is not run`;
+      values.error('ERR_CONFIG_ACTION_PYTHON', message, asked, 'use an action of action.d/*.conf');
+    } else if (actions.some((other) => other.name === name)) {
+      values.error('ERR_CONFIG_ACTION', `Action ${name} already exists`, asked, 'give one of the two another actname');
+    } else actions.push(actionConf(action, definition));
+  }
+  const said = values.option('action')?.source;
+  if (reading.actions.length === 0 && said !== undefined) {
+    values.findings.push(
+      mildFinding(
+        'warning',
+        configError(
+          'ERR_CONFIG_ACTION',
+          `No actions were defined for ${reading.name}`,
+          said.origins[0] ?? null,
+          'nobody is blocked by it: set banaction or action',
+        ),
+        reading.name,
+      ),
+    );
+  }
+  return actions;
+}
