@@ -2,7 +2,7 @@
 
 import { type CharSet, negate, single, union } from './charset.ts';
 import { type Flags, fold } from './flags.ts';
-import { classEscape, type Escape } from './parse-escaped.ts';
+import { classEscape, type Escape } from './parse-escape.ts';
 import type { Scanner } from './scanner.ts';
 
 function member(scanner: Scanner, item: string, flags: Flags): NonNullable<Escape> {

@@ -1,0 +1,39 @@
+/** RE2 for the filters, from npm `re2`. */
+
+import { Buffer } from 'node:buffer';
+import RE2 from 're2';
+import type { Re2, Re2Program } from '../shared/filter/regex/pattern.ts';
+
+class Program implements Re2Program {
+  readonly #re2: RE2;
+
+  constructor(source: string) {
+    this.#re2 = new RE2(source, 'du');
+  }
+
+  test(bytes: Uint8Array): boolean {
+    return this.#re2.test(bytes);
+  }
+
+  exec(text: string): readonly number[] | null {
+    const indices = this.#re2.exec(text)?.indices;
+    if (indices === undefined) return null;
+    return indices.flatMap((span: readonly [number, number] | undefined) => span ?? [-1, -1]);
+  }
+}
+
+/** Keeps the bytes of the last text: a line is searched by many programs in a row. */
+export function createRe2(): Re2 {
+  let lastText = '';
+  let lastBytes = Buffer.from('');
+  return {
+    compile: (source) => new Program(source),
+    encode: (text) => {
+      if (text !== lastText) {
+        lastBytes = Buffer.from(text);
+        lastText = text;
+      }
+      return lastBytes;
+    },
+  };
+}

@@ -1,0 +1,171 @@
+/** Compiles Python's regular expressions for searching: RE2 where it finds what Python finds, and the exact matcher behind it. */
+
+import { EdgebanError } from '../../errors.ts';
+import { dropLooks } from './analysis.ts';
+import { assemble } from './assemble.ts';
+import { Matcher } from './matcher.ts';
+import { parsePattern } from './parse.ts';
+import type { Budget, Pattern, PatternMatch, PatternOptions, Re2, Re2Program } from './pattern.ts';
+import { compileProgram } from './program.ts';
+import { type Alphabet, type Translation, toRe2 } from './to-re2.ts';
+import type { Tree } from './tree.ts';
+
+/** Steps of the matcher that the searches of one line may take together: some 20 ms. */
+export const lineStepsMax = 1_000_000;
+
+export function newBudget(steps = lineStepsMax): Budget {
+  return { steps, exhausted: false };
+}
+
+/** A translation, compiled; without a program where RE2 finds it too large. */
+interface Route {
+  readonly program: Re2Program | null;
+  readonly translation: Translation;
+}
+
+type Span = readonly [number, number];
+
+class Match implements PatternMatch {
+  readonly start: number;
+  readonly end: number;
+  readonly groups: Readonly<Record<string, string | undefined>>;
+  readonly #spans: ReadonlyMap<number, Span>;
+  readonly #names: ReadonlyMap<string, number>;
+
+  constructor(text: string, whole: Span, spans: ReadonlyMap<number, Span>, names: ReadonlyMap<string, number>) {
+    [this.start, this.end] = whole;
+    this.#spans = spans;
+    this.#names = names;
+    this.groups = Object.fromEntries(
+      Array.from(names, ([name, group]) => {
+        const span = spans.get(group);
+        return [name, span === undefined ? undefined : text.slice(span[0], span[1])];
+      }),
+    );
+  }
+
+  span(group: string | number): Span | null {
+    if (group === 0) return [this.start, this.end];
+    const index = typeof group === 'number' ? group : this.#names.get(group);
+    return (index === undefined ? undefined : this.#spans.get(index)) ?? null;
+  }
+}
+
+/** Spans of groups out of flat marks; a group whose marks are not in order took no part. */
+function spansOf(marks: ArrayLike<number>, groups: Iterable<readonly [number, number]>): Map<number, Span> {
+  const spans = new Map<number, Span>();
+  for (const [place, group] of groups) {
+    const start = marks[2 * place] ?? -1;
+    const end = marks[2 * place + 1] ?? -1;
+    if (start >= 0 && end >= start) spans.set(group, [start, end]);
+  }
+  return spans;
+}
+
+class CompiledPattern implements Pattern {
+  readonly source: string;
+  readonly names: readonly string[];
+  readonly #re2: Re2;
+  readonly #tree: Tree;
+  readonly #wanted: ReadonlySet<number>;
+  readonly #ascii: Route;
+  #unicode: Route | null = null;
+  readonly #matcher: Matcher;
+
+  constructor(source: string, tree: Tree, options: PatternOptions) {
+    this.source = source;
+    this.names = [...tree.names.keys()];
+    this.#re2 = options.re2;
+    this.#tree = tree;
+    const all = Array.from({ length: tree.groups }, (_, i) => i + 1);
+    this.#wanted = new Set(options.numbered === true ? all : tree.names.values());
+    this.#ascii = this.#route('ascii');
+    this.#matcher = new Matcher(assemble(compileProgram(tree)));
+  }
+
+  /** How texts are searched, for tests and figures. */
+  get fit(): Translation['fit'] {
+    return this.#ascii.program === null ? 'wider' : this.#ascii.translation.fit;
+  }
+
+  search(text: string, budget?: Budget): PatternMatch | null {
+    const allowed = budget ?? newBudget();
+    const match = allowed.exhausted ? null : this.#search(text.isWellFormed() ? text : text.toWellFormed(), allowed);
+    if (budget === undefined && allowed.exhausted) {
+      throw new EdgebanError('ERR_REGEX_STEPS', `a search took more than ${lineStepsMax} steps`, {
+        remedy: 'make the regular expression more specific',
+      });
+    }
+    return match;
+  }
+
+  #search(text: string, budget: Budget): PatternMatch | null {
+    const bytes = this.#re2.encode(text);
+    const route = bytes.length === text.length ? this.#ascii : this.#unicodeRoute();
+    const { program, translation } = route;
+    budget.steps -= text.length >> 4;
+    if (program !== null && !program.test(bytes)) return null;
+    if (program === null || !fits(translation, text)) return this.#searchExactly(text, budget);
+    const marks = program.exec(text);
+    if (marks === null) throw new Error('RE2 finds and does not find the same');
+    return this.#match(
+      text,
+      marks,
+      translation.groups.map((group, i) => [i + 1, group] as const),
+    );
+  }
+
+  #searchExactly(text: string, budget: Budget): PatternMatch | null {
+    const marks = this.#matcher.search(text, 0, budget);
+    if (marks === null) return null;
+    return this.#match(
+      text,
+      marks,
+      [...this.#wanted].map((group) => [group, group] as const),
+    );
+  }
+
+  #match(text: string, marks: ArrayLike<number>, groups: Iterable<readonly [number, number]>): PatternMatch {
+    const whole: Span = [marks[0] ?? 0, marks[1] ?? 0];
+    return new Match(text, whole, spansOf(marks, groups), this.#tree.names);
+  }
+
+  #unicodeRoute(): Route {
+    this.#unicode ??= this.#route('unicode');
+    return this.#unicode;
+  }
+
+  #route(alphabet: Alphabet): Route {
+    const translation = toRe2(this.#tree, alphabet, this.#wanted);
+    if (alphabet === 'unicode' && translation.source === this.#ascii.translation.source) {
+      return { program: this.#ascii.program, translation };
+    }
+    return { program: compiled(this.#re2, translation.source), translation };
+  }
+}
+
+/** Null where RE2 refuses: what it is given is sound, so it can only be too large for it. */
+function compiled(re2: Re2, source: string): Re2Program | null {
+  try {
+    return re2.compile(source);
+  } catch {
+    return null;
+  }
+}
+
+/** Whether RE2's match is Python's in this text. */
+function fits({ fit }: Translation, text: string): boolean {
+  if (text === '' || fit === 'wider') return false;
+  if (fit === 'exact') return true;
+  const at = text.indexOf('\n');
+  return at === -1 || at === text.length - 1;
+}
+
+/**
+ * Compiles a regular expression of Python's. Throws ERR_REGEX_SYNTAX for what Python refuses, and ERR_REGEX_UNSUPPORTED for
+ * what we do, with the construct and its place.
+ */
+export function compilePattern(source: string, options: PatternOptions): CompiledPattern {
+  const tree = parsePattern(source, options);
+  return new CompiledPattern(source, { ...tree, root: dropLooks(tree.root) }, options);
+}
