@@ -82,6 +82,7 @@ const table = {
   ERR_FILTER_REGEX: { status: 400, title: 'a regular expression of a filter cannot be used' },
   ERR_FILTER_DATEPATTERN: { status: 400, title: 'a datepattern that cannot be understood' },
   ERR_FILTER_TIMEZONE: { status: 400, title: 'a logtimezone that cannot be understood' },
+  ERR_FILTER_ENCODING: { status: 400, title: 'a logencoding that nobody knows' },
   ERR_FILTER_MAXLINES: { status: 400, title: 'maxlines is not a number of lines that can be kept' },
   // the Worker: who speaks
   ERR_AUTH_MISSING: { status: 401, title: 'the request is not signed as it must be' },

@@ -69,6 +69,14 @@ export class Bans {
     return this.#sql.all(`SELECT ${columns} FROM held_bans WHERE jail = ? ORDER BY at, id`, jail).map(banOf);
   }
 
+  /** Until when a jail blocks an address, whatever ids stand for it; undefined if it does not. */
+  untilOfAddress(jail: string, address: string): Until | undefined {
+    const query =
+      'SELECT until FROM held_bans WHERE jail = ? AND ? IN (ip, id) ORDER BY until IS NULL DESC, until DESC LIMIT 1';
+    const row = this.#sql.all(query, jail, address)[0];
+    return row === undefined ? undefined : numberOrNull(row, 'until');
+  }
+
   heldCount(jail: string): number {
     const row = this.#sql.all('SELECT COUNT(*) AS held FROM held_bans WHERE jail = ?', jail)[0];
     return row === undefined ? 0 : number(row, 'held');

@@ -1,0 +1,209 @@
+/** Carries out what the engine decides: writes it to the store, tells the edge, and collects what follows outside. */
+import { canonical } from '../../shared/address.ts';
+import type { Decision, KnownBad, Verdict } from '../../shared/engine/decision.ts';
+import type { Engine } from '../../shared/engine/engine.ts';
+import type { Store } from '../../shared/store/store.ts';
+import type { Ban, Failure } from '../../shared/ticket.ts';
+import type { Seconds, UnixTime, Until } from '../../shared/time.ts';
+import type { HostEvent } from '../../shared/wire.ts';
+import type { Log } from '../log.ts';
+import type { Effects } from './effects.ts';
+import { edgeJail } from './plan.ts';
+import { durationText, timeText } from './wording.ts';
+
+export interface CourtParts {
+  readonly store: Store;
+  readonly engine: Engine;
+  readonly log: Log;
+  /** Does this host tell the Worker? */
+  isEnrolled(): boolean;
+}
+
+/** Every method writes, and belongs into a transaction of the caller's. */
+export class Court {
+  readonly #parts: CourtParts;
+
+  constructor(parts: CourtParts) {
+    this.#parts = parts;
+  }
+
+  /** One failure of a jail, judged and carried out. */
+  hear(jail: string, failure: Failure, now: UnixTime, effects: Effects): Decision {
+    const decision = this.#parts.engine.failure(jail, failure, now);
+    if (decision.kind === 'ignored') {
+      effects.say(() =>
+        this.#parts.log.logger('filter').info(`[${jail}] Ignore ${failure.id} by ${reasonOf(decision)}`),
+      );
+      return decision;
+    }
+    const at = timeText(Math.min(failure.time, now));
+    effects.say(() => this.#parts.log.logger('filter').info(`[${jail}] Found ${failure.id} - ${at}`));
+    this.#sayKnownBad(
+      jail,
+      failure.id,
+      at,
+      decision.kind === 'found' || decision.kind === 'ban' ? decision.bad : null,
+      effects,
+    );
+    if (decision.kind !== 'found') this.carryOut(jail, decision, effects);
+    return decision;
+  }
+
+  /** Writes a verdict down; returns true if somebody is banned who was not before. */
+  carryOut(jail: string, verdict: Verdict, effects: Effects): boolean {
+    const log = this.#parts.log.logger('actions');
+    switch (verdict.kind) {
+      case 'ban':
+        this.#ban(verdict.ban, verdict.base, effects);
+        return true;
+      case 'prolong':
+        this.#prolong(verdict.ban, effects);
+        return false;
+      case 'already':
+        effects.say(() => log.notice(`[${jail}] ${verdict.ban.id} already banned`));
+        return false;
+      case 'expired':
+        effects.say(() => log.notice(`[${jail}] Ignore ${verdict.id}, expired bantime`));
+        return false;
+      case 'refused':
+        effects.say(() => log.warning(`[${jail}] Not banned: ${verdict.id}: ${verdict.message} (${verdict.code})`));
+        return false;
+    }
+  }
+
+  /** An operator's unban: nothing of the id is remembered here, and the edge is told. */
+  pardon(ban: Ban, now: UnixTime, effects: Effects): void {
+    this.#parts.store.bans.forget(ban.jail, ban.id);
+    this.#lift(ban, effects);
+    this.#tell(unbanEvent(ban, now), effects);
+  }
+
+  /** A ban whose time has come, which the store has taken out already. The edge counts for itself. */
+  end(ban: Ban, effects: Effects): void {
+    this.#lift(ban, effects);
+  }
+
+  /** Takes over a ban, or a new end of one, that the feed tells of. */
+  adopt(ban: Ban, effects: Effects): void {
+    const { bans } = this.#parts.store;
+    const isNew = bans.held(ban.jail, ban.id) === null;
+    if (isNew) bans.add(ban);
+    else bans.change(ban);
+    if (isNew) effects.say(() => this.#parts.log.logger('actions').notice(`[${ban.jail}] Ban ${ban.id}`));
+    this.#block(ban, effects);
+  }
+
+  /** Ends a ban that the feed no longer holds, or that this host spares. */
+  release(ban: Ban, effects: Effects): void {
+    this.#parts.store.bans.release(ban.jail, ban.id);
+    this.#lift(ban, effects);
+  }
+
+  /** A ban that is no longer in order (a new ignoreip, a guard): it is lifted, but the id stays known. */
+  drop(ban: Ban, why: string, now: UnixTime, effects: Effects): void {
+    this.#parts.store.bans.release(ban.jail, ban.id);
+    effects.say(() => this.#parts.log.logger('actions').info(`[${ban.jail}] ${ban.id} is not banned any more: ${why}`));
+    this.#lift(ban, effects);
+    this.#tell(unbanEvent(ban, now), effects);
+  }
+
+  /** Queues all bans in force once more: the outbox had to drop events. */
+  tellAnew(jails: readonly string[]): void {
+    const { store } = this.#parts;
+    store.outbox.restart();
+    for (const jail of jails) for (const ban of store.bans.heldIn(jail)) this.#queue(banEvent(ban));
+  }
+
+  #ban(ban: Ban, base: Seconds, effects: Effects): void {
+    const { store, log } = this.#parts;
+    store.bans.add(ban);
+    effects.say(() => log.logger('actions').notice(`[${ban.jail}] Ban ${ban.id}`));
+    if (ban.bantime !== base) {
+      const grown = `${ban.count} # ${durationText(ban.bantime)} -> ${timeText(ban.until)}`;
+      effects.say(() => log.logger('observer').notice(`[${ban.jail}] Increase Ban ${ban.id} (${grown})`));
+    }
+    this.#block(ban, effects);
+    this.#tell(banEvent(ban), effects);
+  }
+
+  #prolong(ban: Ban, effects: Effects): void {
+    const { store, log } = this.#parts;
+    store.bans.change(ban);
+    effects.say(() => log.logger('actions').info(`[${ban.jail}] Prolong Ban ${ban.id} to ${timeText(ban.until)}`));
+    this.#block(ban, effects);
+    this.#tell(banEvent(ban), effects);
+  }
+
+  #block(ban: Ban, effects: Effects): void {
+    const address = addressOf(ban);
+    if (address !== null) effects.change(ban.jail, { kind: 'add', address, until: ban.until });
+    else {
+      const why = 'it is not an address, and the firewall takes nothing else';
+      effects.say(() => this.#parts.log.logger('actions').error(`[${ban.jail}] Failed to block ${ban.id}: ${why}`));
+    }
+  }
+
+  #lift(ban: Ban, effects: Effects): void {
+    effects.say(() => this.#parts.log.logger('actions').notice(`[${ban.jail}] Unban ${ban.id}`));
+    const address = addressOf(ban);
+    if (address === null) return;
+    // another id of this jail may stand for the same address (a filter that bans by user name)
+    const until = this.#parts.store.bans.untilOfAddress(ban.jail, address);
+    if (until === undefined) effects.change(ban.jail, { kind: 'delete', address });
+    else effects.change(ban.jail, { kind: 'add', address, until });
+  }
+
+  #sayKnownBad(jail: string, id: string, at: string, bad: KnownBad | null, effects: Effects): void {
+    if (bad === null) return;
+    const text = `[${jail}] Found ${id}, bad - ${at}, ${bad.count} # -> ${bad.weight.toFixed(1)}`;
+    effects.say(() => this.#parts.log.logger('observer').info(text));
+  }
+
+  #tell(event: HostEvent | null, effects: Effects): void {
+    // what the edge has said need not be told to it
+    if (event === null || event.jail === edgeJail || !this.#parts.isEnrolled()) return;
+    this.#queue(event);
+    effects.queued();
+  }
+
+  #queue(event: HostEvent | null): void {
+    if (event === null) return;
+    this.#parts.store.outbox.append(JSON.stringify([event.jail, event.address]), JSON.stringify(event));
+  }
+}
+
+/** What a firewall can be told of a ban; null if there is no address in it. */
+export function addressOf(ban: Pick<Ban, 'id' | 'ip'>): string | null {
+  return ban.ip ?? canonical(ban.id);
+}
+
+export function reasonOf(ignored: Extract<Decision, { kind: 'ignored' }>): string {
+  switch (ignored.by) {
+    case 'ip':
+    case 'dns':
+      return ignored.by;
+    case 'self':
+      return 'ignoreself rule';
+    case 'length':
+      return 'its length';
+    case 'guard':
+      return `guard: ${ignored.message} (${ignored.code})`;
+  }
+}
+
+function banEvent(ban: Ban): HostEvent | null {
+  const address = addressOf(ban);
+  if (address === null) return null;
+  const { jail, at, until, failures, count } = ban;
+  return { kind: 'ban', jail, address, at, until: wireUntil(until), failures, count };
+}
+
+function unbanEvent(ban: Ban, now: UnixTime): HostEvent | null {
+  const address = addressOf(ban);
+  return address === null ? null : { kind: 'unban', jail: ban.jail, address, at: Math.max(now, ban.at) };
+}
+
+/** The wire's times end in the year 5138; a formula may make a ban that ends later. */
+function wireUntil(until: Until): Until {
+  return until === null || until > 1e11 ? null : until;
+}

@@ -1,0 +1,153 @@
+/** One jail as it runs: its filter, its actions, its counts. */
+import type { Engine } from '../../shared/engine/engine.ts';
+import { describeError } from '../../shared/errors.ts';
+import {
+  type Filter,
+  failuresOf,
+  type LineMode,
+  type LineResult,
+  type PendingFailure,
+} from '../../shared/filter/filter.ts';
+import type { Store } from '../../shared/store/store.ts';
+import type { Line } from '../../shared/ticket.ts';
+import type { UnixTime } from '../../shared/time.ts';
+import type { Action, Block, Change } from '../actions/action.ts';
+import type { Log } from '../log.ts';
+import { addressOf, type Court } from './court.ts';
+import type { Effects } from './effects.ts';
+import type { JailPlan } from './plan.ts';
+import { Projection } from './projection.ts';
+import { timeText } from './wording.ts';
+
+export interface JailParts {
+  readonly plan: JailPlan;
+  readonly filter: Filter | null;
+  readonly actions: readonly Action[];
+}
+
+export interface JailWorld {
+  readonly store: Store;
+  readonly engine: Engine;
+  readonly court: Court;
+  readonly log: Log;
+  /** Does the database say what should be banned? */
+  isKnown(): boolean;
+}
+
+const day_seconds = 86_400;
+
+export class Jail {
+  readonly plan: JailPlan;
+  readonly #filter: Filter | null;
+  readonly #world: JailWorld;
+  readonly #projections: readonly Projection[];
+  /** When each kind of oddity was last told: once a day is enough. */
+  readonly #told = new Map<string, UnixTime>();
+  totalFailed = 0;
+  totalBanned = 0;
+
+  constructor(parts: JailParts, world: JailWorld) {
+    this.plan = parts.plan;
+    this.#filter = parts.filter;
+    this.#world = world;
+    this.#projections = parts.actions.map((action) => this.#projectionOf(action));
+  }
+
+  get name(): string {
+    return this.plan.name;
+  }
+
+  /** The regexes in use. */
+  get failregex(): readonly string[] {
+    return this.#filter?.failregex ?? [];
+  }
+
+  /** Judges lines in order; returns failures whose host names are still being looked up. */
+  read(lines: readonly Line[], mode: LineMode, now: UnixTime, effects: Effects): PendingFailure[] {
+    const pending: PendingFailure[] = [];
+    if (this.#filter === null) return pending;
+    for (const line of lines) {
+      const result = this.#judge(this.#filter, line, mode, now, effects);
+      if (result === null) continue;
+      for (const failure of result.failures) this.hear(failure, now, effects);
+      pending.push(...result.pending);
+      if (result.notice !== null && result.notice !== 'too-old')
+        this.#tell(result.notice, noticeText(result.notice, result.time), now, effects);
+      if (result.trouble !== null) this.#tell(result.trouble.where, troubleText(result.trouble), now, effects);
+    }
+    return pending;
+  }
+
+  /** A fault of ours on one line must not stop the lines after it. */
+  #judge(filter: Filter, line: Line, mode: LineMode, now: UnixTime, effects: Effects): LineResult | null {
+    try {
+      return filter.process(line, now, mode);
+    } catch (error) {
+      const text = `a line could not be judged and is left out: ${describeError(error)} (ERR_INTERNAL)`;
+      this.#tell('fault', text, now, effects);
+      return null;
+    }
+  }
+
+  hear(failure: Parameters<Court['hear']>[1], now: UnixTime, effects: Effects): void {
+    const decision = this.#world.court.hear(this.name, failure, now, effects);
+    if (decision.kind !== 'ignored') this.totalFailed += 1;
+    if (decision.kind === 'ban') this.totalBanned += 1;
+  }
+
+  /** The failures of a name whose addresses have come. */
+  hearNamed(pending: PendingFailure, addresses: readonly string[], now: UnixTime, effects: Effects): void {
+    for (const failure of failuresOf(pending, addresses)) this.hear(failure, now, effects);
+  }
+
+  /** Makes the firewall what the store says. */
+  async reconcile(): Promise<void> {
+    await Promise.all(this.#projections.map((projection) => projection.reconcile()));
+  }
+
+  async project(changes: readonly Change[]): Promise<void> {
+    await Promise.all(this.#projections.map((projection) => projection.change(changes)));
+  }
+
+  /** Actions are let go in the reverse order, as fail2ban stops them. */
+  async close(options: { readonly flush: boolean }): Promise<void> {
+    for (const projection of this.#projections.toReversed()) await projection.close(options);
+  }
+
+  #projectionOf(action: Action): Projection {
+    const log = this.#world.log.logger('actions');
+    const what = `[${this.name}] action ${action.name}`;
+    return new Projection({
+      action,
+      wanted: () => (this.#world.isKnown() ? blocksOf(this.#world.store, this.name) : null),
+      failed: (address, error) => {
+        const whom = address === null ? '' : ` to ban ${address}`;
+        log.error(`${what} failed${whom}: ${describeError(error)} (${error.code}); it is tried again`);
+      },
+      mended: () => log.notice(`${what} works again`),
+    });
+  }
+
+  #tell(kind: string, text: string, now: UnixTime, effects: Effects): void {
+    if (now - (this.#told.get(kind) ?? Number.NEGATIVE_INFINITY) < day_seconds) return;
+    this.#told.set(kind, now);
+    effects.say(() => this.#world.log.logger('filter').warning(`[${this.name}] ${text}`));
+  }
+}
+
+function blocksOf(store: Store, jail: string): Block[] {
+  return store.bans.heldIn(jail).flatMap((ban) => {
+    const address = addressOf(ban);
+    return address === null ? [] : [{ address, until: ban.until }];
+  });
+}
+
+function noticeText(notice: 'odd-time' | 'no-date', time: UnixTime | null): string {
+  if (notice === 'no-date') return 'Found a match but no valid date/time found in the line; it counts as now';
+  return `Detected a log entry with a time far from now (${timeText(time)}); it counts as now: is a time zone wrong?`;
+}
+
+function troubleText(trouble: { readonly kind: 'steps' | 'date'; readonly where: string }): string {
+  if (trouble.kind === 'date') return `a date that cannot be read (${trouble.where}): the line is left out`;
+  return `${trouble.where} took too long on a line: the line counts as a miss`;
+}

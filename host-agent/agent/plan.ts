@@ -1,0 +1,48 @@
+/** What the agent needs to know of one jail, whatever the configuration's language says it in. */
+import type { IgnoreEntry, JailRules } from '../../shared/engine/decision.ts';
+import type { FilterConf } from '../../shared/filter/filter.ts';
+
+/** Where lines come from. Jails with equal plans share one source. */
+export type SourcePlan =
+  | { readonly kind: 'file'; readonly path: string; readonly tail: boolean; readonly wake: boolean }
+  | {
+      readonly kind: 'journal';
+      /** fail2ban's journalmatch, one string a line. */
+      readonly matches: readonly string[];
+      /** What stands in the brackets of `systemd[…]`. */
+      readonly options: Readonly<Record<string, string>>;
+    };
+
+export interface ActionPlan {
+  readonly name: string;
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
+export interface JailPlan {
+  readonly name: string;
+  readonly rules: JailRules;
+  /** Null: a jail without lines, whose bans come from elsewhere (the feed). */
+  readonly filter: FilterConf | null;
+  readonly logencoding: string;
+  readonly backend: string;
+  /** Globs and paths, as configured. */
+  readonly logpath: readonly { readonly path: string; readonly tail: boolean }[];
+  readonly journalmatch: readonly string[];
+  readonly journalOptions: Readonly<Record<string, string>>;
+  readonly actions: readonly ActionPlan[];
+  /** As configured, for `get JAIL ignoreip`. */
+  readonly ignoreip: readonly string[];
+}
+
+/** The same name for the same source, so that its position is found again. */
+export function sourceKey(plan: SourcePlan): string {
+  return JSON.stringify(plan, Object.keys(plan).sort());
+}
+
+/** The jail that holds what other hosts have banned. */
+export const edgeJail = 'edge';
+
+/** Rules of the jail `edge`: it counts nothing, and spares whom any jail of this host spares. */
+export function edgeRules(ignoreip: readonly IgnoreEntry[]): JailRules {
+  return { maxretry: 1, findtime: 0, maxmatches: 0, bantime: 0, increment: null, ignoreip, ignoreself: true };
+}

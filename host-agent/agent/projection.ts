@@ -1,0 +1,151 @@
+/** Keeps one action equal to what the store says: changes go out in batches, what failed is mended by a reconcile. */
+import { EdgebanError } from '../../shared/errors.ts';
+import type { Action, Block, Change, Outcome } from '../actions/action.ts';
+
+export const projectionLimits = {
+  retry_ms_min: 1_000,
+  retry_ms_max: 60_000,
+  /** Somebody may have changed the firewall behind our back: look again this often. */
+  review_ms: 60_000,
+} as const;
+
+export interface ProjectionParts {
+  readonly action: Action;
+  /** What should be blocked now: asked at each reconcile. Null: nobody knows, leave all as it is. */
+  wanted(): readonly Block[] | null;
+  /** An address that could not be blocked (or the action as a whole: null); told once until it works again. */
+  failed(address: string | null, error: EdgebanError): void;
+  /** All is as wanted again after a failure. */
+  mended(): void;
+}
+
+export class Projection {
+  readonly #parts: ProjectionParts;
+  readonly #pending = new Map<string, Change>();
+  /** What was told as failed; the empty string stands for the whole action. */
+  readonly #failing = new Set<string>();
+  #reconcile = true;
+  #retry_ms: number = projectionLimits.retry_ms_min;
+  #timer: NodeJS.Timeout | undefined;
+  #work: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(parts: ProjectionParts) {
+    this.#parts = parts;
+  }
+
+  /** Is an address, or the whole action, not as it should be? */
+  get isFailing(): boolean {
+    return this.#failing.size > 0;
+  }
+
+  hasFailed(address: string): boolean {
+    return this.#failing.has(address) || this.#failing.has('');
+  }
+
+  /** Makes the action equal to `wanted`; resolves when that was tried. */
+  reconcile(): Promise<void> {
+    this.#reconcile = true;
+    return this.#run();
+  }
+
+  /** Sends changes; resolves when they, and all before them, have been tried. */
+  change(changes: readonly Change[]): Promise<void> {
+    for (const change of changes) {
+      // the newest change of an address is the one that counts, in its new place
+      this.#pending.delete(change.address);
+      this.#pending.set(change.address, change);
+    }
+    return this.#run();
+  }
+
+  /** Waits for what is under way, then lets go of the action; `flush` takes its blocks away. */
+  async close(options: { readonly flush: boolean }): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    await this.#work;
+    await this.#parts.action.close(options);
+  }
+
+  #run(): Promise<void> {
+    this.#work ??= this.#drain().finally(() => {
+      this.#work = undefined;
+    });
+    return this.#work;
+  }
+
+  async #drain(): Promise<void> {
+    // what is asked for in the same turn goes out in one batch
+    await Promise.resolve();
+    while (!this.#closed && (this.#reconcile || this.#pending.size > 0)) {
+      const whole = this.#reconcile;
+      const outcomes = await this.#step();
+      const again = this.#settle(outcomes, whole);
+      if (again) break;
+    }
+    this.#schedule();
+  }
+
+  /** Null: the action as a whole did not work (it was told). */
+  async #step(): Promise<readonly Outcome[] | null> {
+    const changes = [...this.#pending.values()];
+    this.#pending.clear();
+    const whole = this.#reconcile;
+    this.#reconcile = false;
+    try {
+      const { action } = this.#parts;
+      if (!whole) return await action.apply(changes);
+      const wanted = this.#parts.wanted();
+      // what was to be changed in this turn is in the store, and so in `wanted`
+      return wanted === null ? await action.apply(changes) : await action.reconcile(wanted);
+    } catch (error) {
+      if (!(error instanceof EdgebanError)) throw error;
+      this.#tell(null, error);
+      return null;
+    }
+  }
+
+  /** Takes note of failures; true if a reconcile has to come, but not at once. */
+  #settle(outcomes: readonly Outcome[] | null, whole: boolean): boolean {
+    if (outcomes === null) {
+      this.#reconcile = true;
+      return true;
+    }
+    if (outcomes.some(({ error }) => error.code === 'ERR_ACTION_GONE')) {
+      this.#reconcile = true;
+      return false;
+    }
+    for (const { address, error } of outcomes) this.#tell(address, error);
+    if (whole) this.#clearAllBut(new Set(outcomes.map(({ address }) => address)));
+    return false;
+  }
+
+  /** After a reconcile nothing else fails any more. */
+  #clearAllBut(failing: ReadonlySet<string>): void {
+    if (!this.isFailing) return;
+    for (const key of this.#failing) if (!failing.has(key)) this.#failing.delete(key);
+    if (this.isFailing) return;
+    this.#retry_ms = projectionLimits.retry_ms_min;
+    this.#parts.mended();
+  }
+
+  #tell(address: string | null, error: EdgebanError): void {
+    const key = address ?? '';
+    if (this.#failing.has(key)) return;
+    this.#failing.add(key);
+    this.#parts.failed(address, error);
+  }
+
+  /** The next look: soon if something failed, otherwise as a review. */
+  #schedule(): void {
+    if (this.#closed) return;
+    clearTimeout(this.#timer);
+    const wait_ms = this.isFailing ? this.#retry_ms : projectionLimits.review_ms;
+    if (this.isFailing) this.#retry_ms = Math.min(this.#retry_ms * 2, projectionLimits.retry_ms_max);
+    this.#timer = setTimeout(() => {
+      this.#reconcile = true;
+      void this.#run();
+    }, wait_ms);
+    this.#timer.unref();
+  }
+}

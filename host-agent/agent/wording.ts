@@ -1,0 +1,32 @@
+/** Times and lengths of time as fail2ban's log prints them. */
+import type { Seconds, Until } from '../../shared/time.ts';
+
+/** `2026-11-22 15:17:38`, in local time; `never` for what has no end. */
+export function timeText(time: Until): string {
+  if (time === null) return 'never';
+  const at = new Date(time * 1000);
+  if (Number.isNaN(at.getTime())) return 'never';
+  const two = (value: number) => String(value).padStart(2, '0');
+  const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+  return `${day} ${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
+}
+
+const units: readonly (readonly [string, number])[] = [
+  ['d', 86_400],
+  ['h', 3_600],
+  ['m', 60],
+  ['s', 1],
+];
+
+/** `20m`, `1d 2h`: the largest units that are in it. */
+export function durationText(length: Seconds): string {
+  if (length < 0) return 'for ever';
+  const parts: string[] = [];
+  let left = Math.round(length);
+  for (const [unit, size] of units) {
+    const whole = Math.floor(left / size);
+    if (whole > 0) parts.push(`${whole}${unit}`);
+    left -= whole * size;
+  }
+  return parts.length === 0 ? '0s' : parts.join(' ');
+}
