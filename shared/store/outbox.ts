@@ -18,7 +18,7 @@ export interface Pending {
 }
 
 /**
- * Numbers have no gaps. If the outbox is full, it is compacted once: of the events with the same key (one address in
+ * Numbers have no gaps. If the outbox is full, it is compacted: of the events with the same key (one address in
  * one jail) only the newest is kept, and what is left is numbered anew under a new stream, which a receiver takes like
  * any other, for taking in an event twice changes nothing. If that does not make room, the event is not queued: append
  * says so and `lost` stays set until the owner has queued all bans in force anew (`restart`).
@@ -40,7 +40,8 @@ export class Outbox {
   /** Queues an event; false if there is no room (see above). Belongs into the transaction that writes the ban. */
   append(key: string, event: string): boolean {
     if (event.length > this.#limits.event_chars_max) throw new Error(`an event of ${event.length} characters`);
-    if (this.size >= this.#limits.events_max && this.#meta.get('outbox.compacted') === null) this.#compact();
+    this.stream();
+    if (this.size >= this.#limits.events_max && this.#isWorthCompacting()) this.#compact();
     if (this.size >= this.#limits.events_max) {
       this.#meta.set('outbox.lost', '1');
       return false;
@@ -106,7 +107,12 @@ export class Outbox {
     );
     this.#sql.all('UPDATE outbox SET seq = -seq');
     this.#begin();
-    this.#meta.set('outbox.compacted', '1');
+    this.#meta.set('outbox.compacted', String(this.size));
+  }
+
+  /** Compacting reads all events: not again before a tenth of the room was used since the last time. */
+  #isWorthCompacting(): boolean {
+    return this.size - this.#meta.count('outbox.compacted') >= this.#limits.events_max / 10;
   }
 
   #acked(): number {
