@@ -5,7 +5,7 @@ import type { Seconds, UnixTime } from '../time.ts';
 import { civilOf, type LocalZone, wallSeconds } from './calendar.ts';
 import { checkFailureId, compileRegex, type FilterRegex, type Groups, isSet, type RegexSource } from './failregex.ts';
 import { addressInName, failureId, type UseDns } from './failure-id.ts';
-import { cutMark, line_bytes_max, line_steps_max, maxlines_max } from './limits.ts';
+import { cutMark, line_bytes_max, maxlines_max } from './limits.ts';
 import { LineDates, type LineMode } from './line-date.ts';
 import {
   failureOf,
@@ -19,7 +19,7 @@ import {
 } from './line-result.ts';
 import { type LineParts, splitAtMatch, textOf, wholeLine } from './matched-lines.ts';
 import { newDraft, Sessions } from './mlfid.ts';
-import { compilePattern } from './regex/compile.ts';
+import { compilePattern, newBudget } from './regex/compile.ts';
 import type { PatternMatch, Re2 } from './regex/pattern.ts';
 
 export type { LocalZone } from './calendar.ts';
@@ -130,7 +130,7 @@ class LineFilter implements Filter {
   }
 
   process(line: Line, now: UnixTime, mode: LineMode = 'operation'): LineResult {
-    const budget = { steps: line_steps_max, exhausted: false };
+    const budget = newBudget();
     const text = this.#textOf(line.bytes);
     const dated =
       line.time === undefined
@@ -198,7 +198,7 @@ class LineFilter implements Filter {
     const inSession = typeof mlfid === 'string';
     const draft = inSession ? this.#sessions.merge(mlfid, groups, lines, verdict.now) : newDraft(groups);
     if (!inSession) draft.matches.push(...lines);
-    const quiet = inSession && isSet(draft.groups['nofail']);
+    const quiet = isSet(draft.groups['nofail']);
     verdict.quiet ||= quiet;
     if (quiet && !this.#checkAll) return true;
     const id = failureId(draft.groups, this.#usedns);

@@ -23,6 +23,3 @@ export const maxlines_max = 1_000;
 
 /** Addresses taken from one name. */
 export const addresses_per_name_max = 16;
-
-/** Steps that all regexes of one line may cost together beyond what RE2 does: within 50 ms on a slow core. */
-export const line_steps_max = 1_000_000;
