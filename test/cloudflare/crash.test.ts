@@ -34,7 +34,7 @@ async function live(on: Scene, at: number, moment: Moment): Promise<boolean> {
     let inStep = false;
     while (!inStep) {
       if (on.clock.now > end) throw new Error(`not settled: ${JSON.stringify(on.enforcement.status(on.clock.now))}`);
-      const outcome = await (died ? on.step(wanted) : Promise.race([on.step(wanted), death]));
+      const outcome: unknown = await (died ? on.step(wanted) : Promise.race([on.step(wanted), death]));
       if (outcome === 'dead') on.restart();
       died ||= outcome === 'dead';
       inStep = outcome !== 'dead' && on.enforcement.status(on.clock.now).inStep;
