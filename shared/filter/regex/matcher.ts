@@ -25,7 +25,7 @@ import {
 } from './assemble.ts';
 import { contains } from './charset.ts';
 import type { Budget } from './pattern.ts';
-import { codeAt, goBack, isAt, repetitionEnd, stepBack } from './text.ts';
+import { codeAt, goBack, isAt, isInside, repetitionEnd, stepBack } from './text.ts';
 
 /** Steps after which a search begins to remember its failures: shorter ones are faster without. */
 const memoAfter = 2_000;
@@ -97,10 +97,9 @@ export class Matcher {
     const last = this.#text.length;
     for (let start = from; start <= last; start++) {
       if (anchored && start > 0) return failed;
-      if (first !== null && !this.#startsWith(start)) continue;
+      if (isInside(this.#text, start) || (first !== null && !this.#startsWith(start))) continue;
       const end = this.#run(0, start);
       if (end !== failed) return end;
-      if (start < last && codeAt(this.#text, start) > 0xffff) start++;
     }
     return failed;
   }

@@ -18,7 +18,12 @@ interface Item {
   readonly kind: 'anchor' | 'repeat' | 'other';
 }
 
-function item(node: Node): Item {
+/** A group stands for itself, whatever is in it: `(?:^)*` may be repeated, `^*` not. */
+function group(node: Node): Item {
+  return { node, kind: 'other' };
+}
+
+function atom(node: Node): Item {
   return { node, kind: node.kind === 'anchor' || node.kind === 'boundary' ? 'anchor' : 'other' };
 }
 
@@ -72,7 +77,7 @@ class Parser {
       else {
         const extension = this.#extension(flags, depth, start);
         if (extension === 'flags') flags = this.#globalFlags(depth === 0 && first && items.length === 0, start);
-        else if (extension !== null) items.push(item(extension));
+        else if (extension !== null) items.push(group(extension));
       }
     }
   }
@@ -91,8 +96,8 @@ class Parser {
 
   #plain(next: string, items: Item[], flags: Flags, depth: number): void {
     if ('*+?{'.includes(next)) this.#repeat(next, items, flags);
-    else if (next === '(') items.push(item(this.#group(null, flags, depth, this.scanner.position - 1)));
-    else items.push(item(this.#atom(next, flags)));
+    else if (next === '(') items.push(group(this.#group(null, flags, depth, this.scanner.position - 1)));
+    else items.push(atom(this.#atom(next, flags)));
   }
 
   #atom(next: string, flags: Flags): Node {
@@ -112,7 +117,7 @@ class Parser {
         ? this.#braces(start)
         : { min: quantifier === '+' ? 1 : 0, max: quantifier === '?' ? 1 : Infinity };
     if (range === null) {
-      items.push(item({ kind: 'char', set: fold(single(123), flags) }));
+      items.push(atom({ kind: 'char', set: fold(single(123), flags) }));
       return;
     }
     const back = this.scanner.position - start;

@@ -11,10 +11,15 @@ export function codeAt(text: string, at: number): number {
   return text.codePointAt(at) ?? unit;
 }
 
+/** Whether the place is in the middle of a character. */
+export function isInside(text: string, at: number): boolean {
+  const unit = text.charCodeAt(at);
+  return unit >= 0xdc00 && unit <= 0xdfff;
+}
+
 /** The place one character before. */
 export function stepBack(text: string, at: number): number {
-  const unit = text.charCodeAt(at - 1);
-  return unit >= 0xdc00 && unit <= 0xdfff ? at - 2 : at - 1;
+  return isInside(text, at - 1) ? at - 2 : at - 1;
 }
 
 /** The place `count` characters before; -1 if there are not so many. */
