@@ -36,6 +36,7 @@ const table = {
   ERR_CONFIG_FILTER: { status: 400, title: 'the filter of a jail is not there or says nothing' },
   ERR_CONFIG_ACTION: { status: 400, title: 'an action of a jail is not there or is named wrongly' },
   ERR_CONFIG_ACTION_PYTHON: { status: 400, title: 'actions written in Python are not run' },
+  ERR_CONFIG_UNSUPPORTED: { status: 400, title: 'an option of fail2ban that edgeban does not have' },
   ERR_CONFIG_BACKEND: { status: 400, title: 'the backend of a jail is unknown' },
   // command line, control socket, log
   ERR_USAGE: { status: 400, title: 'the command line cannot be understood' },

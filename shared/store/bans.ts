@@ -1,6 +1,6 @@
 /** Bans in force, what is remembered of earlier ones, and their history. */
 import type { Ban, PastBan } from '../ticket.ts';
-import type { Seconds, UnixTime } from '../time.ts';
+import { laterOf, type Seconds, type UnixTime, type Until } from '../time.ts';
 import { number, numberOrNull, text, textOrNull, texts } from './row.ts';
 import type { Sql, SqlRow, SqlValue } from './sql.ts';
 
@@ -71,10 +71,9 @@ export class Bans {
 
   /** Until when a jail blocks an address, whatever ids stand for it; undefined if it does not. */
   untilOfAddress(jail: string, address: string): Until | undefined {
-    const query =
-      'SELECT until FROM held_bans WHERE jail = ? AND ? IN (ip, id) ORDER BY until IS NULL DESC, until DESC LIMIT 1';
-    const row = this.#sql.all(query, jail, address)[0];
-    return row === undefined ? undefined : numberOrNull(row, 'until');
+    const of = (column: 'id' | 'ip') => `SELECT until FROM held_bans WHERE jail = ? AND ${column} = ?`;
+    const rows = this.#sql.all(`${of('id')} UNION ALL ${of('ip')}`, jail, address, jail, address);
+    return rows.length === 0 ? undefined : rows.map((row) => numberOrNull(row, 'until')).reduce(laterOf);
   }
 
   heldCount(jail: string): number {

@@ -45,12 +45,13 @@ export class Holders {
 
   /**
    * Takes in a ban; true if it changed anything. The end of a ban never moves back; a ban that was lifted is taken up
-   * again only by one that is newer than the lifted one.
+   * again only by one that is newer than the lifted one, and then knows nothing of those before the lift.
    */
   hold(holding: Holding): boolean {
     const row = this.#row(holding);
     if (row === null) return this.#write({ ...holding, lifted_at: null });
     if (row.lifted) return holding.at > row.at && this.#write({ ...holding, lifted_at: row.lifted_at });
+    if (row.lifted_at !== null && holding.at <= row.lifted_at && holding.at < row.at) return false;
     const at = Math.max(row.at, holding.at);
     const until = laterOf(row.until, holding.until);
     if (until === row.until && (at === row.at || row.ended)) return false;

@@ -14,6 +14,7 @@ export const storeMigrations: Migrations = [
     count INTEGER NOT NULL, failures INTEGER NOT NULL, matches TEXT NOT NULL,
     PRIMARY KEY (jail, id)
   ) WITHOUT ROWID;
+  CREATE INDEX held_bans_ip ON held_bans (jail, ip);
   CREATE INDEX held_bans_until ON held_bans (until) WHERE until IS NOT NULL;
 
   -- the newest ban of each id in each jail, for increments (fail2ban: bips)
