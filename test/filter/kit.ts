@@ -1,0 +1,46 @@
+/** What the filter's tests hand to a filter: Node's RE2, a fixed time zone, UTF-8, and names from a table. */
+import { createRe2 } from '../../host-agent/re2.ts';
+import { type CivilTime, civilOf, daysOf, type LocalZone, secondsOf, weekdayOf } from '../../shared/filter/calendar.ts';
+import { createFilter, type Filter, type FilterConf, type FilterPorts } from '../../shared/filter/filter.ts';
+
+export const re2 = createRe2();
+
+/** The same rule as POSIX TZ=CET-01CEST-02,M3.5.0,M10.5.0: summer from the last Sunday of March to that of October. */
+export const centralEurope: LocalZone = {
+  toUnix: (civil) => {
+    const wall = secondsOf(civil);
+    return wall - (isSummer(civil.year, wall - 3_600) ? 7_200 : 3_600);
+  },
+  offsetAt: (time) => (isSummer(civilOf(time).year, time) ? 7_200 : 3_600),
+};
+
+export const utc: LocalZone = { toUnix: (civil: CivilTime) => secondsOf(civil), offsetAt: () => 0 };
+
+function isSummer(year: number, time: number): boolean {
+  const switchAt = (month: number) =>
+    (daysOf(year, month, 31) * 24 - ((weekdayOf(year, month, 31) + 1) % 7) * 24 + 1) * 3_600;
+  return time >= switchAt(3) && time < switchAt(10);
+}
+
+/** Where fail2ban's own tests stand in time: 2005-08-14 12:00 in central Europe. */
+export const sampleTime = 1_124_013_600;
+
+/** 2026-06-01: which years a log may come from. */
+export const startTime = 1_780_272_000;
+
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+const encoder = new TextEncoder();
+
+export function portsWith(given: Partial<FilterPorts> = {}): FilterPorts {
+  return { re2, zone: centralEurope, decode: (bytes) => decoder.decode(bytes), resolve: () => [], ...given };
+}
+
+/** A filter of these failregexes. */
+export function filterOf(failregex: readonly string[], conf: Partial<FilterConf> = {}, ports = portsWith()): Filter {
+  const sources = failregex.map((regex) => ({ regex }));
+  return createFilter({ failregex: sources, ignoreregex: [], findtime: 600, ...conf }, ports, startTime);
+}
+
+export function bytesOf(text: string): Uint8Array {
+  return encoder.encode(text);
+}
