@@ -1,5 +1,6 @@
 /** The position of a file source, as it is saved: where reading stopped in the file and in those rotated before it. */
 import { z } from 'zod';
+import type { UnixTime } from '../../shared/time.ts';
 import type { Place } from './tail.ts';
 
 /** More than a log ever has rotated files. */
@@ -7,6 +8,7 @@ const FILES_MAX = 300;
 
 const shape = z.object({
   v: z.literal(1),
+  looked: z.number(),
   files: z
     .array(
       z.object({
@@ -20,16 +22,22 @@ const shape = z.object({
     .max(FILES_MAX),
 });
 
-/** `files`: oldest first, the last one is the file that the path names. */
-export function writePosition(files: readonly Place[]): string {
-  return JSON.stringify({ v: 1, files: files.slice(-FILES_MAX) });
+export interface FilePosition {
+  /** When the file that the path names was last read: what was rotated away later has not been read. */
+  readonly looked: UnixTime;
+  /** Oldest first; the last one is the file that the path names. */
+  readonly files: readonly Place[];
 }
 
-/** None where the form is unknown: the same as a place that cannot be found. */
-export function readPosition(position: string): readonly Place[] {
+export function writePosition(position: FilePosition): string {
+  return JSON.stringify({ v: 1, looked: position.looked, files: position.files.slice(-FILES_MAX) });
+}
+
+/** Null where the form is unknown: the same as a place that cannot be found. */
+export function readPosition(position: string): FilePosition | null {
   try {
-    return shape.parse(JSON.parse(position)).files;
+    return shape.parse(JSON.parse(position));
   } catch {
-    return [];
+    return null;
   }
 }

@@ -7,7 +7,7 @@ import { Incidents } from './incidents.ts';
 import { findPlace, rotatedSince } from './rotated.ts';
 import { offsetSince, type TimeOf } from './since.ts';
 import type { Sink, Source, SourcePorts } from './source.ts';
-import { REPLACED, Tail } from './tail.ts';
+import { type Chunk, type Place, REPLACED, Tail } from './tail.ts';
 import { Wake } from './wake.ts';
 
 /** Rotated files that are still read to their end, for programs that write on to the file they have open. */
@@ -32,6 +32,9 @@ export interface FileOptions {
   readonly backend?: 'inotify' | 'poll' | undefined;
 }
 
+const UNFOUND_MAX = 8;
+const AGAIN = 'again';
+
 interface Followed {
   readonly tail: Tail;
   /** When it last gave a line or was found to be rotated. */
@@ -51,6 +54,10 @@ class FileSource implements Source {
   /** Oldest first; the last one is the file that the path names, if `#present`. */
   readonly #followed: Followed[] = [];
   #present = false;
+  /** When the file that the path names was last read. */
+  #looked: UnixTime;
+  /** Places in files that were emptied, whose copies have not been found. */
+  #unfound: readonly Place[] = [];
   #absentSince: UnixTime | null = null;
   /** Begin at the end of what is there: only for the file that is there at start. */
   #toEnd: boolean;
@@ -63,6 +70,7 @@ class FileSource implements Source {
     this.#ports = ports;
     this.#pathTrouble = new Incidents(ports.onError);
     this.#readTrouble = new Incidents(ports.onError);
+    this.#looked = ports.now();
     this.#unresolved = options.position !== undefined;
     this.#toEnd = options.tail === true && !this.#unresolved;
   }
@@ -96,15 +104,11 @@ class FileSource implements Source {
 
   async #drain(one: Followed, sink: Sink, signal: AbortSignal): Promise<boolean> {
     for (let i = 0; !signal.aborted; i += 1) {
-      const chunk = await this.#attempt(this.#readTrouble, () => one.tail.read());
+      const chunk = await this.#read(one);
       if (chunk === null) return i > 0;
-      this.#readTrouble.over();
-      one.active = this.#ports.now();
-      if (chunk === REPLACED) {
-        await this.#replaced(one);
-        return true;
-      }
-      const position = writePosition(this.#followed.map((each) => each.tail.place));
+      if (chunk === AGAIN) return true;
+      const files = this.#followed.map((each) => each.tail.place);
+      const position = writePosition({ looked: this.#looked, files });
       await sink({ source: this.name, lines: chunk.lines, position, live: chunk.live });
       // History is read in order, file by file; of news, each file has its turn.
       if (chunk.live && i >= CHUNKS_PER_TURN_MAX) return true;
@@ -112,13 +116,44 @@ class FileSource implements Source {
     return false;
   }
 
+  /** The next chunk; null at the end; AGAIN if the files that are followed have changed. */
+  async #read(one: Followed): Promise<Chunk | typeof AGAIN | null> {
+    const atStart = one.tail.place.offset === 0;
+    if (atStart && (await this.#followMissed(this.#unfound))) return AGAIN;
+    const looked = this.#ports.now();
+    const chunk = await this.#attempt(this.#readTrouble, () => one.tail.read());
+    if (chunk === null) return null;
+    this.#readTrouble.over();
+    one.active = looked;
+    if (chunk === REPLACED) {
+      await this.#replaced(one);
+      return AGAIN;
+    }
+    // Once more, for a rotation between the first look and the reading.
+    if (atStart) await this.#followMissed([...this.#unfound, one.tail.place]);
+    if (one === this.#followed.at(-1)) this.#looked = looked;
+    return chunk;
+  }
+
+  /**
+   * Before a new file is read: were others in its place since the last one was read? Two rotations in a short time, or any
+   * number while edgeban was not running, leave files that the path never showed us.
+   */
+  async #followMissed(places: readonly Place[]): Promise<boolean> {
+    const known = new Set(this.#followed.map((one) => one.tail.ino));
+    const missed = await rotatedSince(this.#options.path, this.#looked, known, places);
+    const active = this.#ports.now();
+    this.#followed.splice(-1, 0, ...missed.map((tail) => ({ tail, active })));
+    return missed.length > 0;
+  }
+
   /** The file was emptied in place: what was not read yet may be in the copy that copytruncate made. */
   async #replaced(one: Followed): Promise<void> {
     const place = one.tail.place;
     one.tail.restart();
     const copy = await findPlace(this.#options.path, place);
-    if (copy === null) return;
-    this.#followed.splice(this.#followed.indexOf(one), 0, { tail: copy.tail, active: this.#ports.now() });
+    if (copy === null) this.#unfound = [...this.#unfound, place].slice(-UNFOUND_MAX);
+    else this.#followed.splice(this.#followed.indexOf(one), 0, { tail: copy.tail, active: this.#ports.now() });
   }
 
   /** Opens what the path names now, if it is not followed already. True if it did. */
@@ -182,11 +217,13 @@ class FileSource implements Source {
     return true;
   }
 
-  /** Finds the files of the saved position again, wherever they have been rotated to, and those that came after them. */
+  /** Finds the files of the saved position again, wherever they have been rotated to. */
   async #resume(): Promise<void> {
     const { path, position = '' } = this.#options;
+    const saved = readPosition(position);
+    this.#looked = saved?.looked ?? this.#looked;
     let last: { tail: Tail; path: string } | null = null;
-    for (const place of readPosition(position)) {
+    for (const place of saved?.files ?? []) {
       const found = await findPlace(path, place);
       if (found !== null) this.#followed.push({ tail: found.tail, active: this.#ports.now() });
       last = found;
@@ -194,20 +231,13 @@ class FileSource implements Source {
     if (last === null) return this.#closeAll();
     this.#unresolved = false;
     this.#present = last.path === path;
-    if (!this.#present) await this.#followSince(last.tail);
     for (const one of this.#followed) await this.#attempt(this.#readTrouble, () => this.#skipOld(one.tail));
-  }
-
-  async #followSince(last: Tail): Promise<void> {
-    const present = await stat(this.#options.path, { bigint: true }).catch(() => null);
-    const known = new Set([...this.#followed.map((one) => one.tail.ino), String(present?.ino)]);
-    for (const tail of await rotatedSince(this.#options.path, last.mtime_ns, known)) {
-      this.#followed.push({ tail, active: this.#ports.now() });
-    }
   }
 
   /** Lets go of rotated files that nobody writes to any more; all of them have been read to their end. */
   async #retire(): Promise<void> {
+    // Until something was read of the present file, these have to be known, lest they be taken for missed ones.
+    if (this.#followed.at(-1)?.tail.place.offset === 0 && this.#followed.length <= TAILS_MAX) return;
     const surplus = this.#followed.length - TAILS_MAX;
     for (const [i, one] of this.#followed.slice(0, -1).entries()) {
       if (i >= surplus && this.#ports.now() - one.active < DRAIN_SECONDS) continue;

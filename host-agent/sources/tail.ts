@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { constants, type FileHandle, open } from 'node:fs/promises';
 import type { Line } from '../../shared/ticket.ts';
+import type { UnixTime } from '../../shared/time.ts';
 
 /** What is read, and given, at once. */
 const CHUNK_BYTES_MAX = 256 * 1024;
@@ -35,8 +36,8 @@ export const REPLACED = 'replaced';
 export class Tail {
   readonly dev: string;
   readonly ino: string;
-  /** When it was last changed, as it was opened; nanoseconds. */
-  readonly mtime_ns: bigint;
+  /** When it was last changed before it was opened. */
+  readonly mtime: UnixTime;
   /** Up to here it is history, not news. */
   readonly #past: number;
   readonly #handle: FileHandle;
@@ -53,7 +54,7 @@ export class Tail {
     this.#handle = handle;
     this.dev = String(stat.dev);
     this.ino = String(stat.ino);
-    this.mtime_ns = stat.mtimeNs;
+    this.mtime = Number(stat.mtimeNs / 1000n) / 1e6;
     this.#past = past ? Number(stat.size) : 0;
   }
 
