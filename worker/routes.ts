@@ -32,6 +32,13 @@ const addressParam = z.object({
   address: z.string().max(49).meta({ description: 'address or CIDR, percent-encoded' }),
 });
 
+/** `resetting=1`: the page before had `reset` and `more`. Without a ledger, or with another one's, the pages start from nothing. */
+const FeedQuery = z.object({
+  ledger: z.uuid().optional(),
+  cursor: z.coerce.number().int().min(0).default(0),
+  resetting: z.literal('1').optional(),
+});
+
 export const securitySchemes = {
   operator: { type: 'http', scheme: 'bearer', description: 'the secret OPERATOR_TOKEN' },
   host: { type: 'apiKey', in: 'header', name: signedHeaders.host, description: 'the id that enrolment gave' },
@@ -150,7 +157,7 @@ export const signedRoutes = [
     path: '/v1/feed',
     summary: 'Changes after a cursor; with Upgrade: websocket each message is a page, those to catch up on first',
     security: signed,
-    request: { query: z.object({ ledger: z.uuid().optional(), cursor: z.coerce.number().int().min(0).default(0) }) },
+    request: { query: FeedQuery },
     responses: answers(FeedPage, 'a page'),
   }),
 ] as const;

@@ -4,7 +4,6 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { randomText } from '../../worker/auth.ts';
 import {
   ban,
-  base,
   call,
   codeOf,
   enroll,

@@ -154,6 +154,10 @@ export function withSql<T>(body: (sql: SqlStorage) => T): Promise<T> {
   return runInDurableObject(ledgerStub(), (_ledger: Ledger, state: DurableObjectState) => body(state.storage.sql));
 }
 
+export function withState<T>(body: (state: DurableObjectState) => Promise<T>): Promise<T> {
+  return runInDurableObject(ledgerStub(), (_ledger: Ledger, state: DurableObjectState) => body(state));
+}
+
 function base64url(bytes: Uint8Array): string {
   return btoa(String.fromCharCode(...bytes))
     .replaceAll('+', '-')

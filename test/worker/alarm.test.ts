@@ -1,0 +1,177 @@
+/** What the alarm does: the KV snapshot and its budget, expiry, enforcement; and that it always comes again. */
+import { evictDurableObject, reset, runDurableObjectAlarm } from 'cloudflare:test';
+import { env } from 'cloudflare:workers';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { pace } from '../../worker/ledger/limits.ts';
+import { snapshotDue } from '../../worker/ledger/snapshot.ts';
+import type { LedgerState } from '../../worker/ledger/state.ts';
+import { SnapshotView, StatusView } from '../../worker/shapes.ts';
+import { ban, ledgerStub, newHost, operator, tell, unban, withSql, withState } from './hosts.ts';
+import { until } from './poll.ts';
+
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await reset();
+});
+
+const addresses = async () => {
+  const { body } = await operator('GET', '/v1/snapshot');
+  return SnapshotView.nullable()
+    .parse(body)
+    ?.bans.map(({ address }) => address);
+};
+const status = async () => StatusView.parse((await operator('GET', '/v1/status')).body);
+const alarmAt = () => withState((state) => state.storage.getAlarm());
+
+describe('the snapshot', () => {
+  it('follows bans, lifts and their ends', async () => {
+    const host = await newHost('web1');
+    const end = Math.ceil(Date.now() / 1000) + 3600;
+    await tell(host, ban('203.0.113.7', { until: end }), ban('2001:db8::7', { until: null }));
+    await until(async () => (await addresses())?.length === 2);
+    expect((await operator('GET', '/v1/snapshot')).body).toMatchObject({
+      bans: [
+        { address: '203.0.113.7', until: end },
+        { address: '2001:db8::7', until: null },
+      ],
+    });
+    await tell(host, unban('203.0.113.7'));
+    await until(async () => (await addresses())?.length === 1);
+    expect((await status()).snapshot).toMatchObject({ current: true, error: null });
+  });
+
+  it('is written at once, and then not twice in a second', async () => {
+    const put = vi.spyOn(env.BANS, 'put');
+    const host = await newHost('web1');
+    const times: number[] = [];
+    put.mockImplementation(async () => {
+      times.push(Date.now());
+    });
+    for (let n = 1; n <= 20; n++) {
+      await tell(host, ban(`203.0.113.${n}`));
+      if (n % 10 === 0) await until(async () => (await status()).snapshot.current, 5);
+    }
+    expect(times.length).toBeGreaterThan(1);
+    expect(times.every((time, index) => index === 0 || time - (times[index - 1] ?? 0) >= 1000)).toBe(true);
+  });
+
+  it('that cannot be written is tried again', async () => {
+    const put = vi.spyOn(env.BANS, 'put').mockRejectedValue(new Error('KV PUT failed: 429 Too Many Requests'));
+    const host = await newHost('web1');
+    await tell(host, ban('203.0.113.7'));
+    await until(async () => (await status()).snapshot.error !== null);
+    expect((await status()).snapshot).toMatchObject({ current: false, error: expect.stringContaining('429') });
+    put.mockRestore();
+    await withSql((sql) => sql.exec('UPDATE ledger SET snapshot_tried_at = 0'));
+    await until(async () => {
+      await runDurableObjectAlarm(ledgerStub());
+      return (await addresses())?.includes('203.0.113.7');
+    });
+    expect((await status()).snapshot).toMatchObject({ current: true, error: null });
+  });
+
+  it('never takes more than 1,000 writes in a day', () => {
+    let state: Pick<LedgerState, 'writeTokens' | 'writeTokensAt' | 'snapshotTriedAt'> = {
+      writeTokens: pace.snapshot_writes_burst,
+      writeTokensAt: 0,
+      snapshotTriedAt: null,
+    };
+    let writes = 0;
+    for (let now = 0; now < 86_400; writes++) {
+      now = Math.max(now, snapshotDue({ ...idle, ...state }));
+      const refill = (now - state.writeTokensAt) / pace.snapshot_write_refill;
+      const writeTokens = Math.min(pace.snapshot_writes_burst, state.writeTokens + refill) - 1;
+      state = { writeTokens, writeTokensAt: now, snapshotTriedAt: now };
+    }
+    expect(writes).toBeGreaterThan(900);
+    expect(writes).toBeLessThan(1_000);
+  });
+});
+
+const idle: LedgerState = {
+  id: '',
+  revision: 2,
+  snapshotRevision: 1,
+  snapshotAt: null,
+  snapshotTriedAt: null,
+  snapshotError: null,
+  writeTokens: 0,
+  writeTokensAt: 0,
+  enforcedRevision: 0,
+  enforcedAt: null,
+  enforceAgain: null,
+  sweptAt: 0,
+  purgedAt: 0,
+};
+
+describe('expiry', () => {
+  it('comes by itself, when it is due', async () => {
+    const host = await newHost('web1');
+    await tell(host, ban('203.0.113.7', { until: Date.now() / 1000 + 0.5 }), ban('203.0.113.8'));
+    expect((await status()).bans).toBe(2);
+    const ended = () => withSql((sql) => sql.exec('SELECT address FROM holders WHERE ended = 1').toArray());
+    await until(async () => (await ended()).length === 1);
+    expect(await ended()).toEqual([{ address: '203.0.113.7' }]);
+    await until(async () => (await status()).snapshot.current);
+    // KV knows ends by the second, rounded up
+    await until(async () => (await addresses())?.length === 1);
+    expect(await addresses()).toEqual(['203.0.113.8']);
+  });
+
+  it('comes after an eviction, too', async () => {
+    const host = await newHost('web1');
+    await tell(host, ban('203.0.113.7', { until: Date.now() / 1000 + 1 }));
+    await evictDurableObject(ledgerStub());
+    await until(async () => (await withSql((sql) => sql.exec('SELECT SUM(ended) AS n FROM holders').one()['n'])) === 1);
+  });
+});
+
+describe('the alarm', () => {
+  it('is set from the first moment on, and again after each ring', async () => {
+    await status();
+    expect(await alarmAt()).not.toBeNull();
+    await until(async () => (await status()).snapshot.current);
+    await runDurableObjectAlarm(ledgerStub());
+    expect(await alarmAt()).toBeGreaterThan(Date.now());
+  });
+
+  it('survives a stage that fails', async () => {
+    const host = await newHost('web1');
+    await withSql((sql) => sql.exec('ALTER TABLE nonces RENAME TO away'));
+    await withSql((sql) => sql.exec('UPDATE ledger SET swept_at = 0'));
+    await runDurableObjectAlarm(ledgerStub());
+    expect(await alarmAt()).not.toBeNull();
+    await withSql((sql) => sql.exec('ALTER TABLE away RENAME TO nonces'));
+    await tell(host, ban('203.0.113.7'));
+    await until(async () => (await addresses())?.includes('203.0.113.7'));
+  });
+
+  it('sweeps spent nonces and old holders', async () => {
+    const host = await newHost('web1');
+    await tell(host, ban('203.0.113.7'), unban('203.0.113.7'));
+    await withSql((sql) => sql.exec('UPDATE nonces SET expires_at = 1'));
+    await withSql((sql) => sql.exec('UPDATE holders SET lifted_at = 1'));
+    await withSql((sql) => sql.exec('UPDATE ledger SET swept_at = 0, purged_at = 0'));
+    await runDurableObjectAlarm(ledgerStub());
+    const left = () =>
+      withSql(
+        (sql) => sql.exec('SELECT (SELECT COUNT(*) FROM nonces) + (SELECT COUNT(*) FROM holders) AS n').one()['n'],
+      );
+    await until(async () => (await left()) === 0);
+  });
+});
+
+it('the status tells of hosts, bans and modes', async () => {
+  const host = await newHost('web1');
+  await tell(host, ban('203.0.113.7'));
+  expect(await status()).toMatchObject({
+    ledger: host.ledger,
+    bans: 1,
+    hosts: 1,
+    enforcement: { mode: 'none', current: true },
+  });
+  expect((await operator('GET', '/v1/hosts')).body).toMatchObject({
+    hosts: [{ id: host.id, name: 'web1', live: false, holders: 1 }],
+  });
+  expect((await operator('GET', '/v1/health')).body).toEqual({ ok: true });
+});

@@ -1,0 +1,67 @@
+/** The operator's settings: what is taken, and that what is wrong is named and never shown. */
+import { env } from 'cloudflare:workers';
+import { describe, expect, it } from 'vitest';
+import { EdgebanError } from '../../shared/errors.ts';
+import { type Env, readSettings } from '../../worker/settings.ts';
+
+const hex = '0123456789abcdef0123456789abcdef';
+const whole: Env = {
+  LEDGER: env.LEDGER,
+  BANS: env.BANS,
+  OPERATOR_TOKEN: 'operator-s3cret-0001',
+  CLOUDFLARE_API_TOKEN: 'cloudflare-s3cret-1',
+  CLOUDFLARE_API_BASE: 'http://127.0.0.1:8080/client/v4/',
+  CLOUDFLARE_ACCOUNT_ID: hex,
+  CLOUDFLARE_ZONE_IDS: `${hex}, ${hex.replace('0', 'f')}`,
+  ENFORCEMENT: 'list',
+  LIST_NAME: 'edgeban',
+  ALLOW: '203.0.113.0/24, 2001:db8::1',
+};
+
+function refusal(changes: Partial<Env>): string {
+  try {
+    readSettings({ ...whole, ...changes });
+  } catch (error) {
+    if (error instanceof EdgebanError && error.code === 'ERR_SETTINGS') return error.message;
+    throw error;
+  }
+  return '';
+}
+
+describe('settings', () => {
+  it('are read', () => {
+    const { allow, enforcement } = readSettings(whole);
+    expect(allow.map(({ bits }) => bits)).toEqual([24, 128]);
+    expect(enforcement).toMatchObject({
+      apiBase: 'http://127.0.0.1:8080/client/v4',
+      accountId: hex,
+      listName: 'edgeban',
+    });
+    expect(enforcement?.zoneIds).toHaveLength(2);
+  });
+
+  it('need nothing of Cloudflare without enforcement', () => {
+    const { enforcement } = readSettings({
+      LEDGER: env.LEDGER,
+      BANS: env.BANS,
+      OPERATOR_TOKEN: 'operator-s3cret-0001',
+    });
+    expect(enforcement).toBeNull();
+  });
+
+  it.each<[Partial<Env>, string]>([
+    [{ ENFORCEMENT: 'access-rules' }, 'not supported'],
+    [{ ENFORCEMENT: 'lists' }, 'ENFORCEMENT'],
+    [{ OPERATOR_TOKEN: 'short' }, 'OPERATOR_TOKEN'],
+    [{ CLOUDFLARE_API_TOKEN: '' }, 'CLOUDFLARE_API_TOKEN'],
+    [{ CLOUDFLARE_ACCOUNT_ID: 'mine' }, 'CLOUDFLARE_ACCOUNT_ID'],
+    [{ CLOUDFLARE_ZONE_IDS: '' }, 'CLOUDFLARE_ZONE_IDS'],
+    [{ LIST_NAME: 'Edge Ban' }, 'LIST_NAME'],
+    [{ CLOUDFLARE_API_BASE: 'ftp://x' }, 'CLOUDFLARE_API_BASE'],
+    [{ ALLOW: '203.0.113.0/24, nonsense' }, 'ALLOW'],
+  ])('that are wrong are named: %o', (changes, named) => {
+    const message = refusal(changes);
+    expect(message).toContain(named);
+    expect(message).not.toContain('s3cret');
+  });
+});
