@@ -1,7 +1,8 @@
 /** The fake's tokens, zones and `/ips`: who asks, what they may, and what Cloudflare's own addresses are. */
 import type { IPListResponse } from 'cloudflare/resources/ips/ips';
 import type { TokenVerifyResponse } from 'cloudflare/resources/user/tokens/tokens';
-import type { Token } from './options.ts';
+import type { Zone } from 'cloudflare/resources/zones/zones';
+import type { FakeOptions, Token } from './options.ts';
 import { granted, Refusal, type Reply } from './reply.ts';
 import { type Asked, newId, type World } from './world.ts';
 
@@ -62,12 +63,25 @@ export function verifyToken(kind: Token['kind']): (world: World, asked: Asked) =
 export function zones(world: World, asked: Asked): Reply {
   const name = asked.query.get('name');
   const found = world.options.zones.filter((zone) => name === null || zone.name === name);
-  const account = { id: world.options.account, name: 'Fake account' };
   const info = { page: 1, per_page: 20, total_pages: 1, count: found.length, total_count: found.length };
   return granted(
-    found.map((zone) => ({ ...zone, status: 'active', paused: false, type: 'full', account })),
+    found.map((zone) => wholeZone(world, zone)),
     info,
   );
+}
+
+function wholeZone(world: World, { id, name }: FakeOptions['zones'][number]): Zone {
+  const at = '2024-01-01T00:00:00Z';
+  return {
+    ...{ id, name, status: 'active', paused: false, type: 'full', development_mode: 0 },
+    ...{ activated_on: at, created_on: at, modified_on: at },
+    name_servers: ['ada.ns.cloudflare.com', 'bob.ns.cloudflare.com'],
+    ...{ original_name_servers: null, original_dnshost: null, original_registrar: null },
+    account: { id: world.options.account, name: 'Fake account' },
+    owner: { id: world.options.account, name: 'Fake account', type: 'organization' },
+    meta: { cdn_only: false, dns_only: false, foundation_dns: false },
+    plan: { id: '0feeeeeeeeeeeeeeeeeeeeeeeeeeeeee', name: 'Free Website', price: 0, is_subscribed: false },
+  };
 }
 
 export function ips(): Reply {

@@ -6,7 +6,7 @@ import { type Asked, newId, objectOf, stamp, textOf, type World } from './world.
 
 export const phase = 'http_request_firewall_custom';
 const actions = ['block', 'managed_challenge', 'js_challenge', 'challenge', 'skip'];
-const ruleFields = ['id', 'ref', 'action', 'expression', 'description', 'enabled', 'action_parameters', 'logging'];
+const ruleFields = ['id', 'ref', 'action', 'expression', 'description', 'enabled', 'action_parameters'];
 
 export function entrypoint(world: World, asked: Asked): Reply {
   requirePhase(asked.params['phase']);
@@ -98,7 +98,13 @@ export function newRule(world: World, value: unknown): Rule {
   const id = newId();
   const ref = textOf(body['ref'] ?? id, 'ref', 100);
   const description = textOf(body['description'] ?? '', 'description', 500);
-  return { id, version: '1', last_updated: stamp(world.now()), ref, action, expression, enabled, description };
+  const rule = { id, version: '1', last_updated: stamp(world.now()), ref, action, expression, enabled, description };
+  const parameters = body['action_parameters'];
+  return parameters === undefined ? rule : { ...rule, action_parameters: objectOf(parameters, parametersOf(action)) };
+}
+
+function parametersOf(action: string): readonly string[] {
+  return action === 'skip' ? ['ruleset', 'phases', 'products'] : ['response'];
 }
 
 function newRules(world: World, value: unknown): Rule[] {

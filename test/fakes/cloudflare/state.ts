@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { ItemListResponse } from 'cloudflare/resources/rules/lists/items';
 import type { ListsList } from 'cloudflare/resources/rules/lists/lists';
-import type { RuleCreateParams } from 'cloudflare/resources/rulesets/rules';
+import type { BlockRule } from 'cloudflare/resources/rulesets/rules';
 import type { Ruleset } from 'cloudflare/resources/rulesets/rulesets';
 
 export type Item = ItemListResponse.ListsListItemIPFull;
@@ -27,19 +27,10 @@ export interface Operation {
 
 export type OperationFate = 'done' | 'failed' | 'stuck' | 'forgotten' | 'dropped';
 
-type BlockRule = RuleCreateParams.BlockRule;
-export interface Rule {
-  readonly id: string;
-  readonly version: string;
-  readonly last_updated: string;
-  readonly ref: string;
-  readonly action: string;
-  readonly expression: string;
-  readonly enabled: boolean;
-  readonly description?: string;
-  readonly action_parameters?: BlockRule['action_parameters'];
-  readonly logging?: BlockRule['logging'];
-}
+/** As Cloudflare answers it, with what it always gives; actions other than block have the same fields. */
+export type Rule = Readonly<
+  Required<Pick<BlockRule, 'id' | 'version' | 'last_updated' | 'ref' | 'expression' | 'enabled' | 'description'>>
+> & { readonly action: string; readonly action_parameters?: Readonly<Record<string, unknown>> };
 
 export type StoredRuleset = Ruleset & {
   readonly kind: 'zone';
