@@ -1,12 +1,14 @@
 /** The agent: jails, sources, store and the link to the edge put together; what the control socket talks to. */
 import { networkInterfaces } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parsePrefix } from '../../shared/address.ts';
 import { Engine } from '../../shared/engine/engine.ts';
 import { Guard, type GuardSettings } from '../../shared/engine/guard.ts';
 import { describeError, EdgebanError } from '../../shared/errors.ts';
-import { createFilter, type FilterPorts, type PendingFailure } from '../../shared/filter/filter.ts';
+import { createFilter, type Filter, type PendingFailure } from '../../shared/filter/filter.ts';
 import type { Re2 } from '../../shared/filter/regex/pattern.ts';
 import type { Store } from '../../shared/store/store.ts';
+import type { Line } from '../../shared/ticket.ts';
 import type { Seconds, UnixTime } from '../../shared/time.ts';
 import type { Action } from '../actions/action.ts';
 import type { AgentControl, EdgeReport, JailControl, ReloadOptions } from '../control/agent-control.ts';
@@ -19,7 +21,7 @@ import type { Effects } from './effects.ts';
 import { Fleet } from './fleet.ts';
 import { Jail } from './jail.ts';
 import { JailDesk } from './jail-desk.ts';
-import { type ActionPlan, edgeJail, type JailPlan, type SourcePlan } from './plan.ts';
+import { type ActionPlan, edgeJail, type JailPlan, namedEntries, type SourcePlan } from './plan.ts';
 import { decoderOf, localZone } from './ports.ts';
 import { Sources } from './sources.ts';
 
@@ -38,6 +40,14 @@ export interface EdgeLink {
   close(): Promise<void>;
 }
 
+/** Where a source begins: behind its saved position, or at a time. */
+export interface SourceStart {
+  readonly position: string | null;
+  readonly since: UnixTime;
+  /** The time that a line tells. */
+  timeOf(line: Line): UnixTime | null;
+}
+
 export interface AgentParts {
   readonly version: string;
   readonly log: Log;
@@ -48,12 +58,13 @@ export interface AgentParts {
   now(): UnixTime;
   random(): number;
   createAction(plan: ActionPlan): Action;
-  createSource(plan: SourcePlan, start: { position: string | null; since: UnixTime }): Source;
+  createSource(plan: SourcePlan, start: SourceStart): Source;
   /** Reads the configuration anew for a reload; throws what is wrong with it. */
   plan(): Promise<AgentPlan>;
   /** This host's id at the ledger; null: it is not enrolled. */
   readonly host: string | null;
-  startLink(fleet: Fleet): EdgeLink;
+  /** `resync` begins the outbox anew with all bans in force. */
+  startLink(fleet: Fleet, resync: () => void): EdgeLink;
 }
 
 export const agentLimits = {
@@ -62,6 +73,10 @@ export const agentLimits = {
   rescan_s: 10,
   own_addresses_s: 60,
   purge_s: 3_600,
+  /** As long as the resolver keeps an answer. */
+  names_s: 300,
+  /** A start does not wait longer for the names in ignoreip. */
+  names_ms_max: 5_000,
   /** How long lifted bans of other hosts are remembered. */
   heard_age_s: 7 * 86_400,
 } as const;
@@ -110,12 +125,13 @@ export class Agent implements AgentControl {
   async start(): Promise<void> {
     this.#engine.setGuard(this.#guardOf(this.#plan));
     for (const plan of this.#plan.jails) this.#admit(plan);
+    await Promise.race([this.#resolveNames(), sleep(agentLimits.names_ms_max, undefined, { ref: false })]);
     this.#engine.loadCounters(this.#parts.store.counters.all());
     this.#desk.transact((effects, now) => this.#restore([...this.#jails.keys()], now, effects));
     await Promise.all([...this.#jails.values()].map((jail) => jail.reconcile()));
     for (const name of this.#jails.keys()) this.#parts.log.logger('jail').info(`Jail '${name}' started`);
     await this.#follow();
-    if (this.#fleet !== null) this.#link = this.#parts.startLink(this.#fleet);
+    if (this.#fleet !== null) this.#link = this.#parts.startLink(this.#fleet, () => this.#tellAnew());
     this.#timer = setInterval(() => this.#tick(), agentLimits.tick_ms);
   }
 
@@ -189,8 +205,7 @@ export class Agent implements AgentControl {
   /** Makes a jail of a plan; false if it cannot run (which is told). */
   #admit(plan: JailPlan): boolean {
     try {
-      const filter =
-        plan.filter === null ? null : createFilter(plan.filter, this.#filterPorts(plan), this.#parts.now());
+      const filter = this.#compile(plan);
       const actions = plan.actions.map((action) => this.#parts.createAction(action));
       const { store, log } = this.#parts;
       const world = { store, engine: this.#engine, court: this.#court, log, isKnown: () => !this.#desk.isBroken };
@@ -204,9 +219,24 @@ export class Agent implements AgentControl {
     }
   }
 
-  #filterPorts(plan: JailPlan): FilterPorts {
-    const { re2, resolver } = this.#parts;
-    return { re2, zone: localZone, decode: decoderOf(plan.logencoding), resolve: (name) => resolver.known(name) };
+  #compile(plan: JailPlan): Filter | null {
+    if (plan.filter === null) return null;
+    const { re2, resolver, now } = this.#parts;
+    const resolve = (name: string) => resolver.known(name);
+    return createFilter(plan.filter, { re2, zone: localZone, decode: decoderOf(plan.logencoding), resolve }, now());
+  }
+
+  /** Asks again for the addresses of the names in ignoreip. */
+  async #resolveNames(): Promise<void> {
+    for (const { plan } of this.#jails.values()) {
+      const asked = plan.ignoreNames.map(async (name) =>
+        namedEntries(name, await this.#parts.resolver.addresses(name)),
+      );
+      const entries = (await Promise.all(asked)).flat();
+      const { rules } = plan;
+      if (this.#jails.get(plan.name)?.plan !== plan) continue;
+      this.#engine.setRules(plan.name, { ...rules, ignoreip: [...rules.ignoreip, ...entries] });
+    }
   }
 
   #restore(jails: readonly string[], now: UnixTime, effects: Effects): void {
@@ -235,9 +265,19 @@ export class Agent implements AgentControl {
   }
 
   #createSource(plan: SourcePlan, readers: readonly string[]): Source {
-    const findtime = Math.max(0, ...readers.map((name) => this.#jails.get(name)?.plan.rules.findtime ?? 0));
-    const position = this.#parts.store.positions.get(sourceName(plan));
-    return this.#parts.createSource(plan, { position, since: this.#parts.now() - findtime });
+    const { store, now } = this.#parts;
+    const jails = readers.flatMap((name) => this.#jails.get(name)?.plan ?? []);
+    const findtime = Math.max(0, ...jails.map(({ rules }) => rules.findtime));
+    const name = sourceName(plan);
+    const dates = jails.map((jail) => this.#compile(jail)).find((filter) => filter !== null) ?? null;
+    const timeOf = (line: Line) => dates?.process(line, now(), 'unchecked').time ?? null;
+    const source = this.#parts.createSource(plan, {
+      position: store.positions.get(name),
+      since: now() - findtime,
+      timeOf,
+    });
+    if (source.name !== name) throw new Error(`the source ${source.name} was expected to be ${name}`);
+    return source;
   }
 
   /** One batch, one transaction: the lines' failures, bans, events and the place behind them are written together. */
@@ -305,6 +345,7 @@ export class Agent implements AgentControl {
     const admitted = plans.filter((plan) => this.#admit(plan)).map(({ name }) => name);
     this.#desk.transact((effects, now) => this.#restore(admitted, now, effects));
     await Promise.all(admitted.map((name) => this.#jails.get(name)?.reconcile()));
+    void this.#resolveNames();
     for (const [name, jail] of old) {
       if (jail === undefined || this.#jails.get(name) === jail) continue;
       await jail.close({ flush: !this.#hasSameSets(jail) });
@@ -328,8 +369,8 @@ export class Agent implements AgentControl {
       this.#expire(now);
       if (this.#isDue('rescan', agentLimits.rescan_s, now)) void this.#follow();
       if (this.#isDue('own', agentLimits.own_addresses_s, now)) this.#engine.setGuard(this.#guardOf(this.#plan));
+      if (this.#isDue('names', agentLimits.names_s, now)) void this.#resolveNames();
       if (this.#isDue('purge', agentLimits.purge_s, now)) this.#purge();
-      if (this.#parts.store.outbox.lost) this.#desk.transact(() => this.#court.tellAnew(this.jails()));
     } catch (error) {
       // the desk has told what is wrong with the database; the next tick tries again
       if (!this.#desk.isBroken) throw error;
@@ -353,6 +394,11 @@ export class Agent implements AgentControl {
       holders.purge(now, agentLimits.heard_age_s);
       for (const ban of bans.takeExcess()) this.#court.end(ban, _effects);
     });
+  }
+
+  /** The link asks for it when events were lost, here or at the Worker. */
+  #tellAnew(): void {
+    this.#desk.transact(() => this.#court.tellAnew(this.jails().filter((jail) => jail !== edgeJail)));
   }
 
   #isDue(chore: string, every: Seconds, now: UnixTime): boolean {

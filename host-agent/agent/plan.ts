@@ -1,4 +1,5 @@
 /** What the agent needs to know of one jail, whatever the configuration's language says it in. */
+import { type Prefix, parsePrefix } from '../../shared/address.ts';
 import type { IgnoreEntry, JailRules } from '../../shared/engine/decision.ts';
 import type { FilterConf } from '../../shared/filter/filter.ts';
 
@@ -14,13 +15,18 @@ export type SourcePlan =
     };
 
 export interface ActionPlan {
+  /** By which the jail knows it. */
   readonly name: string;
+  /** Which action it is: the name of its file in action.d. */
+  readonly file: string;
   readonly parameters: Readonly<Record<string, string>>;
 }
 
 export interface JailPlan {
   readonly name: string;
+  /** `ignoreip` without its names, which change with the DNS. */
   readonly rules: JailRules;
+  readonly ignoreNames: readonly string[];
   /** Null: a jail without lines, whose bans come from elsewhere (the feed). */
   readonly filter: FilterConf | null;
   readonly logencoding: string;
@@ -45,4 +51,10 @@ export const edgeJail = 'edge';
 /** Rules of the jail `edge`: it counts nothing, and spares whom any jail of this host spares. */
 export function edgeRules(ignoreip: readonly IgnoreEntry[]): JailRules {
   return { maxretry: 1, findtime: 0, maxmatches: 0, bantime: 0, increment: null, ignoreip, ignoreself: true };
+}
+
+/** The addresses of a name in ignoreip, as entries of it. */
+export function namedEntries(text: string, addresses: readonly string[]): IgnoreEntry[] {
+  const prefixes = addresses.map(parsePrefix).filter((prefix): prefix is Prefix => prefix !== null);
+  return prefixes.map((prefix) => ({ prefix, by: 'dns', text }));
 }

@@ -108,13 +108,9 @@ function writeConfig(folder: string, settings: HostSettings): string {
   const config = join(folder, 'etc');
   cpSync(join(checkout, 'host-agent/etc'), config, { recursive: true });
   writeFileSync(join(config, 'jail.local'), settings.jails);
-  const state = [
-    '[Definition]',
-    `dbfile = ${join(folder, 'edgeban.sqlite3')}`,
-    `logtarget = ${join(folder, 'edgeban.log')}`,
-  ];
-  const edge = ['[Edge]', `keyfile = ${join(folder, 'edge.key')}`, `statefile = ${join(folder, 'edge.json')}`];
-  writeFileSync(join(config, 'edgeban.local'), [...state, ...edge, ''].join('\n'));
+  const database = join(folder, 'edgeban.sqlite3');
+  const server = ['[Definition]', `dbfile = ${database}`, `logtarget = ${join(folder, 'edgeban.log')}`, ''];
+  writeFileSync(join(config, 'edgeban.local'), server.join('\n'));
   return config;
 }
 

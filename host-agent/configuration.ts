@@ -1,0 +1,175 @@
+/** From fail2ban's language to what the agent runs: each jail's plan, and all that is wrong, with its place. */
+import { isSingle } from '../shared/address.ts';
+import type { ActionConf } from '../shared/config/action-conf.ts';
+import type { FilterConf as WrittenFilter } from '../shared/config/filter-conf.ts';
+import { configError, type Finding, findingOf } from '../shared/config/finding.ts';
+import { type JailConf, readJails } from '../shared/config/jail-conf.ts';
+import type { IgnoreConf } from '../shared/config/jail-values.ts';
+import type { ConfigFiles } from '../shared/config/read-order.ts';
+import { readServerConf, type ServerConf } from '../shared/config/server-conf.ts';
+import type { IgnoreEntry } from '../shared/engine/decision.ts';
+import { EdgebanError } from '../shared/errors.ts';
+import { createFilter, type FilterConf, type FilterPorts } from '../shared/filter/filter.ts';
+import type { Re2 } from '../shared/filter/regex/pattern.ts';
+import type { UnixTime } from '../shared/time.ts';
+import type { Action } from './actions/action.ts';
+import type { AgentPlan } from './agent/agent.ts';
+import { edgeJail, edgeRules, type JailPlan } from './agent/plan.ts';
+import { decoderOf, localZone } from './agent/ports.ts';
+
+export interface ConfigurationPorts {
+  readonly files: ConfigFiles;
+  readonly re2: Re2;
+  /** Makes an action, to see whether its parameters can be used. */
+  createAction(file: string, parameters: ActionConf['parameters']): Action;
+  random(): number;
+  now(): UnixTime;
+}
+
+export interface Configuration {
+  readonly server: ServerConf;
+  readonly plan: AgentPlan;
+  /** Errors have taken out what they name. */
+  readonly findings: readonly Finding[];
+}
+
+/** Reads the folder `dir`. Throws nothing of the operator's world. `withEdge`: with the jail for other hosts' bans. */
+export function readConfiguration(dir: string, withEdge: boolean, ports: ConfigurationPorts): Configuration {
+  const { server, findings: serverFindings } = readServerConf(ports.files, dir);
+  const { jails, findings } = readJails(ports.files, dir, () => ports.random());
+  const all: Finding[] = [...serverFindings, ...findings];
+  const plans: JailPlan[] = [];
+  for (const jail of jails) {
+    const plan = checked(jail, withEdge, ports, all);
+    if (plan !== null) plans.push(plan);
+  }
+  if (withEdge) plans.push(edgePlan(plans));
+  const { private: isPrivate, prefix4, prefix6, allowed } = server.guard;
+  const guard = { private: isPrivate, prefix4, prefix6, allowed };
+  return { server, plan: { jails: plans, guard, dbpurgeage: server.dbpurgeage }, findings: all };
+}
+
+/** The plan of a jail that would run; null, and findings, for one that would not. */
+function checked(jail: JailConf, withEdge: boolean, ports: ConfigurationPorts, findings: Finding[]): JailPlan | null {
+  const before = findings.length;
+  const attempt = <T>(make: () => T): T | null => {
+    try {
+      return make();
+    } catch (error) {
+      findings.push(findingOf(error, jail.name));
+      return null;
+    }
+  };
+  attempt(() => refuseUnsupported(jail, withEdge));
+  for (const action of jail.actions)
+    attempt(() => located(action, () => ports.createAction(action.file, action.parameters)));
+  const plan = attempt(() => planOf(jail));
+  if (plan?.filter != null) attempt(() => createFilter(filterOf(plan), probePorts(plan, ports.re2), ports.now()));
+  return findings.length === before ? plan : null;
+}
+
+function refuseUnsupported(jail: JailConf, withEdge: boolean): void {
+  const place = { file: jail.file, line: jail.line };
+  if (withEdge && jail.name === edgeJail) {
+    const remedy = 'give the jail another name';
+    throw configError('ERR_CONFIG_JAIL', `the jail ${edgeJail} is edgeban's own on an enrolled host`, place, remedy);
+  }
+  if (jail.ignorecommand !== null) {
+    const remedy = 'remove it, and name the addresses in ignoreip';
+    throw configError('ERR_CONFIG_UNSUPPORTED', 'ignorecommand is not supported', place, remedy);
+  }
+  const file = jail.ignoreip.find(({ kind }) => kind === 'file');
+  if (file !== undefined) {
+    const remedy = 'write its addresses into ignoreip, or into [Guard] allow';
+    throw configError('ERR_CONFIG_UNSUPPORTED', `ignoreip: ${file.text} is not supported`, place, remedy);
+  }
+}
+
+/** An error of an action's parameters, at the place where the jail names the action. */
+function located<T>(action: ActionConf, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    if (!(error instanceof EdgebanError) || error.file !== undefined) throw error;
+    const { message, remedy } = error;
+    throw new EdgebanError(error.code, `action ${action.name}: ${message}`, {
+      ...action.origin,
+      ...(remedy === undefined ? {} : { remedy }),
+    });
+  }
+}
+
+function planOf(jail: JailConf): JailPlan {
+  const { name, backend, maxretry, findtime, bantime, increment, ignoreself } = jail;
+  const maxmatches = jail.maxmatches;
+  return {
+    name,
+    rules: { maxretry, findtime, bantime, maxmatches, increment, ignoreself, ignoreip: networksOf(jail.ignoreip) },
+    ignoreNames: jail.ignoreip.filter(({ kind }) => kind === 'name').map(({ text }) => text),
+    filter: jail.filter.failregex.length === 0 ? null : writtenFilter(jail),
+    logencoding: jail.logencoding,
+    backend: backend.name,
+    logpath: jail.logpath.map(({ glob, from }) => ({ path: glob, tail: from === 'tail' })),
+    journalmatch: jail.filter.journalmatch.map(({ terms }) => terms.join(' ')),
+    journalOptions: backend.options,
+    actions: jail.actions.map(({ name: action, file, parameters }) => ({ name: action, file, parameters })),
+    ignoreip: shownIgnoreip(jail.ignoreip),
+  };
+}
+
+function writtenFilter(jail: JailConf): FilterConf {
+  const filter: WrittenFilter = jail.filter;
+  return {
+    failregex: filter.failregex,
+    ignoreregex: filter.ignoreregex,
+    prefregex: filter.prefregex,
+    maxlines: filter.maxlines,
+    datepattern: filter.datepattern?.regex ?? null,
+    logtimezone: jail.logtimezone,
+    usedns: filter.usedns,
+    findtime: jail.findtime,
+  };
+}
+
+function filterOf(plan: JailPlan): FilterConf {
+  if (plan.filter === null) throw new Error(`the jail ${plan.name} has no filter`);
+  return plan.filter;
+}
+
+/** Enough to compile a filter with. */
+function probePorts(plan: JailPlan, re2: Re2): FilterPorts {
+  return { re2, zone: localZone, decode: decoderOf(plan.logencoding), resolve: () => [] };
+}
+
+function networksOf(ignoreip: readonly IgnoreConf[]): IgnoreEntry[] {
+  return ignoreip.flatMap((entry) =>
+    entry.kind === 'network' ? [{ prefix: entry.prefix, by: 'ip' as const, text: entry.text }] : [],
+  );
+}
+
+/** In fail2ban's order: networks and names, then single addresses. */
+function shownIgnoreip(ignoreip: readonly IgnoreConf[]): string[] {
+  const isAddress = (entry: IgnoreConf) => entry.kind === 'network' && isSingle(entry.prefix);
+  return [...ignoreip.filter((entry) => !isAddress(entry)), ...ignoreip.filter(isAddress)].map(({ text }) => text);
+}
+
+/** The jail for what other hosts have banned: every port is shut, and nobody whom a jail of this host spares. */
+function edgePlan(jails: readonly JailPlan[]): JailPlan {
+  const ignoreip = jails.flatMap(({ rules }) => rules.ignoreip);
+  const names = [...new Set(jails.flatMap(({ ignoreNames }) => ignoreNames))];
+  return {
+    name: edgeJail,
+    rules: edgeRules(ignoreip),
+    ignoreNames: names,
+    filter: null,
+    logencoding: 'auto',
+    backend: 'feed',
+    logpath: [],
+    journalmatch: [],
+    journalOptions: {},
+    actions: [
+      { name: 'nftables', file: 'nftables', parameters: { name: edgeJail, type: 'allports', actname: 'nftables' } },
+    ],
+    ignoreip: [...new Set(jails.flatMap((jail) => jail.ignoreip))],
+  };
+}

@@ -1,0 +1,227 @@
+/** The daemon: opens what it needs, starts the agent, and stays until it is told to stop. */
+import { randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Finding } from '../shared/config/finding.ts';
+import { describeError, EdgebanError } from '../shared/errors.ts';
+import { openStore, type Store } from '../shared/store/store.ts';
+import { createNft } from './actions/nft.ts';
+import { Agent, type EdgeLink as AgentLink, type AgentParts, type AgentPlan } from './agent/agent.ts';
+import type { Fleet } from './agent/fleet.ts';
+import type { ServeOptions } from './cli/ports.ts';
+import { type Configuration, readConfiguration } from './configuration.ts';
+import { runCommand } from './control/commands.ts';
+import { type ControlServer, openControlServer } from './control/server.ts';
+import { Resolver } from './dns.ts';
+import { EdgeLink } from './edge/link.ts';
+import type { EventOutbox } from './edge/ports.ts';
+import { type EdgeSettings, edgeFiles, readSettings } from './edge/settings.ts';
+import { realWorld } from './edge/world.ts';
+import { actionOf, configurationPorts } from './kit.ts';
+import { Log } from './log.ts';
+import { re2 } from './re2.ts';
+import { createSource } from './sources/create.ts';
+import { type HostSql, openSqlite, setAsideDatabase } from './sqlite.ts';
+import { version } from './version.ts';
+
+const now = () => Date.now() / 1000;
+
+/** Runs until `stop` or a signal. Throws EdgebanError if it cannot start; what one jail lacks is logged instead. */
+export async function serve(options: ServeOptions): Promise<void> {
+  const { settings, configDir } = options;
+  const log = new Log({ target: settings.logtarget, level: settings.loglevel });
+  const told = log.logger('server');
+  process.on('uncaughtExceptionMonitor', (error) =>
+    told.critical(`edgeban is at fault: ${error.stack ?? error.message}`),
+  );
+  try {
+    told.info(`Starting edgeban v${version}`);
+    await run(options, log);
+  } catch (error) {
+    told.error(`edgeban cannot start with ${configDir}: ${describeError(error)}`);
+    throw error;
+  } finally {
+    log.close();
+  }
+}
+
+async function run({ settings, configDir, ready }: ServeOptions, log: Log): Promise<void> {
+  const stopped = Promise.withResolvers<void>();
+  const started = Promise.withResolvers<Agent>();
+  // a start that fails is told by `run` itself
+  started.promise.catch(() => undefined);
+  // the socket is first: it keeps a second daemon from the database and the firewall
+  const control = await openControl(settings.socket, started.promise, stopped.resolve, log);
+  try {
+    const sql = openDatabase(settings.dbfile, log);
+    try {
+      const enrolled = readSettings(edgeFiles(settings.dbfile).settings);
+      const read = () => readConfiguration(configDir, enrolled !== null, configurationPorts());
+      const configuration = usable(read(), log);
+      const agent = agentOf(
+        { sql, log, enrolled, dbFile: settings.dbfile, reread: async () => strict(read()) },
+        configuration,
+      );
+      await agent.start();
+      started.resolve(agent);
+      ready();
+      log.logger('server').info('Server ready');
+      await untilStopped(agent, stopped);
+      await control.close();
+    } finally {
+      sql.close();
+    }
+  } catch (error) {
+    started.reject(error);
+    throw error;
+  } finally {
+    await control.close();
+  }
+}
+
+function openControl(path: string, started: Promise<Agent>, stop: () => void, log: Log): Promise<ControlServer> {
+  return openControlServer({
+    path,
+    answer: async (words) => {
+      const agent = await started;
+      const answer = await runCommand(agent, words);
+      if (words[0] === 'stop' && words.every((word) => word === 'stop' || word.startsWith('-'))) stop();
+      return answer;
+    },
+    fault: (error) =>
+      log.logger('transmitter').error(`edgeban is at fault: ${error instanceof Error ? error.stack : String(error)}`),
+  });
+}
+
+/** Resolves when the agent has stopped: by the client's word, or by a signal (which leaves the bans in force). */
+async function untilStopped(agent: Agent, stopped: { readonly promise: Promise<void> }): Promise<void> {
+  const signalled = new Promise<'signal'>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve('signal'));
+  });
+  const flush = () => agent.flushLogs();
+  process.on('SIGUSR1', flush);
+  // fail2ban ignores it, too: a closed terminal must not end the daemon
+  process.on('SIGHUP', () => undefined);
+  const why = await Promise.race([signalled, stopped.promise]);
+  process.off('SIGUSR1', flush);
+  if (why === 'signal') await agent.stop({ unban: false });
+}
+
+/** A damaged database is moved away: bans must go on without it. */
+function openDatabase(dbfile: string, log: Log): HostSql {
+  if (dbfile === 'None') return openSqlite(':memory:');
+  if (dbfile !== ':memory:') mkdirSync(dirname(dbfile), { recursive: true, mode: 0o700 });
+  try {
+    return openSqlite(dbfile);
+  } catch (error) {
+    if (!(error instanceof EdgebanError) || error.code !== 'ERR_STORE_CORRUPT') throw error;
+    const aside = setAsideDatabase(dbfile, new Date().toISOString().replace(/\D/g, '').slice(0, 14));
+    log.logger('database').error(`${describeError(error)}; it was moved to ${aside}, and a new one is made`);
+    return openSqlite(dbfile);
+  }
+}
+
+interface AgentNeeds {
+  readonly sql: HostSql;
+  readonly log: Log;
+  readonly enrolled: EdgeSettings | null;
+  readonly dbFile: string;
+  reread(): Promise<AgentPlan>;
+}
+
+function agentOf({ sql, log, enrolled, dbFile, reread }: AgentNeeds, configuration: Configuration): Agent {
+  const { dbmaxmatches } = configuration.server;
+  const store = openStore(sql, { dbmaxmatches, freshStream: randomUUID });
+  const nft = createNft();
+  const parts: AgentParts = {
+    version,
+    log,
+    store,
+    dbFile,
+    re2,
+    resolver: new Resolver(Date.now),
+    now,
+    random: Math.random,
+    createAction: ({ file, parameters }) => actionOf(file, parameters, { nft, now }),
+    createSource: (plan, start) =>
+      createSource(plan, start, {
+        now,
+        onError: (error) => log.logger('filter').error(`${describeError(error)} (${error.code})`),
+      }),
+    plan: reread,
+    host: enrolled?.host ?? null,
+    startLink: (fleet, resync) => startLink(enrolledOr(enrolled), store, fleet, resync, log),
+  };
+  return new Agent(parts, configuration.plan);
+}
+
+function enrolledOr(enrolled: EdgeSettings | null): EdgeSettings {
+  if (enrolled === null) throw new Error('a link without an enrolment');
+  return enrolled;
+}
+
+function startLink(settings: EdgeSettings, store: Store, fleet: Fleet, resync: () => void, log: Log): AgentLink {
+  const { outbox } = store;
+  const events: EventOutbox = {
+    get size() {
+      return outbox.size;
+    },
+    get lost() {
+      return outbox.lost;
+    },
+    peek: (limit) => outbox.peek(limit),
+    ack: (stream, seq) => store.transaction(() => outbox.ack(stream, seq)),
+    resync,
+  };
+  const edge = log.logger('edge');
+  const link = new EdgeLink({
+    settings,
+    outbox: events,
+    sink: fleet,
+    world: realWorld,
+    events: {
+      up: (part) => edge.info(`${part}: the Worker at ${settings.url} answers`),
+      trouble: (part, error, lasting) => {
+        const text = `${part}: ${describeError(error)}`;
+        if (lasting) edge.error(text);
+        else edge.warning(`${text}; bans on this host go on, and the edge hears of them later`);
+      },
+      refused: ({ seq, code, message }) => edge.warning(`event ${seq} was refused by the Worker: ${message} (${code})`),
+    },
+  });
+  link.start();
+  return { wake: () => link.wake(), report: () => link.report(), close: () => link.stop() };
+}
+
+/** At a start: what is broken is left out and told; a configuration that cannot be read at all is an error. */
+function usable(configuration: Configuration, log: Log): Configuration {
+  const told = log.logger('configreader');
+  for (const finding of configuration.findings) {
+    const text = `${finding.jail === undefined ? '' : `[${finding.jail}] `}${findingText(finding)}`;
+    if (finding.severity === 'error') told.error(text);
+    else if (finding.severity === 'warning') told.warning(text);
+    else told.info(text);
+  }
+  const fatal = configuration.findings.find(({ severity, jail }) => severity === 'error' && jail === undefined);
+  if (fatal !== undefined && configuration.plan.jails.length === 0) throw errorOf(fatal);
+  return configuration;
+}
+
+/** At a reload: an error anywhere leaves all as it is. */
+function strict(configuration: Configuration): AgentPlan {
+  const first = configuration.findings.find(({ severity }) => severity === 'error');
+  if (first !== undefined) throw errorOf(first);
+  return configuration.plan;
+}
+
+function findingText(finding: Finding): string {
+  return `${describeError(errorOf(finding))} (${finding.code})`;
+}
+
+function errorOf({ code, message, file, line, remedy }: Finding): EdgebanError {
+  return new EdgebanError(code, message, {
+    ...(file === null ? {} : { file }),
+    ...(line === null ? {} : { line }),
+    ...(remedy === null ? {} : { remedy }),
+  });
+}

@@ -1,0 +1,77 @@
+/** Runs one of the programs: `main.ts edgeban-server|edgeban-client|edgeban ARGUMENT…` (bin/ says which). */
+import { fileURLToPath } from 'node:url';
+import { readServerConf } from '../shared/config/server-conf.ts';
+import { runClient } from './cli/client.ts';
+import { runEdgeban } from './cli/edgeban.ts';
+import type { Enrolment, Finding, HostPorts, ServerSettings } from './cli/ports.ts';
+import { runServer } from './cli/server.ts';
+import { processTerminal } from './cli/terminal.ts';
+import { diskFiles } from './config-files.ts';
+import { enroll } from './edge/enroll.ts';
+import { edgeFiles, readSettings } from './edge/settings.ts';
+import { realWorld } from './edge/world.ts';
+import { version } from './version.ts';
+
+const here = fileURLToPath(import.meta.url);
+
+const ports: HostPorts = {
+  version,
+  serverCommand: [process.execPath, here, 'edgeban-server'],
+  serverSettings: async (configDir) => settingsIn(configDir),
+  testConfiguration: async (configDir) => {
+    // the regex engine and the daemon's parts are loaded only where they are needed: a client has to be quick
+    const { readConfiguration } = await import('./configuration.ts');
+    const { configurationPorts } = await import('./kit.ts');
+    const isEnrolled = enrolmentOf(settingsIn(configDir)) !== null;
+    return readConfiguration(configDir, isEnrolled, configurationPorts()).findings.map(plainFinding);
+  },
+  serve: async (options) => {
+    const { serve } = await import('./daemon.ts');
+    await serve(options);
+  },
+  enroll: async ({ settings, url, token, name }) => {
+    const files = edgeFiles(settings.dbfile);
+    const made = await enroll({ files, url, token, name, world: realWorld });
+    return { url: made.url, host: made.host, ledger: made.ledger, file: files.settings };
+  },
+  enrolment: async (_configDir, settings) => enrolmentOf(settings),
+};
+
+function settingsIn(configDir: string): ServerSettings {
+  const { socket, pidfile, logtarget, loglevel, dbfile } = readServerConf(diskFiles, configDir).server;
+  return { socket, pidfile, logtarget, loglevel, dbfile: dbfile ?? 'None' };
+}
+
+function enrolmentOf(settings: ServerSettings): Enrolment | null {
+  const file = edgeFiles(settings.dbfile).settings;
+  const found = readSettings(file);
+  return found === null ? null : { url: found.url, host: found.host, ledger: found.ledger, file };
+}
+
+function plainFinding({ severity, code, message, file, line, remedy, jail }: Finding & { jail?: string }): Finding {
+  const whole = jail === undefined ? message : `[${jail}] ${message}`;
+  return {
+    severity,
+    code,
+    message: whole,
+    file: file ?? undefined,
+    line: line ?? undefined,
+    remedy: remedy ?? undefined,
+  };
+}
+
+async function run(program: string | undefined, argv: readonly string[]): Promise<number> {
+  const terminal = processTerminal();
+  switch (program) {
+    case 'edgeban-server':
+      return await runServer(argv, ports, terminal);
+    case 'edgeban-client':
+      return await runClient(argv, ports, terminal);
+    case 'edgeban':
+      return await runEdgeban(argv, ports, terminal);
+    default:
+      throw new Error(`main.ts runs edgeban-server, edgeban-client or edgeban, not ${program}`);
+  }
+}
+
+process.exitCode = await run(process.argv[2], process.argv.slice(3));
