@@ -5,12 +5,12 @@ import { isList, str } from './python.ts';
 /** `status` and `status --all`; the latter's answer ends with `{jail: status}`. */
 export function renderOverview(value: ReplyValue): string {
   const rows = isList(value) ? value : [];
-  const last = rows.at(-1);
-  const jails =
-    last === undefined || last === null || typeof last !== 'object' || isList(last) ? null : Object.entries(last);
-  const head = jails === null ? rows : rows.slice(0, -1);
-  const lines = head.map((row, index) => leaf(jails === null && index === head.length - 1 ? '`-' : '|-', row));
-  if (jails === null) return ['Status', ...lines].join('\n');
+  const head = rows.filter((row) => isList(row));
+  const jails = rows.flatMap((row) =>
+    row === null || typeof row !== 'object' || isList(row) ? [] : Object.entries(row),
+  );
+  const lines = head.map((row, at) => leaf(jails.length === 0 && at === head.length - 1 ? '`-' : '|-', row));
+  if (jails.length === 0) return ['Status', ...lines].join('\n');
   return ['Status', ...lines, '`- Status for the jails:', ...jails.flatMap(ofAll)].join('\n');
 }
 
