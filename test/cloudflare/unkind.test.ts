@@ -87,7 +87,7 @@ describe('spoiled requests', () => {
       waits.push(Math.round((again ?? 0) - scene.clock.now));
       scene.clock.now = again ?? 0;
     }
-    expect(waits).toEqual([2, 4, 8, 16, 32, 60, 60, 60, 60, 60, 60, 60]);
+    expect(waits).toEqual([2, 4, 8, 16, 30, 30, 30, 30, 30, 30, 30, 30]);
     await expectHeals(900);
   });
 });
@@ -213,6 +213,31 @@ describe('the account', () => {
     scene.fake.control.loseList({ name: 'somebody_elses' });
     await scene.settle(after, 900);
     expect(listed(scene).ours).toEqual(addresses(after));
+  });
+
+  it('makes do with the room that other lists leave', async () => {
+    await scene.close();
+    scene = await openScene({ limits: { lists_max: 2, items_max: 10_000 } });
+    await scene.settle(wantMany(5));
+    const items = wantMany(9_990, 100_000).map(({ address: ip }) => ({ ip }));
+    scene.fake.control.seedItems({ list: 'somebody_elses', items });
+    await scene.settle(wantMany(12), 300);
+    expect(listed(scene).ours).toEqual(addresses(wantMany(10)));
+    expect(scene.enforcement.status(scene.clock.now).leftOut.count).toBe(2);
+  });
+
+  it('follows no redirect, which would carry the token away', async () => {
+    await scene.settle(before);
+    const urls: string[] = [];
+    scene.line.fetch = async (url, init) => {
+      urls.push(url);
+      expect(init.redirect).toBe('manual');
+      return new Response(null, { status: 302, headers: { location: 'https://elsewhere.invalid/' } });
+    };
+    scene.clock.now += 700;
+    await scene.step(after);
+    expect(urls).toHaveLength(1 + zoneIds.length);
+    expect(scene.enforcement.status(scene.clock.now).error?.code).toBe('ERR_CLOUDFLARE_REFUSED');
   });
 
   it('keeps below the rate that Cloudflare allows, however often it is called', async () => {

@@ -60,7 +60,9 @@ export function createClient(parts: ClientParts): Client {
 /** Sends the request and reads the whole answer within the time and size allowed. */
 async function exchange(parts: ClientParts, asked: Call): Promise<{ response: Response; text: string }> {
   try {
-    const response = await parts.fetch(`${parts.base}${asked.path}`, requestInit(parts, asked));
+    // called bare: workerd's fetch refuses to be another object's method
+    const { fetch } = parts;
+    const response = await fetch(`${parts.base}${asked.path}`, requestInit(parts, asked));
     return { response, text: await readBounded(response) };
   } catch (error) {
     if (error instanceof CloudflareFailure) throw error;

@@ -88,7 +88,8 @@ function failed(run: Run, operation: OperationMemory, error: string): never {
   run.state.operation = null;
   narrow(run.state, operation);
   if (run.state.failures >= failures_of_chance_max) setAside(run.state, operation, run.now);
-  lookAgain(run.state, run.now);
+  // perhaps the account is full: count what its other lists hold before anything else is tried
+  run.state.readAt = null;
   throw operationFailure(`the ${operation.kind} of ${operation.items} items failed: ${error.slice(0, 200)}`);
 }
 

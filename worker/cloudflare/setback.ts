@@ -17,7 +17,7 @@ const delays: Partial<Record<ErrorCode, Delay>> = {
   ERR_CLOUDFLARE_LIST: { first: 60, max: 600 },
   ERR_CLOUDFLARE_RATE: { first: 30, max: 600 },
   ERR_CLOUDFLARE_BUSY: { first: 1, max: 60 },
-  ERR_CLOUDFLARE_UNREACHABLE: { first: 2, max: 60 },
+  ERR_CLOUDFLARE_UNREACHABLE: { first: 2, max: 30 },
 };
 
 /** Seconds to wait after the `failures`th failure in a row; Cloudflare's own `retry-after` goes first. */
