@@ -17,10 +17,9 @@ import { EdgeLink } from './edge/link.ts';
 import type { EventOutbox } from './edge/ports.ts';
 import { type EdgeSettings, edgeFiles, readSettings } from './edge/settings.ts';
 import { realWorld } from './edge/world.ts';
-import { actionOf, configurationPorts } from './kit.ts';
+import { actionOf, configurationPorts, sourceOf } from './kit.ts';
 import { Log } from './log.ts';
-import { re2 } from './re2.ts';
-import { createSource } from './sources/create.ts';
+import { createRe2 } from './re2.ts';
 import { type HostSql, openSqlite, setAsideDatabase } from './sqlite.ts';
 import { version } from './version.ts';
 
@@ -138,13 +137,13 @@ function agentOf({ sql, log, enrolled, dbFile, reread }: AgentNeeds, configurati
     log,
     store,
     dbFile,
-    re2,
+    re2: createRe2(),
     resolver: new Resolver(Date.now),
     now,
     random: Math.random,
     createAction: ({ file, parameters }) => actionOf(file, parameters, { nft, now }),
     createSource: (plan, start) =>
-      createSource(plan, start, {
+      sourceOf(plan, start, {
         now,
         onError: (error) => log.logger('filter').error(`${describeError(error)} (${error.code})`),
       }),

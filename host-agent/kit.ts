@@ -4,9 +4,14 @@ import type { UnixTime } from '../shared/time.ts';
 import type { Action } from './actions/action.ts';
 import { createNft, type Nft } from './actions/nft.ts';
 import { createNftables } from './actions/nftables.ts';
+import { type SourceStart, sourceName } from './agent/agent.ts';
+import type { SourcePlan } from './agent/plan.ts';
 import { diskFiles } from './config-files.ts';
 import type { ConfigurationPorts } from './configuration.ts';
-import { re2 } from './re2.ts';
+import { createRe2 } from './re2.ts';
+import { createFileSource } from './sources/file.ts';
+import { createJournalSource } from './sources/journal.ts';
+import type { Source, SourcePorts } from './sources/source.ts';
 
 export interface ActionPorts {
   readonly nft: Nft;
@@ -29,13 +34,24 @@ export function actionOf(file: string, parameters: Readonly<Record<string, strin
   });
 }
 
+export function sourceOf(plan: SourcePlan, start: SourceStart, ports: SourcePorts): Source {
+  const { since, timeOf } = start;
+  const position = start.position ?? undefined;
+  if (plan.kind === 'journal') {
+    const id = sourceName(plan).slice('journal:'.length);
+    return createJournalSource({ id, matches: plan.matches, options: plan.options, position, since }, ports);
+  }
+  const { path, tail, wake } = plan;
+  return createFileSource({ path, position, tail, since, timeOf, backend: wake ? 'inotify' : 'poll' }, ports);
+}
+
 export function configurationPorts(): ConfigurationPorts {
   const now = () => Date.now() / 1000;
   // made once, and never run: an action touches nothing before it is reconciled
   const nft = createNft();
   return {
     files: diskFiles,
-    re2,
+    re2: createRe2(),
     createAction: (file, parameters) => actionOf(file, parameters, { nft, now }),
     random: Math.random,
     now,

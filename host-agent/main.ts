@@ -1,5 +1,6 @@
 /** Runs one of the programs: `main.ts edgeban-server|edgeban-client|edgeban ARGUMENT…` (bin/ says which). */
 import { fileURLToPath } from 'node:url';
+import type { Finding as ConfigFinding } from '../shared/config/finding.ts';
 import { readServerConf } from '../shared/config/server-conf.ts';
 import { runClient } from './cli/client.ts';
 import { runEdgeban } from './cli/edgeban.ts';
@@ -23,7 +24,7 @@ const ports: HostPorts = {
     const { readConfiguration } = await import('./configuration.ts');
     const { configurationPorts } = await import('./kit.ts');
     const isEnrolled = enrolmentOf(settingsIn(configDir)) !== null;
-    return readConfiguration(configDir, isEnrolled, configurationPorts()).findings.map(plainFinding);
+    return readConfiguration(configDir, isEnrolled, configurationPorts()).findings.map(shown);
   },
   serve: async (options) => {
     const { serve } = await import('./daemon.ts');
@@ -48,16 +49,11 @@ function enrolmentOf(settings: ServerSettings): Enrolment | null {
   return found === null ? null : { url: found.url, host: found.host, ledger: found.ledger, file };
 }
 
-function plainFinding({ severity, code, message, file, line, remedy, jail }: Finding & { jail?: string }): Finding {
+function shown(finding: ConfigFinding): Finding {
+  const { severity, code, message, file, line, remedy, jail } = finding;
   const whole = jail === undefined ? message : `[${jail}] ${message}`;
-  return {
-    severity,
-    code,
-    message: whole,
-    file: file ?? undefined,
-    line: line ?? undefined,
-    remedy: remedy ?? undefined,
-  };
+  const place = { file: file ?? undefined, line: line ?? undefined, remedy: remedy ?? undefined };
+  return { severity, code, message: whole, ...place };
 }
 
 async function run(program: string | undefined, argv: readonly string[]): Promise<number> {
