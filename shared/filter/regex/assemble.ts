@@ -1,23 +1,9 @@
 /** Lays a program out in flat arrays of numbers, the form in which the matcher runs it. */
 
 import type { CharSet } from './charset.ts';
+import * as op from './opcodes.ts';
 import type { Instruction, Program, SetTest } from './program.ts';
 import type { Anchor } from './tree.ts';
-
-export const opChar = 0;
-export const opRun = 1;
-export const opSplit = 2;
-export const opEnter = 3;
-export const opUntil = 4;
-export const opJump = 5;
-export const opSave = 6;
-export const opAnchor = 7;
-export const opBoundary = 8;
-export const opLook = 9;
-export const opAtomic = 10;
-export const opBackref = 11;
-export const opConditional = 12;
-export const opMatch = 13;
 
 /** An instruction is so many numbers: the operation and its operands. */
 export const stride = 5;
@@ -34,7 +20,7 @@ export interface Machine extends Program {
   /** Each set's ASCII part as a table of 128. */
   readonly low: Uint8Array;
   readonly sets: readonly CharSet[];
-  /** For each place in the memo, the registers of the loops around it. */
+  /** For each place in the memo that is inside of loops with empty rounds, the registers of these. */
   readonly loopsOf: ReadonlyMap<number, readonly number[]>;
 }
 
@@ -43,37 +29,37 @@ type Operands = readonly [number, number?, number?, number?, number?];
 function operands(instruction: Instruction, testIndex: (test: SetTest) => number): Operands {
   switch (instruction.op) {
     case 'char':
-      return [opChar, testIndex(instruction.test), instruction.count];
+      return [op.char, testIndex(instruction.test), instruction.count];
     case 'run': {
       const { test, max, greedy, branching } = instruction;
-      return [opRun, testIndex(test), max === Infinity ? none : max, Number(greedy), branching.memo];
+      return [op.run, testIndex(test), max === Infinity ? none : max, Number(greedy), branching.memo];
     }
     case 'split':
-      return [opSplit, instruction.first, instruction.second, 0, instruction.branching.memo];
+      return [op.split, instruction.first, instruction.second, 0, instruction.branching.memo];
     case 'enter':
-      return [opEnter, instruction.register];
+      return [op.enter, instruction.register];
     case 'until': {
       const { register, tail, greedy, branching } = instruction;
-      return [opUntil, register, tail, Number(greedy), branching.memo];
+      return [op.until, register, tail, Number(greedy), branching.memo];
     }
     case 'jump':
-      return [opJump, instruction.to];
+      return [op.jump, instruction.to];
     case 'save':
-      return [opSave, instruction.slot];
+      return [op.save, instruction.slot];
     case 'anchor':
-      return [opAnchor, anchors.indexOf(instruction.anchor)];
+      return [op.anchor, anchors.indexOf(instruction.anchor)];
     case 'boundary':
-      return [opBoundary, testIndex(instruction.word), Number(instruction.negative)];
+      return [op.boundary, testIndex(instruction.word), Number(instruction.negative)];
     case 'look':
-      return [opLook, instruction.next, instruction.back ?? none, Number(instruction.negative)];
+      return [op.look, instruction.next, instruction.back ?? none, Number(instruction.negative)];
     case 'atomic':
-      return [opAtomic, instruction.next];
+      return [op.atomic, instruction.next];
     case 'backref':
-      return [opBackref, instruction.group, folds.indexOf(instruction.fold)];
+      return [op.backref, instruction.group, folds.indexOf(instruction.fold)];
     case 'conditional':
-      return [opConditional, instruction.group, instruction.no];
+      return [op.conditional, instruction.group, instruction.no];
     case 'match':
-      return [opMatch];
+      return [op.match];
   }
 }
 
@@ -89,7 +75,9 @@ export function assemble(program: Program): Machine {
     operands(instruction, testIndex).forEach((word, i) => {
       words[pc * stride + i] = word ?? 0;
     });
-    if ('branching' in instruction) loopsOf.set(instruction.branching.memo, instruction.branching.loops);
+    if (!('branching' in instruction)) return;
+    const { memo, loops } = instruction.branching;
+    if (loops.length > 0) loopsOf.set(memo, loops);
   });
   const low = new Uint8Array(tests.length * 128);
   tests.forEach((test, i) => {

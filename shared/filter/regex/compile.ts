@@ -116,7 +116,7 @@ class CompiledPattern implements Pattern {
   }
 
   #searchExactly(text: string, budget: Budget): PatternMatch | null {
-    const marks = this.#matcher.search(text, 0, budget);
+    const marks = this.#matcher.search(text, budget);
     if (marks === null) return null;
     return this.#match(
       text,

@@ -3,112 +3,67 @@
  * overflow it, and once a search gets long it remembers which branches have failed where, so that it stays near linear.
  */
 
-import {
-  type Machine,
-  memoOperand,
-  none,
-  opAnchor,
-  opAtomic,
-  opBackref,
-  opBoundary,
-  opChar,
-  opConditional,
-  opEnter,
-  opJump,
-  opLook,
-  opMatch,
-  opRun,
-  opSave,
-  opSplit,
-  opUntil,
-  stride,
-} from './assemble.ts';
+import { type Machine, memoOperand, none, stride } from './assemble.ts';
 import { contains } from './charset.ts';
+import { Memo } from './memo.ts';
+import * as op from './opcodes.ts';
 import type { Budget } from './pattern.ts';
 import { codeAt, goBack, isAt, isInside, repetitionEnd, stepBack } from './text.ts';
+import { nowhere, unset, Ways } from './ways.ts';
 
 /** Steps after which a search begins to remember its failures: shorter ones are faster without. */
 const memoAfter = 2_000;
-/** Bits that the memory of one search may take (8 MiB). */
-const memoBitsMax = 2 ** 26;
-/** Entries of three numbers that the stack may hold (12 MiB); a search that needs more is given up. */
-const stackMax = 2 ** 20;
-/** Numbers that the stack keeps between searches. */
-const stackKept = 3 * 2 ** 12;
 
-const failed = -1;
+const failed = nowhere;
 const givenUp = -2;
-
-/** Entries of the stack, besides a place to go on from: what to put back, or (from -3 down) an instruction with more ways to go. */
-const restoreMark = -1;
-const restoreRegister = -2;
-const moreWays = -3;
 
 export class Matcher {
   readonly #machine: Machine;
   readonly #words: Int32Array;
-  /** Two marks a group: its start and its end. */
-  readonly #marks: Int32Array;
-  readonly #registers: Int32Array;
-  #stack = new Int32Array(3 * 2 ** 8);
-  #top = 0;
+  readonly #ways: Ways;
   #text = '';
   #steps = 0;
-  #memo: Uint32Array | null = null;
+  #memo: Memo | null = null;
   #memoFrom = 0;
-  /** Inside of look-arounds: the bits that were set, to be taken back. */
-  #trail: number[] | null = null;
+  /** Where to go on after an operation that leads elsewhere. */
+  #nextPc = 0;
 
   constructor(machine: Machine) {
     this.#machine = machine;
     this.#words = machine.words;
-    this.#marks = new Int32Array(2 * (machine.groups + 1));
-    this.#registers = new Int32Array(machine.registers);
+    this.#ways = new Ways(machine.groups, machine.registers);
   }
 
-  /** The marks of the first match from `from` on, or null; takes its steps from the budget. */
-  search(text: string, from: number, budget: Budget): Int32Array | null {
+  /** The marks of the first match, two a group, or null; takes its steps from the budget. */
+  search(text: string, budget: Budget): Int32Array | null {
     this.#text = text;
-    this.#top = 0;
-    this.#memo = null;
-    this.#trail = null;
     this.#steps = budget.steps;
     this.#memoFrom = budget.steps - memoAfter;
-    this.#marks.fill(none);
-    const end = this.#searchFrom(from);
-    budget.steps = Math.max(0, this.#steps);
-    if (end === givenUp) {
-      budget.steps = 0;
-      budget.exhausted = true;
-    }
-    this.#release();
-    return end >= 0 ? this.#marks.slice() : null;
-  }
-
-  /** Keeps no text, and not more memory than most searches need. */
-  #release(): void {
+    this.#ways.clear();
+    const end = this.#searchAll();
     this.#text = '';
     this.#memo = null;
-    if (this.#stack.length > stackKept) this.#stack = new Int32Array(stackKept);
+    budget.steps = Math.max(0, this.#steps);
+    if (end === givenUp) budget.exhausted = true;
+    return end >= 0 ? this.#ways.marks.slice() : null;
   }
 
-  #searchFrom(from: number): number {
-    const { first, anchored } = this.#machine;
-    const last = this.#text.length;
-    for (let start = from; start <= last; start++) {
-      if (anchored && start > 0) return failed;
-      if (isInside(this.#text, start) || (first !== null && !this.#startsWith(start))) continue;
+  #searchAll(): number {
+    const last = this.#machine.anchored ? 0 : this.#text.length;
+    for (let start = 0; start <= last; start++) {
+      if ((start & 7) === 7) this.#steps--;
+      if (!this.#mayStart(start)) continue;
       const end = this.#run(0, start);
       if (end !== failed) return end;
     }
     return failed;
   }
 
-  #startsWith(start: number): boolean {
+  #mayStart(start: number): boolean {
     const { first } = this.#machine;
+    if (isInside(this.#text, start)) return false;
     if (first === null) return true;
     if (start === this.#text.length) return false;
-    if ((start & 7) === 0) this.#steps--;
     const code = codeAt(this.#text, start);
     return code < 128 ? first.low[code] === 1 : contains(first.set, code);
   }
@@ -130,83 +85,75 @@ export class Matcher {
 
   /** Matches from an instruction to the `match` that ends it: the place reached, or why not. */
   #run(startPc: number, startAt: number): number {
-    const base = this.#top;
+    const base = this.#ways.height;
     let pc = startPc;
     let at = startAt;
     for (;;) {
-      if (--this.#steps < 0) return givenUp;
+      if (--this.#steps < 0 || this.#ways.overflowed) return givenUp;
       const word = pc * stride;
-      switch (this.#words[word]) {
-        case opChar:
-          at = this.#char(word, at);
-          pc++;
-          break;
-        case opRun:
-          at = this.#runOf(pc, word, at);
-          pc++;
-          break;
-        case opSplit:
-          if (this.#seen(word, at)) at = failed;
-          else {
-            this.#push(this.#word(word + 2), at, 0);
-            pc = this.#word(word + 1);
-          }
-          break;
-        case opJump:
-          pc = this.#word(word + 1);
-          break;
-        case opSave:
-          this.#mark(this.#word(word + 1), at);
-          pc++;
-          break;
-        case opMatch:
-          return at;
-        case opUntil:
-          if (this.#seen(word, at)) at = failed;
-          else pc = this.#until(pc, word, at);
-          break;
-        default:
-          at = this.#rare(pc, word, at);
-          pc = this.#nextPc;
+      const code = this.#words[word];
+      if (code === op.match) return at;
+      if (code === op.char) {
+        at = this.#char(word, at);
+        pc++;
+      } else if (code === op.jump) {
+        pc = this.#word(word + 1);
+      } else {
+        this.#nextPc = pc + 1;
+        at = this.#operate(code, pc, word, at);
+        if (at === givenUp) return givenUp;
+        pc = this.#nextPc;
       }
-      if (at === givenUp) return givenUp;
       while (at === failed) {
-        if (this.#top === base) return failed;
-        pc = this.#pop();
-        at = this.#popAt;
+        if (this.#ways.height === base) return failed;
+        pc = this.#ways.pop();
+        at = this.#ways.at;
+        if (pc < 0) {
+          pc = ~pc;
+          at = this.#nextWay(pc, at, this.#ways.more);
+          pc++;
+        }
       }
     }
   }
 
-  #nextPc = 0;
-
-  /** Operations that few expressions have: the place reached or `failed`; where to go on is left in `#nextPc`. */
-  #rare(pc: number, word: number, at: number): number {
+  /** The place reached, `failed` or `givenUp`; where to go on, unless with the next instruction, is left in `#nextPc`. */
+  #operate(code: number | undefined, pc: number, word: number, at: number): number {
     const operand = this.#word(word + 1);
     const second = this.#word(word + 2);
-    this.#nextPc = pc + 1;
-    switch (this.#words[word]) {
-      case opAnchor:
+    switch (code) {
+      case op.run:
+        return this.#runOf(pc, word, at);
+      case op.split:
+        return this.#split(word, at);
+      case op.until:
+        return this.#until(pc, word, at);
+      case op.save:
+        this.#ways.mark(operand, at);
+        return at;
+      case op.anchor:
         return isAt(this.#text, at, operand) ? at : failed;
-      case opBoundary:
+      case op.boundary:
         return this.#isBoundary(operand, second === 1, at) ? at : failed;
-      case opEnter:
-        this.#setRegister(operand, none);
+      case op.enter:
+        this.#ways.setRegister(operand, unset);
         return at;
-      case opLook:
-      case opAtomic: {
-        const reached = this.#words[word] === opLook ? this.#look(pc, word, at) : this.#aside(pc + 1, at, true);
-        this.#nextPc = operand;
-        return reached;
-      }
-      case opBackref:
+      case op.look:
+        return this.#goTo(operand, this.#look(pc, word, at));
+      case op.atomic:
+        return this.#goTo(operand, this.#aside(pc + 1, at, true));
+      case op.backref:
         return this.#repetition(operand, second, at);
-      case opConditional:
-        if (!this.#isSet(operand)) this.#nextPc = second;
-        return at;
+      case op.conditional:
+        return this.#goTo(this.#ways.isSet(operand) ? pc + 1 : second, at);
       default:
-        throw new Error('unknown instruction');
+        throw new Error(`unknown instruction ${code}`);
     }
+  }
+
+  #goTo(pc: number, at: number): number {
+    this.#nextPc = pc;
+    return at;
   }
 
   #char(word: number, start: number): number {
@@ -221,44 +168,75 @@ export class Matcher {
     return at;
   }
 
+  #split(word: number, at: number): number {
+    if (this.#seen(word, at)) return failed;
+    this.#ways.push(this.#word(word + 2), at);
+    return this.#goTo(this.#word(word + 1), at);
+  }
+
   /** A repeat of one character: how far to go at first; the other ways are left on the stack. */
   #runOf(pc: number, word: number, start: number): number {
     if (this.#seen(word, start)) return failed;
-    const test = this.#word(word + 1);
     const max = this.#word(word + 2);
     if (this.#word(word + 3) === 0) {
-      this.#push(moreWays - pc, start, max);
+      this.#ways.pushMore(pc, start, max);
       return start;
     }
-    const remembers = max === none && this.#memo !== null && this.#word(word + memoOperand) !== none;
+    if (max === none && this.#memo !== null && this.#word(word + memoOperand) !== none)
+      return this.#runByMemo(pc, word, start);
+    const test = this.#word(word + 1);
     let at = start;
-    for (let i = 0; i !== max && this.#isIn(test, at); i++) {
-      const next = this.#stepOn(at);
-      if (remembers) {
-        this.#push(pc + 1, at, 0);
-        this.#steps--;
-        if (this.#seen(word, next)) return failed;
-      }
-      at = next;
-    }
-    if (!remembers && at > start) this.#push(moreWays - pc, at, start);
+    for (let i = 0; i !== max && this.#isIn(test, at); i++) at = this.#stepOn(at);
+    if (at > start) this.#ways.pushMore(pc, at, start);
     this.#steps -= (at - start) >> 2;
     return at;
   }
 
-  /** A loop whose rounds may be empty: a round is not begun where the one before it began. */
+  /** The same step by step, so that a place that another run has been through ends it. */
+  #runByMemo(pc: number, word: number, start: number): number {
+    const test = this.#word(word + 1);
+    let at = start;
+    while (this.#isIn(test, at)) {
+      this.#ways.push(pc + 1, at);
+      at = this.#stepOn(at);
+      this.#steps--;
+      if (this.#seen(word, at)) return failed;
+    }
+    return at;
+  }
+
+  /** A loop whose rounds may be empty: no round begins where the one before it began. */
   #until(pc: number, word: number, at: number): number {
+    if (this.#seen(word, at)) return failed;
     const register = this.#word(word + 1);
     const tail = this.#word(word + 2);
-    const greedy = this.#word(word + 3) === 1;
-    const again = this.#registers[register] !== at;
-    if (greedy && again) {
-      this.#push(tail, at, 0);
-      this.#setRegister(register, at);
-      return pc + 1;
+    if (this.#ways.registers[register] === at) return this.#goTo(tail, at);
+    if (this.#word(word + 3) === 0) {
+      this.#ways.pushMore(pc, at, 0);
+      return this.#goTo(tail, at);
     }
-    if (!greedy && again) this.#push(moreWays - pc, at, 0);
-    return tail;
+    this.#ways.push(tail, at);
+    this.#ways.setRegister(register, at);
+    return at;
+  }
+
+  /** Another way of an instruction that has several: one character less, or one more, or one more round. */
+  #nextWay(pc: number, at: number, more: number): number {
+    const word = pc * stride;
+    if (this.#words[word] === op.until) {
+      this.#ways.setRegister(this.#word(word + 1), at);
+      return at;
+    }
+    if (this.#word(word + 3) === 1) {
+      const before = stepBack(this.#text, at);
+      if (before > more) this.#ways.pushMore(pc, before, more);
+      return before;
+    }
+    if (more === 0 || !this.#isIn(this.#word(word + 1), at)) return failed;
+    const next = this.#stepOn(at);
+    if (more === none && this.#seen(word, next)) return failed;
+    this.#ways.pushMore(pc, next, more === none ? none : more - 1);
+    return next;
   }
 
   #look(pc: number, word: number, at: number): number {
@@ -272,39 +250,18 @@ export class Matcher {
 
   /** Runs a body on its own; of a success only the marks stay, and only if they are to be kept. */
   #aside(pc: number, at: number, keepMarks: boolean): number {
-    const base = this.#top;
-    const outer = this.#trail;
-    const trail: number[] = [];
-    this.#trail = trail;
+    const base = this.#ways.height;
+    if (this.#memo === null && this.#steps <= this.#memoFrom) this.#memo = this.#newMemo();
+    const memo = this.#memo;
+    const outer = memo?.enter() ?? null;
     const reached = this.#run(pc, at);
-    this.#trail = outer;
-    if (reached < 0) {
-      if (outer !== null) for (const index of trail) outer.push(index);
-      return reached;
-    }
-    this.#forget(trail);
-    if (keepMarks) this.#dropWays(base);
-    else this.#undo(base);
+    if (memo !== null) memo.leave(outer, reached >= 0);
+    // What was remembered since the memory began inside of this body cannot be told apart.
+    else if (reached >= 0) this.#memo = null;
+    if (reached < 0) return reached;
+    if (keepMarks) this.#ways.dropTo(base);
+    else this.#ways.undoTo(base);
     return reached;
-  }
-
-  /** Takes the ways to go on off the stack above `base`, and keeps what is to be put back. */
-  #dropWays(base: number): void {
-    const top = this.#top;
-    this.#top = base;
-    for (let i = base; i < top; i += 3) {
-      const entry = this.#stack[i] ?? 0;
-      if (entry === restoreMark || entry === restoreRegister)
-        this.#push(entry, this.#stack[i + 1] ?? 0, this.#stack[i + 2] ?? 0);
-    }
-  }
-
-  #undo(base: number): void {
-    while (this.#top > base) {
-      const entry = this.#stack[this.#top - 3] ?? 0;
-      if (entry === restoreMark || entry === restoreRegister) this.#pop();
-      else this.#top -= 3;
-    }
   }
 
   /** Python finds neither \b nor \B in an empty text. */
@@ -314,118 +271,24 @@ export class Matcher {
     return (before !== this.#isIn(word, at)) !== negative;
   }
 
-  #isSet(group: number): boolean {
-    const start = this.#marks[2 * group] ?? none;
-    const end = this.#marks[2 * group + 1] ?? none;
-    return start >= 0 && end >= start;
-  }
-
   #repetition(group: number, fold: number, at: number): number {
-    if (!this.#isSet(group)) return failed;
-    const from = this.#marks[2 * group] ?? 0;
-    const to = this.#marks[2 * group + 1] ?? 0;
+    if (!this.#ways.isSet(group)) return failed;
+    const from = this.#ways.marks[2 * group] ?? 0;
+    const to = this.#ways.marks[2 * group + 1] ?? 0;
     this.#steps -= (to - from) >> 2;
     return repetitionEnd(this.#text, at, from, to, fold);
   }
 
-  #mark(slot: number, at: number): void {
-    this.#push(restoreMark, slot, this.#marks[slot] ?? none);
-    this.#marks[slot] = at;
-  }
-
-  #setRegister(register: number, value: number): void {
-    this.#push(restoreRegister, register, this.#registers[register] ?? none);
-    this.#registers[register] = value;
-  }
-
-  #push(entry: number, first: number, second: number): void {
-    if (this.#top === this.#stack.length) this.#grow();
-    this.#stack[this.#top] = entry;
-    this.#stack[this.#top + 1] = first;
-    this.#stack[this.#top + 2] = second;
-    this.#top += 3;
-  }
-
-  #grow(): void {
-    if (this.#top >= 3 * stackMax) {
-      this.#steps = 0;
-      this.#top -= 3;
-      return;
-    }
-    const larger = new Int32Array(2 * this.#stack.length);
-    larger.set(this.#stack);
-    this.#stack = larger;
-  }
-
-  #popAt = failed;
-
-  /** Takes the top of the stack: the instruction to go on with, its place in `#popAt` (`failed` if there is none yet). */
-  #pop(): number {
-    this.#top -= 3;
-    const entry = this.#stack[this.#top] ?? 0;
-    const first = this.#stack[this.#top + 1] ?? 0;
-    const second = this.#stack[this.#top + 2] ?? 0;
-    this.#popAt = failed;
-    if (entry >= 0) {
-      this.#popAt = first;
-      return entry;
-    }
-    if (entry === restoreMark) this.#marks[first] = second;
-    else if (entry === restoreRegister) this.#registers[first] = second;
-    else return this.#nextWay(moreWays - entry, first, second);
-    return 0;
-  }
-
-  #nextWay(pc: number, at: number, second: number): number {
-    const word = pc * stride;
-    if (this.#words[word] === opUntil) {
-      this.#setRegister(this.#word(word + 1), at);
-      this.#popAt = at;
-    } else if (this.#word(word + 3) === 1) {
-      this.#popAt = stepBack(this.#text, at);
-      if (this.#popAt > second) this.#push(moreWays - pc, this.#popAt, second);
-    } else if (second !== 0 && this.#isIn(this.#word(word + 1), at)) {
-      const next = this.#stepOn(at);
-      if (second === none && this.#seen(word, next)) return 0;
-      this.#push(moreWays - pc, next, second === none ? none : second - 1);
-      this.#popAt = next;
-    }
-    return pc + 1;
-  }
-
-  /** Whether this branch has been taken here before, and so failed; remembers it. */
   #seen(word: number, at: number): boolean {
-    const memo = this.#words[word + memoOperand] ?? none;
-    if (memo === none || this.#steps > this.#memoFrom) return false;
-    const bits = this.#memo ?? this.#startMemo();
-    const index = (memo + this.#loopBits(memo, at)) * (this.#text.length + 1) + at;
-    const cell = index >>> 5;
-    const bit = 1 << (index & 31);
-    const cells = bits[cell];
-    if (cells === undefined) return false;
-    if ((cells & bit) !== 0) return true;
-    bits[cell] = cells | bit;
-    this.#trail?.push(index);
-    return false;
+    const branch = this.#words[word + memoOperand] ?? none;
+    if (branch === none || this.#steps > this.#memoFrom) return false;
+    this.#memo ??= this.#newMemo();
+    return this.#memo.seen(branch, at);
   }
 
-  /** What a branch inside of loops with empty rounds depends on besides its place: which rounds have moved on. */
-  #loopBits(memo: number, at: number): number {
-    const loops = this.#machine.loopsOf.get(memo) ?? [];
-    let bits = 0;
-    for (const register of loops) bits = 2 * bits + (this.#registers[register] === at ? 1 : 0);
-    return bits;
-  }
-
-  #startMemo(): Uint32Array {
-    const size = this.#machine.memos * (this.#text.length + 1);
-    this.#memo = new Uint32Array(size > memoBitsMax ? 0 : (size + 31) >>> 5);
-    this.#steps -= this.#memo.length >> 4;
-    return this.#memo;
-  }
-
-  #forget(trail: readonly number[]): void {
-    if (this.#memo === null) return;
-    for (const index of trail) this.#memo[index >>> 5] = (this.#memo[index >>> 5] ?? 0) & ~(1 << (index & 31));
+  #newMemo(): Memo {
+    const memo = new Memo(this.#machine, this.#ways.registers, this.#text.length);
+    this.#steps -= memo.cost;
+    return memo;
   }
 }

@@ -2,11 +2,12 @@
 
 import { anyChar, notNewline, single } from './charset.ts';
 import { type Flags, fold, parseFlags } from './flags.ts';
-import { digits, escapeNode } from './parse-escape.ts';
+import { parseCounts } from './parse-counts.ts';
+import { escapeNode } from './parse-escape.ts';
 import { parseSet } from './parse-set.ts';
 import { Scanner } from './scanner.ts';
 import { empty, type Node, sequence, type Tree } from './tree.ts';
-import { repeatMax, type Width, widthOf } from './width.ts';
+import { type Width, widthOf } from './width.ts';
 
 /** How deeply groups may nest: the parser and all passes over the tree call themselves once a level. */
 const depthMax = 100;
@@ -112,10 +113,7 @@ class Parser {
 
   #repeat(quantifier: string, items: Item[], flags: Flags): void {
     const start = this.scanner.position - 1;
-    const range =
-      quantifier === '{'
-        ? this.#braces(start)
-        : { min: quantifier === '+' ? 1 : 0, max: quantifier === '?' ? 1 : Infinity };
+    const range = parseCounts(this.scanner, quantifier, start);
     if (range === null) {
       items.push(atom({ kind: 'char', set: fold(single(123), flags) }));
       return;
@@ -128,25 +126,6 @@ class Parser {
     const possessive = !lazy && this.scanner.match('+');
     const node: Node = { kind: 'repeat', body: repeated.node, ...range, greedy: !lazy };
     items.push({ node: possessive ? { kind: 'atomic', body: node } : node, kind: 'repeat' });
-  }
-
-  /** `{m,n}` after its brace; null if it is only a brace. */
-  #braces(start: number): { min: number; max: number } | null {
-    const { scanner } = this;
-    if (scanner.next === '}') return null;
-    const low = scanner.take(10, digits);
-    const high = scanner.match(',') ? scanner.take(10, digits) : low;
-    if (!scanner.match('}')) {
-      scanner.seek(start + 1);
-      return null;
-    }
-    const min = low === '' ? 0 : Number(low);
-    const max = high === '' ? Infinity : Number(high);
-    const back = scanner.position - start;
-    if (min >= repeatMax || (max !== Infinity && max >= repeatMax))
-      throw scanner.error('the repetition number is too large', back);
-    if (max < min) throw scanner.error('min repeat greater than max repeat', back);
-    return { min, max };
   }
 
   /** What follows `(?`; null for a comment, 'flags' for flags of the whole expression. */

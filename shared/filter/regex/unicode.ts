@@ -84,7 +84,8 @@ function decodeRuns(text: string): ReadonlyMap<number, number> {
 function decodeClasses(text: string): ReadonlyMap<number, readonly number[]> {
   const classes = text
     .trim()
-    .split(/\s+/).map((word) => word.split('.').map((n) => Number.parseInt(n, 16)));
+    .split(/\s+/)
+    .map((word) => word.split('.').map((n) => Number.parseInt(n, 16)));
   return new Map(classes.flatMap((members) => members.map((member) => [member, members] as const)));
 }
 
