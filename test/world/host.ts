@@ -100,8 +100,6 @@ function sshdConfig(key: string): string {
 export interface HostSettings {
   /** What goes into jail.local. */
   readonly jails: string;
-  /** The Worker's URL. */
-  readonly url: string;
 }
 
 function writeConfig(folder: string, settings: HostSettings): string {

@@ -58,6 +58,11 @@ export class Place {
     this.#entry = entry;
   }
 
+  /** The same for a shell script. */
+  get shellPrefix(): string {
+    return ['exec', ...this.#entry].join(' ');
+  }
+
   /** Runs a command to its end; a non-zero exit code is an answer, not an error. */
   async run(command: readonly string[], options: { env?: NodeJS.ProcessEnv; timeout_ms?: number } = {}): Promise<Ran> {
     const [program = '', ...args] = [...this.#entry, ...command];
