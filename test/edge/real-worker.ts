@@ -1,0 +1,92 @@
+/** The real Worker in workerd, through wrangler, on a loopback port; it can be killed and started again with its state. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { vi } from 'vitest';
+
+const checkout = fileURLToPath(new URL('../..', import.meta.url));
+
+export interface RealWorker {
+  readonly url: string;
+  operator(method: string, path: string, body?: unknown): Promise<unknown>;
+  start(): Promise<void>;
+  /** SIGKILL to wrangler and its workerd. */
+  kill(): Promise<void>;
+}
+
+export async function makeRealWorker(folder: string): Promise<RealWorker> {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const token = randomBytes(24).toString('base64url');
+  mkdirSync(join(folder, 'home'));
+  writeFileSync(join(folder, 'worker.env'), `OPERATOR_TOKEN=${token}\nCLOUDFLARE_API_TOKEN=none\nENFORCEMENT=none\n`, {
+    mode: 0o600,
+  });
+  let child: ChildProcess | null = null;
+  return {
+    url,
+    operator: async (method, path, body) => {
+      const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+      const reply = await fetch(url + path, {
+        method,
+        headers,
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      if (!reply.ok) throw new Error(`${method} ${path}: ${reply.status} ${await reply.text()}`);
+      return await reply.json();
+    },
+    start: async () => {
+      child = startWrangler(folder, port);
+      await vi.waitFor(async () => void (await fetch(`${url}/v1/health`)), { timeout: 60_000, interval: 100 });
+    },
+    kill: async () => {
+      if (child?.pid === undefined) return;
+      const gone = new Promise((done) => child?.on('exit', done));
+      // its own process group: workerd goes with wrangler
+      process.kill(-child.pid, 'SIGKILL');
+      await gone;
+      child = null;
+    },
+  };
+}
+
+function startWrangler(folder: string, port: number): ChildProcess {
+  const files = [
+    '--config',
+    join(checkout, 'wrangler.toml'),
+    '--persist-to',
+    join(folder, 'state'),
+    '--env-file',
+    join(folder, 'worker.env'),
+  ];
+  const where = ['--local', '--ip', '127.0.0.1', '--port', String(port), '--inspector-port', '0'];
+  const words = [
+    join(checkout, 'node_modules/wrangler/bin/wrangler.js'),
+    'dev',
+    ...files,
+    ...where,
+    '--show-interactive-dev-session=false',
+  ];
+  const env = {
+    PATH: process.env['PATH'],
+    HOME: join(folder, 'home'),
+    CI: 'true',
+    WRANGLER_SEND_METRICS: 'false',
+    NO_COLOR: '1',
+  };
+  return spawn(process.execPath, words, { env, detached: true, stdio: 'ignore', cwd: folder });
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.on('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
