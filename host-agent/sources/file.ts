@@ -1,8 +1,8 @@
 /** A log file as a source: followed through rotation, truncation, absence and restarts without losing or repeating a line. */
 import { stat } from 'node:fs/promises';
-import { EdgebanError } from '../../shared/errors.ts';
 import type { UnixTime } from '../../shared/time.ts';
 import { readPosition, writePosition } from './file-position.ts';
+import { missing, positionLost, unreadable } from './file-trouble.ts';
 import { Incidents } from './incidents.ts';
 import { findPlace, rotatedSince } from './rotated.ts';
 import { offsetSince, type TimeOf } from './since.ts';
@@ -14,6 +14,8 @@ import { Wake } from './wake.ts';
 const TAILS_MAX = 8;
 /** So long after its last line a rotated file is still looked at. */
 const DRAIN_SECONDS = 60;
+/** File times are coarser than clocks. */
+const FORGET_SECONDS = 0.1;
 /** Chunks of one file before the next file has its turn. */
 const CHUNKS_PER_TURN_MAX = 64;
 /** A rotation may leave the path without a file for a while. */
@@ -39,6 +41,8 @@ interface Followed {
   readonly tail: Tail;
   /** When it last gave a line or was found to be rotated. */
   active: UnixTime;
+  /** Has it been read to its end? */
+  done: boolean;
 }
 
 export function createFileSource(options: FileOptions, ports: SourcePorts): Source {
@@ -119,9 +123,10 @@ class FileSource implements Source {
   /** The next chunk; null at the end; AGAIN if the files that are followed have changed. */
   async #read(one: Followed): Promise<Chunk | typeof AGAIN | null> {
     const atStart = one.tail.place.offset === 0;
-    if (atStart && (await this.#followMissed(this.#unfound))) return AGAIN;
+    if (atStart && (await this.#isNews(one)) && (await this.#followMissed(this.#unfound))) return AGAIN;
     const looked = this.#ports.now();
     const chunk = await this.#attempt(this.#readTrouble, () => one.tail.read());
+    one.done = chunk === null;
     if (chunk === null) return null;
     this.#readTrouble.over();
     one.active = looked;
@@ -135,6 +140,10 @@ class FileSource implements Source {
     return chunk;
   }
 
+  async #isNews(one: Followed): Promise<boolean> {
+    return ((await this.#attempt(this.#readTrouble, () => one.tail.size())) ?? 0) > 0;
+  }
+
   /**
    * Before a new file is read: were others in its place since the last one was read? Two rotations in a short time, or any
    * number while edgeban was not running, leave files that the path never showed us.
@@ -143,7 +152,7 @@ class FileSource implements Source {
     const known = new Set(this.#followed.map((one) => one.tail.ino));
     const missed = await rotatedSince(this.#options.path, this.#looked, known, places);
     const active = this.#ports.now();
-    this.#followed.splice(-1, 0, ...missed.map((tail) => ({ tail, active })));
+    this.#followed.splice(-1, 0, ...missed.map((tail) => ({ tail, active, done: false })));
     return missed.length > 0;
   }
 
@@ -153,7 +162,12 @@ class FileSource implements Source {
     one.tail.restart();
     const copy = await findPlace(this.#options.path, place);
     if (copy === null) this.#unfound = [...this.#unfound, place].slice(-UNFOUND_MAX);
-    else this.#followed.splice(this.#followed.indexOf(one), 0, { tail: copy.tail, active: this.#ports.now() });
+    else
+      this.#followed.splice(this.#followed.indexOf(one), 0, {
+        tail: copy.tail,
+        active: this.#ports.now(),
+        done: false,
+      });
   }
 
   /** Opens what the path names now, if it is not followed already. True if it did. */
@@ -180,7 +194,7 @@ class FileSource implements Source {
   #follow(tail: Tail): void {
     const before = this.#followed.at(-1);
     if (before !== undefined) before.active = this.#ports.now();
-    this.#followed.push({ tail, active: this.#ports.now() });
+    this.#followed.push({ tail, active: this.#ports.now(), done: false });
     this.#present = true;
     this.#toEnd = false;
   }
@@ -225,7 +239,7 @@ class FileSource implements Source {
     let last: { tail: Tail; path: string } | null = null;
     for (const place of saved?.files ?? []) {
       const found = await findPlace(path, place);
-      if (found !== null) this.#followed.push({ tail: found.tail, active: this.#ports.now() });
+      if (found !== null) this.#followed.push({ tail: found.tail, active: this.#ports.now(), done: false });
       last = found;
     }
     if (last === null) return this.#closeAll();
@@ -234,16 +248,20 @@ class FileSource implements Source {
     for (const one of this.#followed) await this.#attempt(this.#readTrouble, () => this.#skipOld(one.tail));
   }
 
-  /** Lets go of rotated files that nobody writes to any more; all of them have been read to their end. */
+  /** Lets go of rotated files that have been read to their end and that nobody writes to any more. */
   async #retire(): Promise<void> {
-    // Until something was read of the present file, these have to be known, lest they be taken for missed ones.
-    if (this.#followed.at(-1)?.tail.place.offset === 0 && this.#followed.length <= TAILS_MAX) return;
     const surplus = this.#followed.length - TAILS_MAX;
     for (const [i, one] of this.#followed.slice(0, -1).entries()) {
+      if (!one.done || !this.#canForget(one)) continue;
       if (i >= surplus && this.#ports.now() - one.active < DRAIN_SECONDS) continue;
       this.#followed.splice(this.#followed.indexOf(one), 1);
       await one.tail.close();
     }
+  }
+
+  /** Only what was changed before the present file was read will not be taken for a missed one. */
+  #canForget(one: Followed): boolean {
+    return one.tail.place.offset === 0 || this.#looked - one.active > FORGET_SECONDS;
   }
 
   async #closeAll(): Promise<void> {
@@ -255,12 +273,7 @@ class FileSource implements Source {
     this.#absentSince ??= now;
     this.#toEnd = false;
     if (this.#followed.length === 0 || now - this.#absentSince > ABSENCE_SECONDS_MAX) {
-      const remedy = 'it is read as soon as it appears; if it never will, change logpath or set backend = systemd';
-      const error = new EdgebanError('ERR_SOURCE_MISSING', 'the log file is not there', {
-        file: this.#options.path,
-        remedy,
-      });
-      this.#pathTrouble.report(error);
+      this.#pathTrouble.report(missing(this.#options.path));
     }
     return false;
   }
@@ -279,22 +292,4 @@ class FileSource implements Source {
 function absent(error: NodeJS.ErrnoException): null {
   if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return null;
   throw error;
-}
-
-function positionLost(path: string): EdgebanError {
-  const remedy = 'the file was replaced or compressed while edgeban was not running; it is read from its start';
-  return new EdgebanError('ERR_SOURCE_POSITION_LOST', 'the place where reading stopped is not found', {
-    file: path,
-    remedy,
-  });
-}
-
-function unreadable(path: string, cause: unknown): EdgebanError {
-  const why = cause instanceof Error ? cause.message : String(cause);
-  const remedy = 'let edgeban read it (as root, or a member of its group, such as adm)';
-  return new EdgebanError('ERR_SOURCE_UNREADABLE', `the log file cannot be read: ${why}`, {
-    file: path,
-    remedy,
-    cause,
-  });
 }
