@@ -57,6 +57,7 @@ const table = {
   ERR_EDGE_UNREACHABLE: { status: 503, title: 'the Worker cannot be reached' },
   ERR_EDGE_TIMEOUT: { status: 504, title: 'the Worker did not answer in time' },
   ERR_EDGE_REPLY: { status: 502, title: "the Worker's answer cannot be understood" },
+  ERR_EDGE_TWIN: { status: 409, title: 'another daemon uses the key of this host' },
   ERR_EDGE_REFUSED: { status: 502, title: 'the Worker refused the request' },
   // sources of lines
   ERR_SOURCE_UNREADABLE: { status: 500, title: 'a log file cannot be read' },

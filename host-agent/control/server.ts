@@ -23,7 +23,7 @@ export interface ControlServerOptions {
   readonly answer: (words: readonly string[]) => Promise<ReplyValue> | ReplyValue;
   /** Called with our own bugs (no EdgebanError) that came out of `answer`. */
   readonly fault?: (error: unknown) => void;
-  readonly limits?: Partial<SessionLimits & { readonly connections_max: number }>;
+  readonly limits?: Partial<SessionLimits & { readonly [name in keyof typeof controlLimits]: number }>;
 }
 
 export interface ControlServer {
@@ -37,12 +37,13 @@ export interface ControlServer {
  * ERR_CONTROL_SOCKET if the path is something else or cannot be had.
  */
 export async function openControlServer(options: ControlServerOptions): Promise<ControlServer> {
+  const limits = { ...sessionLimits, ...controlLimits, ...options.limits };
   await makeRoom(options.path);
   const sessions = new Map<Socket, Session>();
   // Half open: a client may end its side and still read its answers.
-  const server = createServer({ allowHalfOpen: true }, (socket) => admit(socket, sessions, options));
+  const server = createServer({ allowHalfOpen: true }, (socket) => admit(socket, sessions, options, limits));
   await listen(server, options.path);
-  return { path: options.path, close: () => close(server, sessions) };
+  return { path: options.path, close: () => close(server, sessions, limits.closing_seconds_max) };
 }
 
 /** Does a process listen on this socket? False also if there is no such path. Throws ERR_CONTROL_SOCKET if it cannot be told. */
@@ -106,8 +107,12 @@ function listen(server: Server, path: string): Promise<void> {
   });
 }
 
-function admit(socket: Socket, sessions: Map<Socket, Session>, options: ControlServerOptions): void {
-  const limits = { ...sessionLimits, ...controlLimits, ...options.limits };
+function admit(
+  socket: Socket,
+  sessions: Map<Socket, Session>,
+  options: ControlServerOptions,
+  limits: SessionLimits & { readonly connections_max: number },
+): void {
   if (sessions.size >= limits.connections_max) {
     const message = `more than ${limits.connections_max} connections`;
     socket.on('error', () => socket.destroy());
@@ -145,11 +150,11 @@ function replyError(error: unknown): ReplyError {
   };
 }
 
-function close(server: Server, sessions: Map<Socket, Session>): Promise<void> {
+function close(server: Server, sessions: Map<Socket, Session>, seconds: number): Promise<void> {
   return new Promise((resolve) => {
     const hurry = setTimeout(() => {
       for (const socket of sessions.keys()) socket.destroy();
-    }, controlLimits.closing_seconds_max * 1000);
+    }, seconds * 1000);
     server.close(() => {
       clearTimeout(hurry);
       resolve();

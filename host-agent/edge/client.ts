@@ -151,8 +151,13 @@ function networkError(url: string, error: unknown, deadline: AbortSignal): Edgeb
   const { origin } = new URL(url);
   if (deadline.aborted)
     return new EdgebanError('ERR_EDGE_TIMEOUT', `${origin} did not answer in time`, { cause: error });
-  const reason = error instanceof Error ? error.message || error.name : String(error);
-  return new EdgebanError('ERR_EDGE_UNREACHABLE', `${origin} cannot be reached: ${reason}`, { cause: error });
+  return new EdgebanError('ERR_EDGE_UNREACHABLE', `${origin} cannot be reached: ${reasonOf(error)}`, { cause: error });
+}
+
+/** Where several addresses failed, the error has a code and no message. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.message || ('code' in error ? String(error.code) : error.name);
 }
 
 /** Throws ERR_EDGE_REPLY unless `text` is JSON of this shape. */

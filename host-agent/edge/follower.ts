@@ -57,11 +57,20 @@ export class Follower {
       const { url, headers } = client.signFeed(sink.next());
       const page = (fresh: FeedPage) => this.#takeLive(fresh);
       const end = await followLive({ url, headers, page, signal: this.#stop.signal, limits });
-      this.#misses = end.lived ? 0 : this.#misses + 1;
+      if (end.replaced) this.#twin();
+      this.#misses = end.lived && !end.replaced ? 0 : this.#misses + 1;
     } catch (error) {
       this.standing.failed(asError(error));
       this.#misses += 1;
     }
+  }
+
+  /** Two daemons with one key would push each other off the feed for ever: they say so, and grow slower. */
+  #twin(): void {
+    const message = 'another daemon with the key of this host took its place on the feed';
+    this.standing.failed(
+      new EdgebanError('ERR_EDGE_TWIN', message, { remedy: 'enrol each host by itself, never copy its key' }),
+    );
   }
 
   #takeLive(page: FeedPage): void {

@@ -30,9 +30,12 @@ export interface LiveFeedOptions {
   readonly limits: LiveFeedLimits;
 }
 
-/** Why a connection ended; `lived`: at least one page came. */
+/** Why a connection ended. */
 export interface FeedEnd {
+  /** At least one page came. */
   readonly lived: boolean;
+  /** The Worker has closed it because a later connection of the same host took its place. */
+  readonly replaced: boolean;
   readonly error: EdgebanError | Error;
 }
 
@@ -41,6 +44,9 @@ export async function followLive(options: LiveFeedOptions): Promise<FeedEnd> {
   const connection = new Connection(options);
   return await connection.ended;
 }
+
+/** The Worker's close code for that (worker/ledger/feed.ts). */
+const replaced_code = 4000;
 
 const pongs = 'undici:websocket:pong';
 
@@ -54,6 +60,7 @@ class Connection {
   #heardAt = performance.now();
   #open = false;
   #lived = false;
+  #replaced = false;
   #resolve: (end: FeedEnd) => void = () => undefined;
 
   constructor(options: LiveFeedOptions) {
@@ -72,7 +79,7 @@ class Connection {
     websocket.addEventListener('open', this.#opened);
     websocket.addEventListener('message', (event) => this.#message(event.data));
     websocket.addEventListener('error', (event) => this.#end(unreachable(event.message)));
-    websocket.addEventListener('close', (event) => this.#end(closed(event.code, event.reason)));
+    websocket.addEventListener('close', (event) => this.#closed(event.code, event.reason));
     diagnostics.subscribe(pongs, this.#pong);
     this.#options.signal.addEventListener('abort', this.#aborted);
     if (this.#options.signal.aborted) this.#aborted();
@@ -109,12 +116,17 @@ class Connection {
     }
   }
 
+  #closed(code: number, reason: string): void {
+    this.#replaced = code === replaced_code;
+    this.#end(closed(code, reason));
+  }
+
   /** Closes for good: a closing handshake with a dead peer would never end, so the socket goes with it. */
   #end(error: EdgebanError | Error): void {
     clearInterval(this.#timer);
     diagnostics.unsubscribe(pongs, this.#pong);
     this.#options.signal.removeEventListener('abort', this.#aborted);
-    this.#resolve({ lived: this.#lived, error });
+    this.#resolve({ lived: this.#lived, replaced: this.#replaced, error });
     this.#socket?.destroy();
     this.#agent.destroy().catch(() => undefined);
   }

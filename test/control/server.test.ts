@@ -155,7 +155,10 @@ describe('requests', () => {
   });
 
   test('too many sent ahead are refused', async () => {
-    await serve({ answer: () => new Promise<null>(() => undefined), limits: { requests_ahead_max: 3 } });
+    await serve({
+      answer: () => new Promise<null>(() => undefined),
+      limits: { requests_ahead_max: 3, closing_seconds_max: 0.05 },
+    });
     const { socket, closed } = await raw();
     socket.write('["a"]\n'.repeat(9));
     expect(await closed).toContain('too many requests');
@@ -197,7 +200,7 @@ describe('time', () => {
   });
 
   test('the client gives up on a daemon that hangs', async () => {
-    await serve({ answer: () => new Promise<null>(() => undefined) });
+    await serve({ answer: () => new Promise<null>(() => undefined), limits: { closing_seconds_max: 0.05 } });
     await expect(request(path, ['ping'], { timeout: 0.05 })).rejects.toMatchObject({ reason: 'silent' });
   });
 });

@@ -389,6 +389,14 @@ describe('the feed', () => {
     await vi.waitFor(() => expect(sink.heard).toEqual(['192.0.2.77']), soon);
   });
 
+  test('a second daemon with the same key is noticed', async () => {
+    await connected();
+    await vi.waitFor(() => expect(worker.sockets.size).toBe(1), soon);
+    for (const socket of worker.sockets) socket.end(Buffer.from([0x88, 2, 4000 >> 8, 4000 & 255]));
+    await vi.waitFor(() => expect(events.log.join()).toContain('another daemon with the key of this host'), soon);
+    await vi.waitFor(() => expect(events.log.at(-1)).toBe('feed up'), soon);
+  });
+
   test('a page that cannot be stored is asked for again', async () => {
     sink.fail = true;
     worker.changes.push({ ...change('192.0.2.77'), cursor: 1 });
