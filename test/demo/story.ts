@@ -1,6 +1,6 @@
 /** The main job, step by step: each step does one thing and reads its evidence back from the real place. */
 import { connect, type Login, login } from '../world/attacker.ts';
-import { cloudflare, listItems, operator, wafRules } from '../world/edge.ts';
+import { foreign, listItems, operator, wafRules } from '../world/edge.ts';
 import { agentLog, client, startAgent } from '../world/host.ts';
 import { addresses } from '../world/network.ts';
 import { until } from '../world/wait.ts';
@@ -127,12 +127,14 @@ async function openAgain(world: World): Promise<unknown> {
   return `${attackerAddress} → both hosts: open`;
 }
 
+/** What was in the account before edgeban came is there still, and nothing is left to do. */
 async function untouched({ edge }: World): Promise<unknown> {
   const status = (await operator(edge, 'GET', '/v1/status')) as { enforcement: { current: boolean } };
-  const rules = await wafRules(edge);
-  if (!status.enforcement.current) throw new Error(JSON.stringify(status));
-  const verify = await cloudflare(edge, '/user/tokens/verify').catch((error: unknown) => String(error));
-  return { enforcement_current: status.enforcement.current, rules: rules.length, token: verify };
+  const rules = (await wafRules(edge)).map(({ ref, expression }) => `${ref}: ${expression}`);
+  const items = (await listItems(edge)).map(({ ip, comment }) => `${ip} (${comment})`);
+  const isThere = rules.some((rule) => rule.startsWith(foreign.rule.ref)) && items.some((item) => item.includes(foreign.item.ip));
+  if (!isThere || !status.enforcement.current) throw new Error(JSON.stringify({ status, rules, items }));
+  return [`rules: ${rules.join(' | ')}`, `items: ${items.join(' | ')}`];
 }
 
 export const acts: readonly Act[] = [

@@ -1,10 +1,13 @@
 /** Who tries passwords: a real ssh client, and bare connections that show whether the door is shut. */
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Place } from './place.ts';
+import { type Place, timedOut } from './place.ts';
 
-/** `denied`: sshd took the password and refused it. `refused`: the connection itself was rejected, as by a firewall. */
-export type Login = 'denied' | 'refused' | 'closed' | 'timeout' | 'open';
+/**
+ * `denied`: sshd took the password and refused it. `refused`: the connection itself was rejected, as by a firewall.
+ * `cut`: the ban came while the connection stood, and nothing comes through it any more.
+ */
+export type Login = 'denied' | 'refused' | 'closed' | 'timeout' | 'cut' | 'open';
 
 const answers: readonly (readonly [string, Login])[] = [
   ['Permission denied', 'denied'],
@@ -13,6 +16,9 @@ const answers: readonly (readonly [string, Login])[] = [
   ['Connection closed', 'closed'],
   ['Connection reset', 'closed'],
 ];
+
+/** No login takes longer on a machine that is not overloaded. */
+const login_ms_max = 4_000;
 
 export interface Attacker {
   readonly place: Place;
@@ -40,7 +46,8 @@ export async function login(attacker: Attacker, target: string, user: string): P
   };
   const flags = Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`]);
   const env = { SSH_ASKPASS: attacker.askpass, SSH_ASKPASS_REQUIRE: 'force', DISPLAY: ':none' };
-  const ran = await attacker.place.run(['ssh', '-F', 'none', ...flags, `${user}@${target}`, 'true'], { env });
+  const ran = await attacker.place.run(['ssh', '-F', 'none', ...flags, `${user}@${target}`, 'true'], { env, timeout_ms: login_ms_max });
+  if (ran.code === timedOut) return 'cut';
   if (ran.code === 0) return 'open';
   const found = answers.find(([text]) => ran.stderr.includes(text));
   if (found === undefined) throw new Error(`ssh said: ${ran.stderr}`);

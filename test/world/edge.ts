@@ -15,6 +15,12 @@ const ports = { worker: 8787, fake: 8788 } as const;
 
 export const listName = 'edgeban';
 
+/** What another tool and another person have in the account before edgeban comes: an item of the one free list, a rule. */
+export const foreign = {
+  item: { ip: '198.51.100.77', comment: 'by hand' },
+  rule: { ref: 'by_hand', action: 'block', expression: '(http.request.uri.path eq "/old")', enabled: true },
+} as const;
+
 export interface Edge {
   readonly folder: string;
   /** Where hosts and operators reach the Worker. */
@@ -36,6 +42,8 @@ export async function makeEdge(root: string): Promise<Edge> {
   const unborn = here.start('nothing', ['true'], join(folder, 'nothing.log'));
   const edge: Edge = { folder, url: `http://${edgeAddress}:${ports.worker}`, ...tokens, fake: unborn, worker: unborn };
   await startFake(edge);
+  await control('seedItems', { list: listName, items: [foreign.item] });
+  await control('seedRules', { zone, rules: [foreign.rule] });
   await startWorker(edge);
   return edge;
 }

@@ -5,6 +5,9 @@ import { promisify } from 'node:util';
 
 const execute = promisify(execFile);
 
+/** The exit code of a command that took longer than it may, as timeout(1) has it. */
+export const timedOut = 124;
+
 export interface Ran {
   readonly stdout: string;
   readonly stderr: string;
@@ -71,8 +74,8 @@ export class Place {
       const { stdout, stderr } = await execute(program, args, { env: { ...process.env, ...options.env }, ...limits });
       return { stdout, stderr, code: 0 };
     } catch (error) {
-      const failed = error as { stdout?: string; stderr?: string; code?: unknown; message: string };
-      const code = typeof failed.code === 'number' ? failed.code : 255;
+      const failed = error as { stdout?: string; stderr?: string; code?: unknown; killed?: boolean; message: string };
+      const code = failed.killed === true ? timedOut : typeof failed.code === 'number' ? failed.code : 255;
       return { stdout: failed.stdout ?? '', stderr: failed.stderr || failed.message, code };
     }
   }

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Attacker, makeAttacker } from './attacker.ts';
-import { type Edge, listItems, makeEdge, operator } from './edge.ts';
+import { type Edge, foreign, listItems, makeEdge, operator } from './edge.ts';
 import { enroll, type Host, inKernel, makeHost } from './host.ts';
 import { addresses, makeInternet, makeNode } from './network.ts';
 
@@ -57,7 +57,7 @@ interface Snapshot {
   readonly bans: readonly { readonly address: string }[];
 }
 
-/** Every place where a ban stands, read from the place itself. */
+/** Every place where a ban stands, read from the place itself; the foreign item of the list left out. */
 export interface Everywhere {
   readonly kernelA: readonly string[];
   readonly kernelB: readonly string[];
@@ -80,7 +80,7 @@ export async function everywhere(world: World): Promise<Everywhere> {
     kernelB: kernelB.toSorted(),
     ledger: addressesOf(ledger as Snapshot),
     snapshot: addressesOf(snapshot as Snapshot | undefined),
-    list: list.map(({ ip }) => ip).toSorted(),
+    list: list.map(({ ip }) => ip).filter((ip) => ip !== foreign.item.ip).toSorted(),
   };
 }
 
