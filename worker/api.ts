@@ -31,7 +31,8 @@ function refuseInvalid(result: { success: true } | { success: false; error: z.Zo
 const limitBody: MiddlewareHandler<Hono> = async (c, next) => {
   const body = await readBody(c.req.raw);
   c.set('body', body);
-  if (body.byteLength > 0) c.req.raw = new Request(c.req.raw, { body });
+  // GET and HEAD take no body in a new Request, and nobody reads one of theirs
+  if (body.byteLength > 0 && !/^(GET|HEAD)$/.test(c.req.method)) c.req.raw = new Request(c.req.raw, { body });
   await next();
 };
 

@@ -1,22 +1,20 @@
 /** The ledger: the one Durable Object that knows every ban, orders all changes, and drives KV, Cloudflare and the feed. */
 import { DurableObject } from 'cloudflare:workers';
 import { formatPrefix, type Prefix, parsePrefix } from '../shared/address.ts';
-import { Guard } from '../shared/engine/guard.ts';
 import { EdgebanError } from '../shared/errors.ts';
 import { Holders } from '../shared/store/holders.ts';
 import type { Sql } from '../shared/store/sql.ts';
 import type { UnixTime } from '../shared/time.ts';
-import { type EnrollReply, type EnrollRequest, EventBatch, type EventReceipt, type FeedPage } from '../shared/wire.ts';
+import type { EnrollReply, EnrollRequest, EventReceipt, FeedPage } from '../shared/wire.ts';
 import { checkClock, checkSignature, randomText, readSigned, type SignedRequest, sha256 } from './auth.ts';
-import { createEnforcement, type Enforcement } from './cloudflare/enforcement.ts';
+import type { Enforcement } from './cloudflare/enforcement.ts';
 import { nextWork, work } from './ledger/alarm.ts';
-import { addOperatorBan, countBans, liftAll, liftHost, listBans, viewBan } from './ledger/bans.ts';
+import { addOperatorBan, liftAll, liftHost, listBans, viewBan } from './ledger/bans.ts';
 import { Buckets } from './ledger/buckets.ts';
-import { takeEvents } from './ledger/events.ts';
-import { greet, hangUp, listen, pageAfter, push, readPlace } from './ledger/feed.ts';
+import { readBatch, takeEvents } from './ledger/events.ts';
+import { greet, hangUp, isBehind, listen, pageAfter, push, readPlace } from './ledger/feed.ts';
 import {
   addEnrollToken,
-  allHosts,
   enrolledHost,
   enrollHost,
   type Host,
@@ -26,21 +24,16 @@ import {
 } from './ledger/hosts.ts';
 import { ledgerLimits } from './ledger/limits.ts';
 import { prepareTables } from './ledger/schema.ts';
-import { snapshotDue } from './ledger/snapshot.ts';
 import { noteChange, readState } from './ledger/state.ts';
+import { viewHosts, viewStatus } from './ledger/status.ts';
+import { makeWorld, type World } from './ledger/world.ts';
 import { type Answer, answer, log, problemOf, problemResponse, RequestRefusal } from './problem.ts';
-import { type Env, readSettings } from './settings.ts';
+import type { Env } from './settings.ts';
 import type { BansPage, BanView, HostView, Lifted, OpenToken, OperatorBan, StatusView } from './shapes.ts';
 import { durableSql } from './sqlite.ts';
 
 /** The one object's name: one ledger, one writer at Cloudflare. */
 export const ledgerName = 'main';
-
-/** What depends on the settings. */
-interface World {
-  readonly guard: Guard;
-  readonly enforcement: Enforcement | null;
-}
 
 /** All methods that the routes call return an Answer; nothing is kept in memory that may not be lost. */
 export class Ledger extends DurableObject<Env> {
@@ -53,7 +46,7 @@ export class Ledger extends DurableObject<Env> {
   /** When the alarm is set to ring, in milliseconds; null while it rings. */
   #alarmAt: number | null = null;
   /** Are there listeners that could not be told everything at once? */
-  #behind = true;
+  #behind: boolean;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -61,6 +54,7 @@ export class Ledger extends DurableObject<Env> {
     prepareTables(this.#sql, crypto.randomUUID(), now());
     this.#holders = new Holders(this.#sql);
     this.#id = readState(this.#sql).id;
+    this.#behind = isBehind(this.#feedParts(), ctx.getWebSockets());
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair('ping', 'pong'));
     void ctx.blockConcurrencyWhile(async () => {
       this.#alarmAt = await ctx.storage.getAlarm();
@@ -160,7 +154,7 @@ export class Ledger extends DurableObject<Env> {
   }
 
   hosts(): Promise<Answer<{ hosts: HostView[] }>> {
-    return answer(() => ({ hosts: allHosts(this.#sql).map((host) => this.#viewHost(host)) }));
+    return answer(() => ({ hosts: viewHosts(this.#bansParts(), (id) => this.ctx.getWebSockets(id).length > 0) }));
   }
 
   /**
@@ -185,27 +179,8 @@ export class Ledger extends DurableObject<Env> {
 
   status(): Promise<Answer<StatusView>> {
     return answer(() => {
-      const time = now();
-      const state = readState(this.#sql);
-      const detail = this.#worldNow().enforcement?.status(time) ?? null;
-      return {
-        ledger: this.#id,
-        revision: state.revision,
-        bans: countBans(this.#bansParts(), time),
-        hosts: allHosts(this.#sql).filter((host) => host.revokedAt === null).length,
-        listeners: this.ctx.getWebSockets().length,
-        snapshot: {
-          current: state.snapshotRevision === state.revision,
-          written_at: state.snapshotAt,
-          error: state.snapshotError,
-          due_at: snapshotDue(state),
-        },
-        enforcement: {
-          mode: detail === null ? ('none' as const) : ('list' as const),
-          current: detail === null || (detail.inStep && state.enforcedRevision === state.revision),
-          detail,
-        },
-      };
+      const { enforcement } = this.#worldNow();
+      return viewStatus(this.#bansParts(), enforcement, this.ctx.getWebSockets().length, now());
     });
   }
 
@@ -268,13 +243,6 @@ export class Ledger extends DurableObject<Env> {
     await this.ctx.storage.setAlarm(at);
   }
 
-  #viewHost(host: Host): HostView {
-    const { id, name, enrolledAt, seenAt, revokedAt } = host;
-    const holders = this.#holders.heldBy(id);
-    const live = this.ctx.getWebSockets(id).length > 0;
-    return { id, name, enrolled_at: enrolledAt, seen_at: seenAt, revoked_at: revokedAt, live, holders };
-  }
-
   /** Throws ERR_SETTINGS. */
   #worldNow(): World {
     this.#world ??= makeWorld(this.env, this.#sql);
@@ -299,40 +267,8 @@ export class Ledger extends DurableObject<Env> {
   }
 }
 
-function makeWorld(env: Env, sql: Sql): World {
-  const settings = readSettings(env);
-  const enforcement =
-    settings.enforcement === null
-      ? null
-      : {
-          sql,
-          settings: settings.enforcement,
-          fetch: (url: string, init: RequestInit) => fetch(url, init),
-          log: (line: string) => log('enforcement', { message: line }),
-        };
-  return {
-    guard: new Guard({ allowed: settings.allow }),
-    enforcement: enforcement === null ? null : createEnforcement(enforcement),
-  };
-}
-
 function now(): UnixTime {
   return Date.now() / 1000;
-}
-
-function readBatch(body: string): EventBatch {
-  const parsed = EventBatch.safeParse(parseJson(body));
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new EdgebanError('ERR_REQUEST_INVALID', `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'not a batch'}`);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new EdgebanError('ERR_REQUEST_INVALID', 'the body is not JSON');
-  }
 }
 
 function readAddress(text: string): Prefix {

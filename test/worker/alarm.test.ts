@@ -126,6 +126,15 @@ describe('expiry', () => {
   });
 });
 
+it('a listener that was told everything rings no alarm when the ledger wakes', async () => {
+  const host = await newHost('web1');
+  await tell(host, ban('203.0.113.7'));
+  await until(async () => (await status()).snapshot.current);
+  await until(async () => ((await alarmAt()) ?? 0) > Date.now() + 60_000);
+  await evictDurableObject(ledgerStub());
+  expect(await alarmAt()).toBeGreaterThan(Date.now() + 60_000);
+});
+
 describe('the alarm', () => {
   it('is set from the first moment on, and again after each ring', async () => {
     await status();

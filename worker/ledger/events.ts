@@ -6,7 +6,7 @@ import type { Holders } from '../../shared/store/holders.ts';
 import { number } from '../../shared/store/row.ts';
 import type { Sql } from '../../shared/store/sql.ts';
 import { isOver, type UnixTime } from '../../shared/time.ts';
-import { type EventBatch, type EventReceipt, HostEvent, wireLimits } from '../../shared/wire.ts';
+import { EventBatch, type EventReceipt, HostEvent, wireLimits } from '../../shared/wire.ts';
 import { RequestRefusal } from '../problem.ts';
 import { ledgerLimits } from './limits.ts';
 import { noteChange } from './state.ts';
@@ -51,6 +51,22 @@ export function takeEvents(
     if (intake.changed) noteChange(parts.sql);
     return { receipt: { stream: batch.stream, acked: last + fresh, refused: intake.refused }, changed: intake.changed };
   });
+}
+
+/** The batch that a body holds; its events are judged later. Throws ERR_REQUEST_INVALID. */
+export function readBatch(body: string): EventBatch {
+  const parsed = EventBatch.safeParse(parseJson(body));
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new EdgebanError('ERR_REQUEST_INVALID', `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'not a batch'}`);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new EdgebanError('ERR_REQUEST_INVALID', 'the body is not JSON');
+  }
 }
 
 /** One batch on its way in. */

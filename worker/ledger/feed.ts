@@ -66,10 +66,23 @@ export function push(parts: FeedParts, sockets: readonly WebSocket[]): boolean {
   let behind = false;
   for (const socket of sockets) {
     const listener = readListener(socket);
-    if (listener === null || (listener.cursor === newest && !listener.resetting)) continue;
+    if (listener === null || !lags(listener, newest)) continue;
     if (send(socket, page, false)) behind = true;
   }
   return behind;
+}
+
+/** Is there a listener that has not been told everything? */
+export function isBehind(parts: FeedParts, sockets: readonly WebSocket[]): boolean {
+  const newest = parts.holders.last();
+  return sockets.some((socket) => {
+    const listener = readListener(socket);
+    return listener !== null && lags(listener, newest);
+  });
+}
+
+function lags({ cursor, resetting }: FeedPlace, newest: number): boolean {
+  return cursor !== newest || resetting;
 }
 
 /** Pages by place: listeners that are equally far share one. */
