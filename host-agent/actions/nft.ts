@@ -79,9 +79,7 @@ class NftQueue implements Nft {
 
   #push(job: Job): void {
     this.#jobs.push(job);
-    this.#running ??= this.#work().finally(() => {
-      this.#running = null;
-    });
+    this.#running ??= this.#work();
   }
 
   async #work(): Promise<void> {
@@ -94,6 +92,8 @@ class NftQueue implements Nft {
         await this.#transact(this.#takeWaiting());
       }
     }
+    // In the same turn as the look at the empty queue: what is pushed from now on starts the work anew.
+    this.#running = null;
   }
 
   /** All changes up to the next exclusive job, at least one job's, bounded. */

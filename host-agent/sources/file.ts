@@ -151,8 +151,7 @@ class FileSource implements Source {
   async #followMissed(places: readonly Place[]): Promise<boolean> {
     const known = new Set(this.#followed.map((one) => one.tail.ino));
     const missed = await rotatedSince(this.#options.path, this.#looked, known, places);
-    const active = this.#ports.now();
-    this.#followed.splice(-1, 0, ...missed.map((tail) => ({ tail, active, done: false })));
+    this.#followed.splice(-1, 0, ...missed.map((tail) => this.#following(tail)));
     return missed.length > 0;
   }
 
@@ -162,12 +161,8 @@ class FileSource implements Source {
     one.tail.restart();
     const copy = await findPlace(this.#options.path, place);
     if (copy === null) this.#unfound = [...this.#unfound, place].slice(-UNFOUND_MAX);
-    else
-      this.#followed.splice(this.#followed.indexOf(one), 0, {
-        tail: copy.tail,
-        active: this.#ports.now(),
-        done: false,
-      });
+    else if (this.#followed.some((each) => each.tail.ino === copy.tail.ino)) await copy.tail.close();
+    else this.#followed.splice(this.#followed.indexOf(one), 0, this.#following(copy.tail));
   }
 
   /** Opens what the path names now, if it is not followed already. True if it did. */
@@ -191,10 +186,14 @@ class FileSource implements Source {
     return true;
   }
 
+  #following(tail: Tail): Followed {
+    return { tail, active: this.#ports.now(), done: false };
+  }
+
   #follow(tail: Tail): void {
     const before = this.#followed.at(-1);
     if (before !== undefined) before.active = this.#ports.now();
-    this.#followed.push({ tail, active: this.#ports.now(), done: false });
+    this.#followed.push(this.#following(tail));
     this.#present = true;
     this.#toEnd = false;
   }
@@ -239,7 +238,7 @@ class FileSource implements Source {
     let last: { tail: Tail; path: string } | null = null;
     for (const place of saved?.files ?? []) {
       const found = await findPlace(path, place);
-      if (found !== null) this.#followed.push({ tail: found.tail, active: this.#ports.now(), done: false });
+      if (found !== null) this.#followed.push(this.#following(found.tail));
       last = found;
     }
     if (last === null) return this.#closeAll();
