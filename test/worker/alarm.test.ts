@@ -102,6 +102,7 @@ const idle: LedgerState = {
   enforceAgain: null,
   sweptAt: 0,
   purgedAt: 0,
+  purgedCursor: 0,
 };
 
 describe('expiry', () => {
@@ -133,6 +134,24 @@ it('a listener that was told everything rings no alarm when the ledger wakes', a
   await until(async () => ((await alarmAt()) ?? 0) > Date.now() + 60_000);
   await evictDurableObject(ledgerStub());
   expect(await alarmAt()).toBeGreaterThan(Date.now() + 60_000);
+});
+
+it('holders that were lifted go sooner when there are many', async () => {
+  const host = await newHost('web1');
+  await tell(host, ban('203.0.113.7'), unban('203.0.113.7'), ban('203.0.113.8'));
+  const old = Date.now() / 1000 - pace.tombstone_life_crowded - 1;
+  const left = () => withSql((sql) => sql.exec('SELECT COUNT(*) AS n FROM holders').one()['n']);
+  const sweep = async () => {
+    await withSql((sql) => sql.exec('UPDATE ledger SET swept_at = 0'));
+    await runDurableObjectAlarm(ledgerStub());
+    await until(async () => (await withSql((sql) => sql.exec('SELECT swept_at AS n FROM ledger').one()['n'])) !== 0);
+  };
+  await withSql((sql) => sql.exec('UPDATE holders SET lifted_at = ? WHERE lifted = 1', old));
+  await sweep();
+  expect(await left()).toBe(2);
+  await withSql((sql) => sql.exec('UPDATE ledger SET purged_cursor = ?', -pace.changes_per_purge_max));
+  await sweep();
+  expect(await left()).toBe(1);
 });
 
 describe('the alarm', () => {

@@ -83,16 +83,23 @@ async function enforce(parts: WorkParts): Promise<void> {
   }
 }
 
-function sweep({ sql, holders, now }: WorkParts): void {
+function sweep(parts: WorkParts): void {
+  const { sql, now } = parts;
   const time = now();
-  const { sweptAt, purgedAt } = readState(sql);
-  if (time < sweptAt + pace.sweep_every) return;
+  if (time < readState(sql).sweptAt + pace.sweep_every) return;
   sql.transaction(() => {
     sweepNonces(sql, time);
     sweepTokens(sql, time);
+    purge(parts, time);
     noteSwept(sql, time);
-    if (time < purgedAt + pace.purge_every) return;
-    holders.purge(time, pace.tombstone_life);
-    notePurged(sql, time);
   });
+}
+
+function purge({ sql, holders }: WorkParts, now: UnixTime): void {
+  const { purgedAt, purgedCursor } = readState(sql);
+  const newest = holders.last();
+  const crowded = newest - purgedCursor > pace.changes_per_purge_max;
+  if (!crowded && now < purgedAt + pace.purge_every) return;
+  holders.purge(now, crowded ? pace.tombstone_life_crowded : pace.tombstone_life);
+  notePurged(sql, newest, now);
 }

@@ -41,6 +41,9 @@ export const pace = {
   /** Lifted and ended holders are kept so long for hosts that were away; who stays away longer begins anew. */
   tombstone_life: 7 * 86_400,
   purge_every: 86_400,
+  /** After so many changes they go sooner: a host that bans and unbans without end may not fill the disk. */
+  changes_per_purge_max: 50_000,
+  tombstone_life_crowded: 600,
   /** Holders that end, in one transaction and in one run of the alarm. */
   expire_batch: 500,
   expire_batches_max: 20,

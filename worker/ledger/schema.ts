@@ -12,7 +12,7 @@ const ledgerMigrations: Migrations = [
     snapshot_revision INTEGER NOT NULL, snapshot_at REAL, snapshot_tried_at REAL, snapshot_error TEXT,
     write_tokens REAL NOT NULL, write_tokens_at REAL NOT NULL,
     enforced_revision INTEGER NOT NULL, enforced_at REAL, enforce_again REAL,
-    swept_at REAL NOT NULL, purged_at REAL NOT NULL
+    swept_at REAL NOT NULL, purged_at REAL NOT NULL, purged_cursor INTEGER NOT NULL
   );
 
   -- revoked hosts stay, so that their keys never come back
@@ -43,7 +43,7 @@ export function prepareTables(sql: Sql, id: string, now: UnixTime): void {
   if (sql.all('SELECT 1 FROM ledger').length > 0) return;
   sql.all(
     `INSERT INTO ledger (one, id, revision, snapshot_revision, write_tokens, write_tokens_at, enforced_revision,
-       swept_at, purged_at) VALUES (1, ?, 1, 0, ?, ?, 0, ?, ?)`,
+       swept_at, purged_at, purged_cursor) VALUES (1, ?, 1, 0, ?, ?, 0, ?, ?, 0)`,
     ...[id, pace.snapshot_writes_burst, now, now, now],
   );
 }

@@ -21,6 +21,8 @@ export interface LedgerState {
   readonly enforceAgain: UnixTime | null;
   readonly sweptAt: UnixTime;
   readonly purgedAt: UnixTime;
+  /** The feed's newest cursor at that time. */
+  readonly purgedCursor: number;
 }
 
 export function readState(sql: Sql): LedgerState {
@@ -39,6 +41,7 @@ export function readState(sql: Sql): LedgerState {
     enforceAgain: numberOrNull(row, 'enforce_again'),
     sweptAt: number(row, 'swept_at'),
     purgedAt: number(row, 'purged_at'),
+    purgedCursor: number(row, 'purged_cursor'),
   };
 }
 
@@ -61,8 +64,8 @@ export function noteSwept(sql: Sql, now: UnixTime): void {
   sql.all('UPDATE ledger SET swept_at = ?', now);
 }
 
-export function notePurged(sql: Sql, now: UnixTime): void {
-  sql.all('UPDATE ledger SET purged_at = ?', now);
+export function notePurged(sql: Sql, cursor: number, now: UnixTime): void {
+  sql.all('UPDATE ledger SET purged_at = ?, purged_cursor = ?', now, cursor);
 }
 
 /** The `n` of a counting query. */
