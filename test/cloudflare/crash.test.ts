@@ -10,12 +10,12 @@ let scene: Scene | null = null;
 
 afterEach(() => scene?.close());
 
-/** Dies at the `at`th call from now: what waits for its answer waits for ever, as a dead process does. */
-function dieAt(on: Scene, at: number, moment: Moment): Promise<'dead'> {
+/** Dies at the `at`th call from now (of this method): what waits for its answer waits for ever, as a dead process does. */
+function dieAt(on: Scene, at: number, moment: Moment, method?: string): Promise<'dead'> {
   let calls = 0;
   return new Promise((resolve) => {
     on.line.fetch = async (url, init) => {
-      calls += 1;
+      if (method === undefined || init.method === method) calls += 1;
       if (calls !== at) return fetch(url, init);
       if (moment === 'after it was done') await (await fetch(url, init)).arrayBuffer();
       on.line.fetch = (nextUrl, nextInit) => fetch(nextUrl, nextInit);
@@ -78,5 +78,33 @@ describe('a death while the list is made', () => {
       await on.close();
       scene = null;
     }
+  });
+});
+
+describe.each([300, 4_000, 25_000])('a ban whose append nobody remembers, done after %i ms', (operation_ms) => {
+  async function expectLifted(on: Scene): Promise<void> {
+    const end = on.clock.now + 200;
+    while (on.clock.now < end) await on.step([]);
+    expect(listed(on).ours).toEqual([]);
+    expect(on.enforcement.status(on.clock.now).inStep).toBe(true);
+  }
+
+  it('is lifted soon when it was lifted during a death', async () => {
+    const on = await openScene({ operation_ms });
+    scene = on;
+    await on.settle([]);
+    const death = dieAt(on, 1, 'after it was done', 'POST');
+    expect(await Promise.race([on.step(wantMany(1)), death])).toBe('dead');
+    on.restart();
+    await expectLifted(on);
+  });
+
+  it('is lifted soon when it was lifted while the line was down', async () => {
+    const on = await openScene({ operation_ms });
+    scene = on;
+    await on.settle([]);
+    on.fake.control.fault({ kind: 'cut-after', methods: ['POST'] });
+    await on.step(wantMany(1));
+    await expectLifted(on);
   });
 });

@@ -1,7 +1,7 @@
 /** What a test or the demo does to the fake behind Cloudflare's back: seed, break, heal, look. */
 import { z } from 'zod';
 import { addList, removeList } from './lists.ts';
-import { merge } from './operations.ts';
+import { merge, settleOperations } from './operations.ts';
 import { newRule, phase } from './rulesets.ts';
 import type { Item, Rule, State } from './state.ts';
 import { newId, stamp, type World } from './world.ts';
@@ -39,6 +39,7 @@ export interface Seen {
 
 export type Control = ReturnType<typeof createControl>;
 
+/** Words that look at lists or change them first let end what had its time, as if Cloudflare had worked on while nobody asked. */
 export function createControl(world: World, journal: readonly Seen[]) {
   const { state } = world;
   const at = () => stamp(world.now());
@@ -46,11 +47,13 @@ export function createControl(world: World, journal: readonly Seen[]) {
     /** Puts items into a list as another tool or a person would; makes the list if it is not there. */
     seedItems: (input: z.input<typeof Items>) => {
       const { list: name, items } = Items.parse(input);
+      settleOperations(world);
       const list = state.lists.find((each) => each.name === name) ?? addList(world, name, '');
       const added = items.map(({ ip, comment }) => (comment === undefined ? { ip } : { ip, comment }));
       state.items[list.id] = merge(world, state.items[list.id] ?? [], added);
     },
     removeItems: (input: { readonly list: string; readonly ips: readonly string[] }) => {
+      settleOperations(world);
       const id = idOf(state, input.list);
       state.items[id] = (state.items[id] ?? []).filter((item) => !input.ips.includes(item.ip));
     },
@@ -71,7 +74,10 @@ export function createControl(world: World, journal: readonly Seen[]) {
       editRules(state, zone, (rules) => rules.map((rule) => (rule.ref === ref ? { ...rule, enabled: false } : rule)));
     },
     /** The list is gone, as the real one could only be if the rule had gone first. */
-    loseList: (input: z.input<typeof Named>) => removeList(world, idOf(state, Named.parse(input).name)),
+    loseList: (input: z.input<typeof Named>) => {
+      settleOperations(world);
+      removeList(world, idOf(state, Named.parse(input).name));
+    },
     set: (input: z.input<typeof Settings>) => {
       const { latency_ms, operation_ms, frozen, v6 } = Settings.parse(input);
       state.latency_ms = latency_ms ?? state.latency_ms;
@@ -102,9 +108,15 @@ export function createControl(world: World, journal: readonly Seen[]) {
     restoreToken: (input: z.input<typeof Named>) => {
       state.revoked = state.revoked.filter((name) => name !== Named.parse(input).name);
     },
-    state: (): State => structuredClone(state),
+    state: (): State => {
+      settleOperations(world);
+      return structuredClone(state);
+    },
     journal: (): readonly Seen[] => [...journal],
-    items: (name: string): readonly Item[] => state.items[idOf(state, name)] ?? [],
+    items: (name: string): readonly Item[] => {
+      settleOperations(world);
+      return state.items[idOf(state, name)] ?? [];
+    },
     rules: (zone: string): readonly Rule[] => state.rulesets[zone]?.rules ?? [],
   };
 }
