@@ -176,6 +176,11 @@ export class Engine {
     return { put, gone };
   }
 
+  /** Takes back changes that could not be written, so that the next call tells them again. */
+  returnDirtyCounters(changes: DirtyCounters): void {
+    for (const { jail, id } of [...changes.put, ...changes.gone]) this.#jails.get(jail)?.counters.markDirty(id);
+  }
+
   /** Puts back saved counters, oldest failure first; those of unknown jails are left out. */
   loadCounters(counters: Iterable<Counter>): void {
     for (const counter of counters) this.#jails.get(counter.jail)?.counters.load(counter);

@@ -109,6 +109,11 @@ export class Counters {
     return dirty;
   }
 
+  /** Has the counter (or that it is gone) told again. */
+  markDirty(id: string): void {
+    this.#dirty.add(id);
+  }
+
   #put(id: string, tally: Tally, matches: readonly string[]): void {
     this.#tallies.delete(id);
     this.#tallies.set(id, tally);

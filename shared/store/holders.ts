@@ -62,7 +62,8 @@ export class Holders {
   lift(lift: Lift): boolean {
     const row = this.#row(lift);
     if (row === null || row.lifted || row.ended || lift.at < row.at) return false;
-    if (row.lifted_at !== null && lift.at <= row.lifted_at) return false;
+    // the same lift told again; an other one counts even if it seems older: it may come by another clock
+    if (lift.at === row.lifted_at) return false;
     const { address, host, jail, at } = lift;
     this.#sql.all(
       'UPDATE holders SET lifted = 1, lifted_at = ?, cursor = ? WHERE address = ? AND host = ? AND jail = ?',

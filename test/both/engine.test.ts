@@ -214,6 +214,23 @@ test('counters are purged every five seconds, and after the clock was set back',
   });
 });
 
+test('counters that could not be written are told again, as they are by then', async () => {
+  await court({ maxretry: 2 }, ({ engine }) => {
+    const fail = (id: string) => engine.failure('sshd', { id, ip: id, time: 1, matches: [], groups: {} }, 1);
+    fail('192.0.2.1');
+    fail('192.0.2.2');
+    const lost = engine.takeDirtyCounters();
+    fail('192.0.2.1');
+    engine.takeDirtyCounters();
+    engine.returnDirtyCounters(lost);
+    expect(engine.takeDirtyCounters()).toMatchObject({
+      put: [{ id: '192.0.2.2', retry: 1 }],
+      gone: [{ jail: 'sshd', id: '192.0.2.1' }],
+    });
+    expect(engine.takeDirtyCounters()).toEqual({ put: [], gone: [] });
+  });
+});
+
 const ids = ['192.0.2.1', '192.0.2.2', '192.0.2.0/28', '198.51.100.9', '203.0.113.4', '10.0.0.9', '104.16.9.9', 'root'];
 const safe = ['198.51.100.0/24', '203.0.113.4/32', '10.0.0.0/8', '104.16.0.0/13'].map(prefix);
 

@@ -38,6 +38,16 @@ test('an end never moves back; a newer ban takes up a lifted one; an older lift 
   });
 });
 
+test('a lift counts though another clock, which is ahead, has lifted an earlier ban', async () => {
+  await onHolders((holders) => {
+    holders.hold(holding(100, 900));
+    holders.lift(holding(160, null));
+    holders.hold(holding(110, 910));
+    expect([holders.lift(holding(160, null)), holders.effective('192.0.2.1', 170)]).toEqual([false, 910]);
+    expect([holders.lift(holding(120, null)), holders.effective('192.0.2.1', 170)]).toEqual([true, undefined]);
+  });
+});
+
 test('an address is banned until the last of its holders is gone', async () => {
   await onHolders((holders) => {
     holders.hold(holding(1, 100));
