@@ -10,8 +10,13 @@ import { compileProgram } from './program.ts';
 import { type Alphabet, type Translation, toRe2 } from './to-re2.ts';
 import type { Tree } from './tree.ts';
 
-/** Steps of the matcher that the searches of one line may take together: some 20 ms. */
-export const lineStepsMax = 1_000_000;
+/** Steps that the searches of one line may take together; the matcher takes five to twenty million a second. */
+export const lineStepsMax = 100_000;
+/** RE2's work in the same steps, a byte: to find whether there is a match, and to find its groups. */
+const testCost = 1 / 32;
+const execCost = 1 / 2;
+/** What the matcher must be able to spend, a character, to be started at all: it may go through a text in one step. */
+const matcherCost = 1 / 4;
 
 export function newBudget(steps = lineStepsMax): Budget {
   return { steps, exhausted: false };
@@ -103,9 +108,10 @@ class CompiledPattern implements Pattern {
     const bytes = this.#re2.encode(text);
     const route = bytes.length === text.length ? this.#ascii : this.#unicodeRoute();
     const { program, translation } = route;
-    budget.steps -= text.length >> 4;
-    if (program !== null && !program.test(bytes)) return null;
-    if (program === null || !fits(translation, text)) return this.#searchExactly(text, budget);
+    if (program === null) return this.#searchExactly(text, budget);
+    if (!spend(budget, bytes.length * testCost) || !program.test(bytes)) return null;
+    if (!fits(translation, text)) return this.#searchExactly(text, budget);
+    if (!spend(budget, bytes.length * execCost)) return null;
     const marks = program.exec(text);
     if (marks === null) throw new Error('RE2 finds and does not find the same');
     return this.#match(
@@ -116,6 +122,7 @@ class CompiledPattern implements Pattern {
   }
 
   #searchExactly(text: string, budget: Budget): PatternMatch | null {
+    if (!spend(budget, text.length * matcherCost)) return null;
     const marks = this.#matcher.search(text, budget);
     if (marks === null) return null;
     return this.#match(
@@ -142,6 +149,13 @@ class CompiledPattern implements Pattern {
     }
     return { program: compiled(this.#re2, translation.source), translation };
   }
+}
+
+/** Takes steps from the budget, or says that there are not so many left. */
+function spend(budget: Budget, steps: number): boolean {
+  if (budget.steps < steps) budget.exhausted = true;
+  else budget.steps -= Math.ceil(steps);
+  return !budget.exhausted;
 }
 
 /** Null where RE2 refuses: what it is given is sound, so it can only be too large for it. */

@@ -14,6 +14,8 @@ import { nowhere, unset, Ways } from './ways.ts';
 /** Steps after which a search begins to remember its failures: shorter ones are faster without. */
 const memoAfter = 2_000;
 
+/** Steps that it takes to begin and end a look-around. */
+const asideCost = 4;
 const failed = nowhere;
 const givenUp = -2;
 
@@ -250,6 +252,9 @@ export class Matcher {
 
   /** Runs a body on its own; of a success only the marks stay, and only if they are to be kept. */
   #aside(pc: number, at: number, keepMarks: boolean): number {
+    const word = pc * stride;
+    if (this.#words[word] === op.char && !this.#isIn(this.#word(word + 1), at)) return failed;
+    this.#steps -= asideCost;
     const base = this.#ways.height;
     if (this.#memo === null && this.#steps <= this.#memoFrom) this.#memo = this.#newMemo();
     const memo = this.#memo;
@@ -273,9 +278,8 @@ export class Matcher {
 
   #repetition(group: number, fold: number, at: number): number {
     if (!this.#ways.isSet(group)) return failed;
-    const from = this.#ways.marks[2 * group] ?? 0;
-    const to = this.#ways.marks[2 * group + 1] ?? 0;
-    this.#steps -= (to - from) >> 2;
+    const [from = 0, to = 0] = this.#ways.marks.subarray(2 * group, 2 * group + 2);
+    this.#steps -= (to - from) >> (fold === 0 ? 6 : 2);
     return repetitionEnd(this.#text, at, from, to, fold);
   }
 

@@ -26,6 +26,7 @@ function need(scanner: Scanner, start: number): string {
 function rangeFrom(
   scanner: Scanner,
   from: NonNullable<Escape>,
+  first: string,
   start: number,
   flags: Flags,
 ): { set: CharSet; closed: boolean } {
@@ -33,7 +34,7 @@ function rangeFrom(
   if (item === ']') return { set: union(setOf(from), single(45)), closed: true };
   const to = member(scanner, item, flags);
   if (!('code' in from) || !('code' in to) || to.code < from.code)
-    throw scanner.error('bad character range', item.length);
+    throw scanner.error(`bad character range ${first}-${item}`, first.length + 1 + item.length);
   return { set: [from.code, to.code], closed: false };
 }
 
@@ -46,7 +47,9 @@ export function parseSet(scanner: Scanner, flags: Flags): CharSet {
     const item = need(scanner, start);
     if (item === ']' && parts.length > 0) break;
     const part = member(scanner, item, flags);
-    const range = scanner.match('-') ? rangeFrom(scanner, part, start, flags) : { set: setOf(part), closed: false };
+    const range = scanner.match('-')
+      ? rangeFrom(scanner, part, item, start, flags)
+      : { set: setOf(part), closed: false };
     parts.push(range.set);
     closed = range.closed;
   }

@@ -5,7 +5,7 @@
 
 import { isNullable } from './analysis.ts';
 import { ascii, beyondAscii, type CharSet, intersect, maxCodePoint, negate, pairsOf, union } from './charset.ts';
-import { type Anchor, type Node, type RepeatNode, someNode, type Tree } from './tree.ts';
+import { type Anchor, childrenOf, type Node, type RepeatNode, someNode, type Tree } from './tree.ts';
 
 /** What may be in the texts that a translation is for. */
 export type Alphabet = 'ascii' | 'unicode';
@@ -21,8 +21,12 @@ export interface Translation {
   readonly fit: 'exact' | 'last-line' | 'wider';
 }
 
-/** RE2 takes no larger counts, nested ones multiplied. */
-const repeatMax = 1000;
+/**
+ * Characters that a counted repeat may come to when written out, and all of them together. RE2 has a state for each, so that
+ * `.{0,900}` takes it thousands of times as long a byte as `.*`; and it takes no counts above 1000 at all.
+ */
+const repeatMax = 100;
+const repeatsMax = 600;
 /** Classes of more ranges than this are widened beyond ASCII: \w has 734, and RE2's program would grow by as much. */
 const rangesMax = 24;
 const anything = '(?s:.)*';
@@ -48,24 +52,25 @@ class Translator {
   readonly #alphabet: Alphabet;
   readonly #captured: ReadonlySet<number>;
   readonly #bodies = new Map<number, Node>();
+  #room = repeatsMax;
 
   constructor(alphabet: Alphabet, captured: ReadonlySet<number>) {
     this.#alphabet = alphabet;
     this.#captured = captured;
   }
 
-  node(node: Node, count: number): string {
+  node(node: Node): string {
     switch (node.kind) {
       case 'char':
         return this.#char(node.set);
       case 'sequence':
-        return node.items.map((item) => this.node(item, count)).join('');
+        return node.items.map((item) => this.node(item)).join('');
       case 'choice':
-        return `(?:${node.branches.map((branch) => this.node(branch, count)).join('|')})`;
+        return `(?:${node.branches.map((branch) => this.node(branch)).join('|')})`;
       case 'repeat':
-        return this.#repeat(node, count);
+        return this.#repeat(node);
       case 'group':
-        return this.#group(node.index, node.body, count);
+        return this.#group(node.index, node.body);
       case 'anchor':
         return this.#anchor(node.anchor);
       case 'boundary':
@@ -73,11 +78,11 @@ class Translator {
       case 'look':
         return this.#wider('(?:)');
       case 'atomic':
-        return this.#wider(this.node(node.body, count));
+        return this.#wider(this.node(node.body));
       case 'backref':
-        return this.#wider(this.#again(node.group, node.fold === 'none', count));
+        return this.#wider(this.#again(node.group, node.fold === 'none'));
       case 'conditional':
-        return this.#wider(`(?:${this.node(node.yes, count)}|${this.node(node.no, count)})`);
+        return this.#wider(`(?:${this.node(node.yes)}|${this.node(node.no)})`);
     }
   }
 
@@ -97,25 +102,25 @@ class Translator {
     return this.#wider(classOf(union(set, beyondAscii)));
   }
 
-  #group(index: number, body: Node, count: number): string {
+  #group(index: number, body: Node): string {
     this.#bodies.set(index, body);
-    if (!this.#captured.has(index)) return `(?:${this.node(body, count)})`;
+    if (!this.#captured.has(index)) return `(?:${this.node(body)})`;
     this.groups.push(index);
-    return `(${this.node(body, count)})`;
+    return `(${this.node(body)})`;
   }
 
-  #repeat(node: RepeatNode, count: number): string {
-    const { body, greedy } = node;
-    let { min, max } = node;
+  #repeat(node: RepeatNode): string {
+    const { body, min, max, greedy } = node;
     // RE2 goes about loops with empty rounds in its own way; what they match as a whole is the same.
     if (max > 1 && isNullable(body)) this.fit = 'wider';
-    const top = max === Infinity ? min : max;
-    if (top > 1 && top * count > repeatMax) {
-      this.fit = 'wider';
-      min = Math.min(min, Math.max(1, Math.floor(repeatMax / count)));
-      max = Infinity;
+    const written = (max === Infinity ? min : max) > 1 ? writtenSize(node) : 0;
+    if (written > repeatMax || written > this.#room) {
+      return this.#wider(`(?:${this.node(body)})${min === 0 ? '*' : '+'}${greedy ? '' : '?'}`);
     }
-    const inner = this.node(body, count * Math.max(1, max === Infinity ? min : max));
+    const outer = this.#room;
+    this.#room = Infinity;
+    const inner = this.node(body);
+    this.#room = outer - written;
     return `(?:${inner})${quantifier(min, max)}${greedy ? '' : '?'}`;
   }
 
@@ -142,12 +147,19 @@ class Translator {
   }
 
   /** A back reference repeats a text that the group has matched: where that is simple enough, look for such a text. */
-  #again(group: number, sameCase: boolean, count: number): string {
+  #again(group: number, sameCase: boolean): string {
     const body = this.#bodies.get(group);
     if (!sameCase || body === undefined || !isSimple(body)) return anything;
     const translator = new Translator(this.#alphabet, new Set());
-    return `(?:${translator.node(body, count)})`;
+    return `(?:${translator.node(body)})`;
   }
+}
+
+/** How many characters a part comes to with its counted repeats written out. */
+function writtenSize(node: Node): number {
+  if (node.kind === 'char') return 1;
+  const size = childrenOf(node).reduce((sum, child) => sum + writtenSize(child), 0);
+  return node.kind === 'repeat' ? size * (node.max === Infinity ? Math.max(1, node.min) : node.max) : size;
 }
 
 function quantifier(min: number, max: number): string {
@@ -167,6 +179,6 @@ function isSimple(node: Node): boolean {
 /** `captured` names the groups that are wanted: the fewer, the faster. */
 export function toRe2(tree: Tree, alphabet: Alphabet, captured: ReadonlySet<number>): Translation {
   const translator = new Translator(alphabet, captured);
-  const source = translator.node(tree.root, 1);
+  const source = translator.node(tree.root);
   return { source, groups: translator.groups, fit: translator.fit };
 }
