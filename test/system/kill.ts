@@ -1,0 +1,116 @@
+/** kill -9 of any part while bans come and go: when it is back, every place agrees, and nothing is lost or done twice. */
+import { execFileSync } from 'node:child_process';
+import { type Edge, listItems, startFake, startWorker } from '../world/edge.ts';
+import { client, type Host, startAgent } from '../world/host.ts';
+import { until } from '../world/wait.ts';
+import { everywhere, makeWorld, type World } from '../world/world.ts';
+
+export type Victim = 'hostA' | 'hostB' | 'workerd' | 'fake';
+
+const rounds = 4;
+const bans_per_round = 12;
+/** The issue's bound. */
+const agreement_ms_max = 30_000;
+
+export async function killed(victim: Victim, seed: number): Promise<unknown> {
+  const world = await makeWorld({ jails: '[sshd]\nenabled = true\nbantime = 1h\n' });
+  await Promise.all([startAgent(world.hostA), startAgent(world.hostB)]);
+  const random = randomOf(seed);
+  const wanted = new Set<string>();
+  const agreed_ms: number[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    const blow = Math.floor(random() * bans_per_round);
+    await actAndKill(world, victim, { round, blow, random, wanted });
+    const back = performance.now();
+    await revive(world, victim);
+    await agree(world, wanted);
+    agreed_ms.push(Math.round(performance.now() - back));
+  }
+  await noneTwice(world);
+  if (Math.max(...agreed_ms) > agreement_ms_max) throw new Error(`agreed after ${agreed_ms.join(', ')} ms`);
+  return { victim, rounds, bans: wanted.size, agreed_ms };
+}
+
+interface Round {
+  readonly round: number;
+  /** Behind which of the round's events the blow falls. */
+  readonly blow: number;
+  random(): number;
+  readonly wanted: Set<string>;
+}
+
+/** Bans and unbans on host A; the victim dies in the midst of them, while what went before is still under way. */
+async function actAndKill(world: World, victim: Victim, { round, blow, random, wanted }: Round): Promise<void> {
+  for (let n = 0; n < bans_per_round; n += 1) {
+    const address = `203.0.113.${100 + round * bans_per_round + n}`;
+    const lift = [...wanted][Math.floor(random() * wanted.size)];
+    const words = lift !== undefined && random() < 0.3 ? ['unbanip', lift] : ['banip', address];
+    if (n === blow) kill(world, victim);
+    // an agent that is dead takes no orders: those come when it is back
+    if (n >= blow && victim === 'hostA') continue;
+    await client(world.hostA, 'set', 'sshd', ...words);
+    if (words[0] === 'banip') wanted.add(address);
+    else if (lift !== undefined) wanted.delete(lift);
+  }
+}
+
+function kill(world: World, victim: Victim): void {
+  if (victim === 'workerd') execFileSync('pkill', ['-KILL', '-g', String(world.edge.worker.pid), 'workerd']);
+  else process.kill(-programOf(world, victim).pid, 'SIGKILL');
+}
+
+function programOf(world: World, victim: Exclude<Victim, 'workerd'>) {
+  return victim === 'fake' ? world.edge.fake : world[victim].agent;
+}
+
+async function revive(world: World, victim: Victim): Promise<void> {
+  switch (victim) {
+    case 'workerd':
+      // wrangler outlives its workerd, or does not: what is left of it goes, too
+      await world.edge.worker.kill('SIGKILL');
+      return await startWorker(world.edge);
+    case 'fake':
+      await world.edge.fake.ended;
+      return await startFake(world.edge);
+    case 'hostA':
+    case 'hostB':
+      return await reviveAgent(world[victim]);
+  }
+}
+
+async function reviveAgent(host: Host): Promise<void> {
+  await host.agent.ended;
+  await startAgent(host);
+}
+
+async function agree(world: World, wanted: ReadonlySet<string>): Promise<void> {
+  const expected = JSON.stringify([...wanted].toSorted());
+  let last = '';
+  const agrees = async () => {
+    const places = await everywhere(world);
+    last = JSON.stringify(places);
+    return Object.values(places).every((place) => JSON.stringify(place) === expected);
+  };
+  await until('all places agree', agrees, { within_ms: agreement_ms_max, every_ms: 100 }).catch((error: Error) => {
+    throw new Error(`${error.message}; wanted ${expected}; there is ${last}`);
+  });
+}
+
+/** No address is in the list twice, and no event waits. */
+async function noneTwice({ edge, hostA }: { edge: Edge; hostA: Host }): Promise<void> {
+  const items = (await listItems(edge)).map(({ ip }) => ip);
+  if (new Set(items).size !== items.length) throw new Error(`twice in the list: ${items.join(' ')}`);
+  const bans = (await client(hostA, 'get', 'sshd', 'banip')).trim().split(/\s+/);
+  if (new Set(bans).size !== bans.length) throw new Error(`twice on the host: ${bans.join(' ')}`);
+}
+
+/** A small generator (mulberry32): the same seed plays the same scene. */
+function randomOf(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
