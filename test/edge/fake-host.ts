@@ -7,6 +7,7 @@ import type {
   FeedSink,
   RefusedEvent,
 } from '../../host-agent/edge/ports.ts';
+import { describeError } from '../../shared/errors.ts';
 import type { FeedPage, HostEvent } from '../../shared/wire.ts';
 
 export function banEvent(address: string): HostEvent {
@@ -95,7 +96,7 @@ export function fakeEvents(): FakeEvents {
     log,
     refusals,
     up: (part) => void log.push(`${part} up`),
-    trouble: (part, error, lasting) => void log.push(`${part} ${lasting ? 'lasting ' : ''}${error.message}`),
+    trouble: (part, error, lasting) => void log.push(`${part} ${lasting ? 'lasting ' : ''}${describeError(error)}`),
     refused: (event) => void refusals.push(event),
   };
 }
