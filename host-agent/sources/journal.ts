@@ -7,6 +7,7 @@ import type { UnixTime } from '../../shared/time.ts';
 import { Incidents } from './incidents.ts';
 import { type Entry, ExportParser } from './journal-export.ts';
 import { cursorOf, entryFields, lineFields, lineOf, receivedAt } from './journal-line.ts';
+import { activeFiles, wakeFollowers } from './journal-wake.ts';
 import { type Journalctl, startJournalctl } from './journalctl.ts';
 import { journalArguments, matchArguments } from './journalmatch.ts';
 import type { Sink, Source, SourcePorts } from './source.ts';
@@ -27,6 +28,8 @@ export interface JournalOptions {
   readonly since?: UnixTime | undefined;
   /** The program and its first arguments. */
   readonly command?: readonly string[] | undefined;
+  /** The journal files whose followers are woken early; by default those that the backend's options mean. */
+  readonly active?: readonly string[] | undefined;
 }
 
 const positionShape = z.object({
@@ -61,6 +64,17 @@ class JournalSource implements Source {
 
   async run(sink: Sink, signal: AbortSignal): Promise<void> {
     if (this.#options.position !== undefined) this.#cursor = this.#savedCursor(this.#options.position);
+    const { active, options = {} } = this.#options;
+    const stopWaking = wakeFollowers(active ?? activeFiles(options));
+    try {
+      await this.#followOn(sink, signal);
+    } finally {
+      stopWaking();
+    }
+  }
+
+  /** One journalctl after the other. */
+  async #followOn(sink: Sink, signal: AbortSignal): Promise<void> {
     const from = this.#options.since ?? this.#ports.now();
     while (!signal.aborted) {
       await this.#follow(from, sink, signal);

@@ -82,7 +82,7 @@ function pathOf(option: string, value: string): string {
 }
 
 function namespaceOf(value: string): string {
-  if (/^[+]?[A-Za-z0-9_.-]+$|^\*$/.test(value)) return value;
+  if (/^[+]?[A-Za-z0-9][A-Za-z0-9_.-]*$|^\*$/.test(value)) return value;
   throw badOption('namespace', `= ${JSON.stringify(value)} is no namespace`, 'use a name, +NAME or *');
 }
 

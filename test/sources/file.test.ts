@@ -343,7 +343,7 @@ class Writer {
 
   #shift(): void {
     this.rotations += 1;
-    for (let i = 30; i >= 1; i -= 1) {
+    for (let i = 90; i >= 1; i -= 1) {
       if (fs.existsSync(`${this.#path}.${i}`)) fs.renameSync(`${this.#path}.${i}`, `${this.#path}.${i + 1}`);
     }
   }

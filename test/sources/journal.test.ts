@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createJournalSource, type JournalOptions } from '../../host-agent/sources/journal.ts';
@@ -168,6 +168,51 @@ describe('the journal', () => {
     await until(() => reader.mine().length >= 3);
     expect(reader.mine()).toEqual(['1', '2', '3']);
     expect(reader.errors.map((error) => error.code)).toEqual(['ERR_JOURNAL_FAILED']);
+  });
+
+  it('hears of an entry at once, by touching the journal file, also after a rotation', async () => {
+    const system = `${journald.folder}/journal/0123456789abcdef0123456789abcdef/system.journal`;
+    const latency_ms = async (active: readonly string[], rotate: boolean) => {
+      const reader = follow({ since: now() - 5, active });
+      say('first');
+      await until(() => reader.mine().length === 1);
+      if (rotate) journald.rotate();
+      if (rotate) await new Promise((resolve) => setTimeout(resolve, 1200)); // it looks for the new file every second
+      const taken: number[] = [];
+      for (let i = 2; i <= 8; i += 1) {
+        const start = performance.now();
+        say(`${i}`);
+        await until(() => reader.mine().length === i);
+        taken.push(performance.now() - start);
+      }
+      await reader.stop();
+      count += 1;
+      return Math.round(taken.sort((a, b) => a - b)[3] ?? 0);
+    };
+    const late_ms = await latency_ms([], false);
+    const early_ms = await latency_ms([system], false);
+    const rotated_ms = await latency_ms([system], true);
+    console.log(
+      `entry to line, median of 7: ${late_ms} ms untouched, ${early_ms} ms touched, ${rotated_ms} ms after rotation`,
+    );
+    expect(early_ms).toBeLessThan(late_ms / 2);
+    expect(rotated_ms).toBeLessThan(late_ms / 2);
+  }, 30_000);
+
+  it('leaves no journalctl behind even when it is killed itself', async () => {
+    const source = new URL('../../host-agent/sources/journal.ts', import.meta.url).href;
+    const code = `import { createJournalSource } from '${source}';
+      const ports = { now: () => Date.now() / 1000, onError: () => undefined };
+      const options = { id: 'x', matches: ['SYSLOG_IDENTIFIER=edgeban-none'], command: ${JSON.stringify(journald.journalctl)} };
+      await createJournalSource(options, ports).run(() => undefined, new AbortController().signal);`;
+    const agent = spawn(process.execPath, ['--input-type=module-typescript', '-e', code], { stdio: 'ignore' });
+    const orphans = () =>
+      execFileSync('ps', ['-eo', 'pid=,args='], { encoding: 'utf8' })
+        .split('\n')
+        .filter((line) => /^\s*\d+ journalctl .*edgeban-none/.test(line));
+    await until(() => orphans().length === 1, 'journalctl');
+    agent.kill('SIGKILL');
+    await until(() => orphans().length === 0, 'the end of journalctl');
   });
 
   it('leaves no child behind', async () => {
