@@ -6,7 +6,7 @@ import type { FaultKind } from '../fakes/cloudflare/state.ts';
 import { asked, listed, listName, openScene, ruleRefs, type Scene, want, zoneIds } from './scene.ts';
 
 /** SEED=n replays one; SEEDS=n runs so many. */
-const { SEED: one, SEEDS: many = '12' } = process.env;
+const { SEED: one, SEEDS: many = '6' } = process.env;
 const seeds = one === undefined ? Array.from({ length: Number(many) }, (_, index) => index + 1) : [Number(one)];
 const acts_per_seed = 120;
 

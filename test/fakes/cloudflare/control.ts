@@ -41,6 +41,11 @@ export type Control = ReturnType<typeof createControl>;
 
 /** Words that look at lists or change them first let end what had its time, as if Cloudflare had worked on while nobody asked. */
 export function createControl(world: World, journal: readonly Seen[]) {
+  return { ...seeding(world), ...meddling(world), ...weather(world), ...looking(world, journal) };
+}
+
+/** What other tools and people put there. */
+function seeding(world: World) {
   const { state } = world;
   const at = () => stamp(world.now());
   return {
@@ -65,6 +70,13 @@ export function createControl(world: World, journal: readonly Seen[]) {
       const added = rules.map((rule) => newRule(world, rule));
       state.rulesets[zone] = { ...stored, rules: [...stored.rules, ...added] };
     },
+  };
+}
+
+/** What a person does by hand, and should not. */
+function meddling(world: World) {
+  const { state } = world;
+  return {
     deleteRule: (input: z.input<typeof RuleOf>) => {
       const { zone, ref } = RuleOf.parse(input);
       editRules(state, zone, (rules) => rules.filter((rule) => rule.ref !== ref));
@@ -78,6 +90,19 @@ export function createControl(world: World, journal: readonly Seen[]) {
       settleOperations(world);
       removeList(world, idOf(state, Named.parse(input).name));
     },
+    revokeToken: (input: z.input<typeof Named>) => {
+      state.revoked = [...new Set([...state.revoked, Named.parse(input).name])];
+    },
+    restoreToken: (input: z.input<typeof Named>) => {
+      state.revoked = state.revoked.filter((name) => name !== Named.parse(input).name);
+    },
+  };
+}
+
+/** How unkind the API is. */
+function weather(world: World) {
+  const { state } = world;
+  return {
     set: (input: z.input<typeof Settings>) => {
       const { latency_ms, operation_ms, frozen, v6 } = Settings.parse(input);
       state.latency_ms = latency_ms ?? state.latency_ms;
@@ -102,12 +127,13 @@ export function createControl(world: World, journal: readonly Seen[]) {
       state.faults = [];
       state.fates = [];
     },
-    revokeToken: (input: z.input<typeof Named>) => {
-      state.revoked = [...new Set([...state.revoked, Named.parse(input).name])];
-    },
-    restoreToken: (input: z.input<typeof Named>) => {
-      state.revoked = state.revoked.filter((name) => name !== Named.parse(input).name);
-    },
+  };
+}
+
+/** What there is, and what was asked. */
+function looking(world: World, journal: readonly Seen[]) {
+  const { state } = world;
+  return {
     state: (): State => {
       settleOperations(world);
       return structuredClone(state);

@@ -9,7 +9,7 @@ import { FakeOptions, type FakeOptionsInput } from './options.ts';
 import { granted, Refusal, type Reply, refused } from './reply.ts';
 import { findRoute } from './routes.ts';
 import type { Fault } from './state.ts';
-import { createThrottle } from './throttle.ts';
+import { createThrottle, type Throttle } from './throttle.ts';
 import { createWorld, type World } from './world.ts';
 
 const base_path = '/client/v4';
@@ -30,65 +30,22 @@ export interface FakeCloudflare {
   close(): Promise<void>;
 }
 
+/** What answers the requests of one fake. */
+interface Desk {
+  readonly world: World;
+  readonly throttle: Throttle;
+  readonly journal: Seen[];
+  readonly control: Control;
+}
+
 export function createFakeCloudflare(parts: FakeParts): FakeCloudflare {
   const world = createWorld(FakeOptions.parse(parts.options), parts.file, parts.now);
-  const throttle = createThrottle(world.options.limits, world.now);
   const journal: Seen[] = [];
   const control = createControl(world, journal);
+  const desk: Desk = { world, throttle: createThrottle(world.options.limits, world.now), journal, control };
   const server = createServer((request, response) => {
-    respond(request, response).catch(() => response.destroy());
+    respond(desk, request, response).catch(() => response.destroy());
   });
-
-  async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const url = new URL(request.url ?? '/', 'http://fake.invalid');
-    const body = await readBody(request, world.options.limits.body_bytes_max);
-    if (url.pathname.startsWith(control_path)) {
-      send(response, controlReply(control, url.pathname.slice(control_path.length), body));
-      return world.save();
-    }
-    if (world.state.latency_ms > 0) await new Promise((resolve) => setTimeout(resolve, world.state.latency_ms));
-    const fault = takeFault(world, request.method ?? 'GET');
-    const reply = fault === null || after(fault) ? answer(request, url, body) : faulty(fault);
-    note(request, url, body, reply);
-    world.save();
-    if (fault !== null && silent(fault)) return hush(response, fault);
-    if (fault?.kind === 'html-429') return sendHtml(response);
-    send(response, reply);
-  }
-
-  function answer(request: IncomingMessage, url: URL, body: string): Reply {
-    settleOperations(world);
-    try {
-      return admitted(request, url, body);
-    } catch (error) {
-      if (error instanceof Refusal) return refused(error);
-      throw error;
-    }
-  }
-
-  function admitted(request: IncomingMessage, url: URL, body: string): Reply {
-    if (!url.pathname.startsWith(`${base_path}/`)) throw new Refusal(404, 7000, 'No route for that URI');
-    const method = request.method ?? 'GET';
-    const { route, params } = findRoute(world.options, method, url.pathname.slice(base_path.length));
-    if (route.scopes === null)
-      return route.run(world, { params, query: url.searchParams, body: undefined, token: null });
-    const token = tokenOf(world, request.headers.authorization, route.path.endsWith('/verify'));
-    throttle.request(token);
-    if (route.scopes.length > 0 && !route.scopes.some((scope) => token.scopes.includes(scope))) {
-      throw new Refusal(403, 10000, 'Authentication error');
-    }
-    const parsed = parseBody(request, body);
-    if (route.path.endsWith('/items') && method !== 'GET') throttle.change(changes(parsed));
-    return route.run(world, { params, query: url.searchParams, body: parsed, token });
-  }
-
-  function note(request: IncomingMessage, url: URL, body: string, reply: Reply): void {
-    const codes = reply.body.errors.map(({ code }) => code);
-    const path = `${url.pathname.replace(base_path, '')}${url.search}`;
-    const { method = 'GET' } = request;
-    journal.push({ at_ms: world.now(), method, path, status: reply.status, codes, body: body.slice(0, 2000) });
-    if (journal.length > world.options.limits.journal_max) journal.shift();
-  }
 
   async function listen(port: number, ip: string): Promise<string> {
     server.listen(port, ip);
@@ -107,6 +64,58 @@ export function createFakeCloudflare(parts: FakeParts): FakeCloudflare {
   }
 
   return { control, listen, close };
+}
+
+async function respond(desk: Desk, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { world, control } = desk;
+  const url = new URL(request.url ?? '/', 'http://fake.invalid');
+  const body = await readBody(request, world.options.limits.body_bytes_max);
+  if (url.pathname.startsWith(control_path)) {
+    send(response, controlReply(control, url.pathname.slice(control_path.length), body));
+    return world.save();
+  }
+  if (world.state.latency_ms > 0) await new Promise((resolve) => setTimeout(resolve, world.state.latency_ms));
+  const fault = takeFault(world, request.method ?? 'GET');
+  const reply = fault === null || after(fault) ? answer(desk, request, url, body) : faulty(fault);
+  note(desk, request, url, body, reply);
+  world.save();
+  if (fault !== null && silent(fault)) return hush(response, fault);
+  if (fault?.kind === 'html-429') return sendHtml(response);
+  send(response, reply);
+}
+
+function answer(desk: Desk, request: IncomingMessage, url: URL, body: string): Reply {
+  settleOperations(desk.world);
+  try {
+    return admitted(desk, request, url, body);
+  } catch (error) {
+    if (error instanceof Refusal) return refused(error);
+    throw error;
+  }
+}
+
+function admitted({ world, throttle }: Desk, request: IncomingMessage, url: URL, body: string): Reply {
+  if (!url.pathname.startsWith(`${base_path}/`)) throw new Refusal(404, 7000, 'No route for that URI');
+  const { method = 'GET' } = request;
+  const { route, params } = findRoute(world.options, method, url.pathname.slice(base_path.length));
+  const query = url.searchParams;
+  if (route.scopes === null) return route.run(world, { params, query, body: undefined, token: null });
+  const token = tokenOf(world, request.headers.authorization, route.path.endsWith('/verify'));
+  throttle.request(token);
+  if (route.scopes.length > 0 && !route.scopes.some((scope) => token.scopes.includes(scope))) {
+    throw new Refusal(403, 10000, 'Authentication error');
+  }
+  const parsed = parseBody(request, body);
+  if (route.path.endsWith('/items') && method !== 'GET') throttle.change(changes(parsed));
+  return route.run(world, { params, query, body: parsed, token });
+}
+
+function note({ world, journal }: Desk, request: IncomingMessage, url: URL, body: string, reply: Reply): void {
+  const codes = reply.body.errors.map(({ code }) => code);
+  const path = `${url.pathname.replace(base_path, '')}${url.search}`;
+  const { method = 'GET' } = request;
+  journal.push({ at_ms: world.now(), method, path, status: reply.status, codes, body: body.slice(0, 2000) });
+  if (journal.length > world.options.limits.journal_max) journal.shift();
 }
 
 async function readBody(request: IncomingMessage, bytes_max: number): Promise<string> {
