@@ -21,6 +21,8 @@ export interface Scene {
   readonly clock: { now: UnixTime };
   /** How the enforcement reaches the fake; replace `fetch` to break the line. */
   readonly line: { fetch: Fetch };
+  /** How long a request may take, from the next restart on; a busy machine needs long, a test of hanging short. */
+  readonly patience: { timeout_ms: number };
   enforcement: Enforcement;
   /** A new enforcement over the same tables, as after kill -9. */
   restart(): void;
@@ -69,10 +71,11 @@ export async function openScene(options: Partial<FakeOptionsInput> = {}): Promis
   const settings = { apiBase: base, accountId: account, zoneIds, listName, token: secret };
   const line: { fetch: Fetch } = { fetch: (url, init) => fetch(url, init) };
   const say = (text: string) => log.push(text);
+  const patience = { timeout_ms: 10_000 };
   const make = (): Enforcement =>
-    createEnforcement({ sql, settings, fetch: (url, init) => line.fetch(url, init), log: say, timeout_ms: 150 });
+    createEnforcement({ sql, settings, fetch: (url, init) => line.fetch(url, init), log: say, ...patience });
   const scene: Scene = {
-    ...{ fake, base, sql, log, clock, line, enforcement: make() },
+    ...{ fake, base, sql, log, clock, line, patience, enforcement: make() },
     restart: () => {
       scene.enforcement = make();
     },

@@ -43,21 +43,30 @@ async function expectHeals(seconds: number): Promise<void> {
 
 describe('spoiled requests', () => {
   const kinds = FaultInput.shape.kind.options;
+  beforeEach(() => {
+    scene.patience.timeout_ms = 250;
+  });
+
+  function fault(input: Parameters<typeof scene.fake.control.fault>[0]): void {
+    if (input.kind.startsWith('hang')) scene.restart();
+    scene.fake.control.fault(input);
+  }
+
   for (const kind of kinds) {
     it(`heals after ${kind} on the next three requests, whatever they are`, async () => {
       await scene.settle(before);
-      scene.fake.control.fault({ kind, count: 3 });
+      fault({ kind, count: 3 });
       await expectHeals(2000);
     });
 
     it(`heals after ${kind} on each of the next two changes`, async () => {
       await scene.settle(before);
-      scene.fake.control.fault({ kind, count: 2, methods: ['POST', 'DELETE', 'PATCH'] });
+      fault({ kind, count: 2, methods: ['POST', 'DELETE', 'PATCH'] });
       await expectHeals(2000);
     });
 
     it(`heals after ${kind} from the very beginning`, async () => {
-      scene.fake.control.fault({ kind, count: 6 });
+      fault({ kind, count: 6 });
       await expectHeals(7200);
     });
   }
