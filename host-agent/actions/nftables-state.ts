@@ -34,8 +34,9 @@ export async function readTable(session: NftSession, family: string, table: stri
 
 /** The blocks of a set, none if there is no such set. `now` turns nft's time left (whole seconds) into an end. */
 export async function readBlocks(session: NftSession, set: SetRef, now: () => UnixTime): Promise<readonly Block[]> {
-  const objects = await listOrNull(session, ['list', 'set', set.family, set.table, set.set]);
+  // Before: the kernel answers at once, and nft may then print for seconds.
   const at = now();
+  const objects = await listOrNull(session, ['list', 'set', set.family, set.table, set.set]);
   const elements = (objects ?? []).flatMap((object) => elementsOf(property(object, 'set')));
   return elements.map((element) => blockOf(element, at)).filter((block) => block !== null);
 }
@@ -71,7 +72,8 @@ function blockOf(element: unknown, at: UnixTime): Block | null {
 }
 
 function addressOf(value: unknown): string | null {
-  if (typeof value === 'string') return canonical(value);
+  // nft writes IPv4 addresses as we do; there may be many.
+  if (typeof value === 'string') return value.includes(':') ? canonical(value) : value;
   const prefix = property(value, 'prefix');
   const address = property(prefix, 'addr');
   const length = property(prefix, 'len');

@@ -10,7 +10,7 @@ import { readBlocks } from './nftables-state.ts';
 import { ensureTable, takeAwayTable } from './nftables-table.ts';
 import { difference, type Limits, outermost, sortChanges } from './wanted.ts';
 
-/** nft lists whole seconds, and its clock stands still while the machine sleeps. */
+/** nft lists whole seconds; the time that the listing takes comes on top. */
 const END_TOLERANCE_S = 2;
 /** One more network costs 0.2 s at 50,000 in a set. */
 const NETWORKS_MAX = 50_000;
@@ -52,12 +52,14 @@ class Nftables implements Action {
   reconcile(wanted: readonly Block[]): Promise<readonly Outcome[]> {
     return this.#inOrder(async () => {
       await this.#ports.nft.exclusively((session) => ensureTable(session, this.#plan));
+      const began = this.#ports.now();
       const there = new Map((await this.#read()).map((block) => [block.address, block.until]));
       const adds = wanted.map((block): Change => ({ kind: 'add', ...block }));
       const { singles, networks, refused } = sortChanges(adds, new Map(), this.#limits());
       this.#networks = networks;
       const goal = new Map([...singles, ...outermost(networks)]);
-      return [...refused, ...(await this.#change(difference(there, goal, END_TOLERANCE_S)))];
+      const tolerance_s = END_TOLERANCE_S + Math.max(0, this.#ports.now() - began);
+      return [...refused, ...(await this.#change(difference(there, goal, tolerance_s)))];
     });
   }
 
