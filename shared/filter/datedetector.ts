@@ -28,11 +28,14 @@ interface Slot {
   distance: number;
 }
 
-interface Hit {
+interface Found {
   readonly match: PatternMatch;
-  readonly index: number;
   /** Where in the line the searched part begins. */
   readonly shift: number;
+}
+
+interface Hit extends Found {
+  readonly index: number;
 }
 
 /** The characters about an edge of the last hit; '' where the line ends. */
@@ -73,7 +76,8 @@ export class DateDetector {
     this.#remember(hit, slot, line, now);
     const { match } = hit;
     const span = match.span(slot.template.dateGroup);
-    const [start, end] = span === null ? [match.start, match.end] : [span[0] + hit.shift, span[1] + hit.shift];
+    const missing = Math.max(0, line.length - 1); // where Python's slices put a group that took no part
+    const [start, end] = span === null ? [missing, missing] : [span[0] + hit.shift, span[1] + hit.shift];
     return { start, end, template: slot.template, read: (context) => slot.template.read(match, context) };
   }
 
@@ -108,11 +112,13 @@ export class DateDetector {
     const begin = this.#begin?.at ?? 0;
     const end = this.#end?.at ?? 0;
     const inPart = !template.anchored && this.#sameEdges(line);
-    const match = template.pattern().search(inPart ? line.slice(begin, end) : line, budget);
+    const found = inPart
+      ? searchPart(template, line, begin, end, budget)
+      : whole(template.pattern().search(line, budget));
     const skip = inPart ? far : index;
-    if (match === null) return { hit: null, sure: false, skip };
-    const hit = { match, index, shift: inPart ? begin : 0 };
-    const samePlace = match.start + hit.shift === begin && match.end + hit.shift === end;
+    if (found === null) return { hit: null, sure: false, skip };
+    const hit = { ...found, index };
+    const samePlace = startOf(hit) === begin && hit.match.end + hit.shift === end;
     return { hit, sure: this.#slots.length === 1 || template.anchored || samePlace, skip };
   }
 
@@ -175,6 +181,21 @@ function weightOf(slot: Slot): number {
   return (slot.hits * slot.template.weight) / Math.max(1, slot.distance);
 }
 
+function whole(match: PatternMatch | null): Found | null {
+  return match === null ? null : { match, shift: 0 };
+}
+
+/**
+ * Python's `search(line, begin, end)`, which sees the characters before `begin`: where nothing matches earlier, a search
+ * from the line's begin finds the same; otherwise the part is searched by itself.
+ */
+function searchPart(template: DateTemplate, line: string, begin: number, end: number, budget: Budget): Found | null {
+  const match = template.pattern().search(line.slice(0, end), budget);
+  if (match === null || match.start >= begin) return whole(match);
+  const part = template.pattern().search(line.slice(begin, end), budget);
+  return part === null ? null : { match: part, shift: begin };
+}
+
 function startOf(hit: Hit): number {
   return hit.match.start + hit.shift;
 }
@@ -197,8 +218,8 @@ function templatesOf(pattern: string, kit: TemplateKit): readonly DateTemplate[]
   const key = pattern.includes('%') ? pattern : pattern.toUpperCase();
   if (key === '{DEFAULT}') return [];
   if (key === lineBeginMark) return defaultTemplates(kit).filter((template) => template.lineBegin);
-  if (key.includes('{DATE}')) return framedDefaults(pattern, kit);
-  const template = makeTemplate(key === '{NONE}' ? '{UNB}^' : pattern, kit);
-  template.pattern(); // so that a bad one is refused now, not at the first line
-  return [template];
+  const framed = key.includes('{DATE}');
+  const templates = framed ? framedDefaults(pattern, kit) : [makeTemplate(key === '{NONE}' ? '{UNB}^' : pattern, kit)];
+  for (const template of templates) template.pattern(); // so that a bad one is refused now, not at the first line
+  return templates;
 }

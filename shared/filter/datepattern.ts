@@ -73,12 +73,13 @@ export function boundExpression(source: string, name: string, begin: Begin, word
   const bare = flags === '' ? trimmed : trimmed.replace(flags, () => '');
   const boundBegin = begin !== 'none' && !anchoredBegin.test(bare);
   const boundEnd = wordEnd && !anchoredEnd.test(bare);
-  const bounded = (boundBegin ? beginOf(begin) : '') + grouped(bare) + (boundEnd ? String.raw`(?=\b|\W|$)` : '');
+  const bounded =
+    (boundBegin ? beginOf(begin) : '') + grouped(withoutStars(bare)) + (boundEnd ? String.raw`(?=\b|\W|$)` : '');
   const atLine = (boundBegin && begin === 'line') || lineBegin.test(bounded);
   const marked = boundBegin && begin === 'line' && !name.startsWith(lineBeginMark);
   return {
     name: marked ? lineBeginMark + name : name,
-    regex: flags + withoutStars(bounded),
+    regex: flags + bounded,
     dateGroup: hasOwnGroup(bare) ? 1 : wholeGroup,
     anchored: atLine || lineEnd.test(bounded),
     lineBegin: atLine,

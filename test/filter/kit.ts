@@ -5,11 +5,14 @@ import { createFilter, type Filter, type FilterConf, type FilterPorts } from '..
 
 export const re2 = createRe2();
 
-/** The same rule as POSIX TZ=CET-01CEST-02,M3.5.0,M10.5.0: summer from the last Sunday of March to that of October. */
+/**
+ * The rule of POSIX TZ=CET-01CEST-02,M3.5.0,M10.5.0: summer from the last Sunday of March to that of October, both at two
+ * o'clock. What the clock shows twice or never is taken as winter time, as glibc does.
+ */
 export const centralEurope: LocalZone = {
   toUnix: (civil) => {
     const wall = secondsOf(civil);
-    return wall - (isSummer(civil.year, wall - 3_600) ? 7_200 : 3_600);
+    return wall - (isSummer(civil.year, wall - 3_600) && isSummer(civil.year, wall - 7_200) ? 7_200 : 3_600);
   },
   offsetAt: (time) => (isSummer(civilOf(time).year, time) ? 7_200 : 3_600),
 };
@@ -17,9 +20,8 @@ export const centralEurope: LocalZone = {
 export const utc: LocalZone = { toUnix: (civil: CivilTime) => secondsOf(civil), offsetAt: () => 0 };
 
 function isSummer(year: number, time: number): boolean {
-  const switchAt = (month: number) =>
-    (daysOf(year, month, 31) * 24 - ((weekdayOf(year, month, 31) + 1) % 7) * 24 + 1) * 3_600;
-  return time >= switchAt(3) && time < switchAt(10);
+  const lastSunday = (month: number) => (daysOf(year, month, 31) - ((weekdayOf(year, month, 31) + 1) % 7)) * 86_400;
+  return time >= lastSunday(3) + 3_600 && time < lastSunday(10);
 }
 
 /** Where fail2ban's own tests stand in time: 2005-08-14 12:00 in central Europe. */
