@@ -16,7 +16,8 @@ export function difference(run: Run): Difference {
   const { state, memory, wanted, now, parts } = run;
   const instance = parts.settings.instance ?? 'main';
   const { elsewhere, setAside } = state;
-  return differ(wanted, { items: memory.items().values(), elsewhere, instance, setAside }, now);
+  run.found ??= differ(wanted, { items: memory.items().values(), elsewhere, instance, setAside }, now);
+  return run.found;
 }
 
 export async function changeList(run: Run): Promise<void> {

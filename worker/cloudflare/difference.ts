@@ -39,7 +39,11 @@ export function markOf(instance: string): string {
 
 export function commentFor(instance: string, until: Until, comment: string): string {
   const plain = comment.replace(/[^\x20-\x7e]+/g, ' ').slice(0, comment_length_max);
-  return `${markOf(instance)}${until === null ? 'forever' : Math.ceil(until)} ${plain}`.trim();
+  return `${endMark(markOf(instance), until)}${plain}`.trimEnd();
+}
+
+function endMark(mark: string, until: Until): string {
+  return `${mark}${until === null ? 'forever' : Math.ceil(until)} `;
 }
 
 export function differ(wanted: readonly Wanted[], holding: Holding, now: UnixTime): Difference {
@@ -52,10 +56,12 @@ export function differ(wanted: readonly Wanted[], holding: Holding, now: UnixTim
     ip: each.address,
     comment: commentFor(holding.instance, each.until, each.comment),
   });
-  const known = [...kept.values()].filter((each) => ours.has(each.address)).map(toItem);
+  const mark = markOf(holding.instance);
+  const tellsOldEnd = ({ address, until }: Wanted) =>
+    ours.get(address)?.comment.concat(' ').startsWith(endMark(mark, until)) === false;
   return {
     append: [...kept.values()].filter((each) => !ours.has(each.address)).map(toItem),
-    stale: known.filter((item) => ours.get(item.ip)?.comment !== item.comment),
+    stale: [...kept.values()].filter(tellsOldEnd).map(toItem),
     remove: [...extra, ...[...ours].filter(([address]) => !kept.has(address)).map(([, item]) => item)],
     leftOut,
     foreign: sorted.foreign,

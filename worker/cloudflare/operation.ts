@@ -27,6 +27,7 @@ export async function begin(
     state.operation = { ...operation, id: await ask() };
   } catch (error) {
     state.operation = null;
+    run.found = null;
     if (error instanceof CloudflareFailure) notBegun(run, operation, error);
     throw error;
   } finally {

@@ -40,6 +40,7 @@ export async function readItems(run: Run): Promise<void> {
   run.reserve(1 + Math.ceil((memory.items().size + 1) / listLimits.page_items));
   const items = await lists.items(state.list);
   state.readAt = now;
+  run.found = null;
   state.doubts = state.doubts.filter((at) => at > now);
   memory.replaceItems(
     items.map(({ id, ip, comment }) => ({ id, address: canonical(ip) ?? ip, comment: comment ?? '' })),

@@ -3,6 +3,7 @@ import type { UnixTime } from '../../shared/time.ts';
 import { type BucketLimit, budgetLimits, readyAt, refill } from './budget.ts';
 import { type Client, createClient } from './client.ts';
 import type { EnforcementParts, Wanted } from './contract.ts';
+import type { Difference } from './difference.ts';
 import { createLists, type Lists } from './lists.ts';
 import type { Memory } from './memory.ts';
 import type { State } from './schema.ts';
@@ -19,6 +20,8 @@ export interface Run {
   readonly lists: Lists;
   readonly wanted: readonly Wanted[];
   readonly now: UnixTime;
+  /** The difference as last worked out; null after a new reading. At 10,000 items it is most of a step's work. */
+  found: Difference | null;
   /** Stops the step unless it may make this many more calls now. */
   reserve(calls: number): void;
 }
@@ -50,7 +53,7 @@ export function createRun(parts: EnforcementParts, memory: Memory, wanted: reado
 
   const client = createClient({ base: settings.apiBase, token: settings.token, fetch, timeout_ms, beforeCall });
   const lists = createLists(client, settings.accountId);
-  return { parts, memory, state, client, lists, wanted, now, reserve };
+  return { parts, memory, state, client, lists, wanted, now, found: null, reserve };
 }
 
 type BudgetName = keyof typeof budgetLimits;
