@@ -11,10 +11,18 @@ export interface SetRef {
   readonly set: string;
 }
 
-/** `element` is an address or network in canonical form; `timeout_s` null stays for ever. */
-export type ElementChange =
-  | { readonly set: SetRef; readonly kind: 'add'; readonly element: string; readonly timeout_s: number | null }
-  | { readonly set: SetRef; readonly kind: 'delete'; readonly element: string };
+interface Addition {
+  readonly set: SetRef;
+  readonly kind: 'add';
+  readonly element: string;
+  /** Null stays for ever. */
+  readonly timeout_s: number | null;
+  /** A listing has shown that it is not there: a third of the work. */
+  readonly fresh?: boolean;
+}
+
+/** `element` is an address or network in canonical form. */
+export type ElementChange = Addition | { readonly set: SetRef; readonly kind: 'delete'; readonly element: string };
 
 export function setKey(set: SetRef): string {
   return `${set.family} ${set.table} ${set.set}`;
@@ -44,12 +52,12 @@ export function elementScript(changes: readonly ElementChange[]): string {
 function setScript(set: string, changes: readonly ElementChange[]): string {
   const gone = changes.filter((change) => change.kind === 'delete').map((change) => change.element);
   const here = changes.filter((change) => change.kind === 'add');
-  const fresh = here.map((change) => change.element);
+  const renewed = here.filter((change) => change.fresh !== true).map((change) => change.element);
   return [
     statement('add', set, gone),
     statement('delete', set, gone),
-    statement('add', set, fresh),
-    statement('delete', set, fresh),
+    statement('add', set, renewed),
+    statement('delete', set, renewed),
     statement('add', set, here.map(withTimeout)),
   ].join('');
 }

@@ -8,7 +8,7 @@ import { type ElementChange, show } from './nft-script.ts';
 import { type Parameters, type Plan, planOf } from './nftables-plan.ts';
 import { readBlocks } from './nftables-state.ts';
 import { ensureTable, takeAwayTable } from './nftables-table.ts';
-import { difference, type Limits, outermost, sortChanges } from './wanted.ts';
+import { difference, type Ends, type Limits, outermost, sortChanges } from './wanted.ts';
 
 /** nft lists whole seconds; the time that the listing takes comes on top. */
 const END_TOLERANCE_S = 2;
@@ -59,7 +59,7 @@ class Nftables implements Action {
       this.#networks = networks;
       const goal = new Map([...singles, ...outermost(networks)]);
       const tolerance_s = END_TOLERANCE_S + Math.max(0, this.#ports.now() - began);
-      return [...refused, ...(await this.#change(difference(there, goal, tolerance_s)))];
+      return [...refused, ...(await this.#change(difference(there, goal, tolerance_s), there))];
     });
   }
 
@@ -104,8 +104,9 @@ class Nftables implements Action {
     return { versions: this.#plan.sets.map((set) => set.version), networks_max: NETWORKS_MAX, now: this.#ports.now() };
   }
 
-  async #change(changes: readonly Change[]): Promise<readonly Outcome[]> {
-    const elements = changes.map((change) => this.#elementOf(change)).filter((element) => element !== null);
+  /** `listed`: what the sets hold, if that was just read. */
+  async #change(changes: readonly Change[], listed?: Ends): Promise<readonly Outcome[]> {
+    const elements = changes.map((change) => this.#elementOf(change, listed)).filter((element) => element !== null);
     const errors = await this.#ports.nft.change(elements);
     return elements.flatMap((element, i) => {
       const error = errors[i] ?? null;
@@ -113,7 +114,7 @@ class Nftables implements Action {
     });
   }
 
-  #elementOf(change: Change): ElementChange | null {
+  #elementOf(change: Change, listed: Ends | undefined): ElementChange | null {
     const prefix = parsePrefix(change.address);
     if (prefix === null) return null;
     const single = isSingle(prefix);
@@ -121,6 +122,7 @@ class Nftables implements Action {
     if (set === undefined) return null;
     if (change.kind === 'delete') return { set, kind: 'delete', element: change.address };
     const timeout_s = change.until === null ? null : change.until - this.#ports.now();
-    return { set, kind: 'add', element: change.address, timeout_s };
+    const fresh = listed !== undefined && !listed.has(change.address);
+    return { set, kind: 'add', element: change.address, timeout_s, fresh };
   }
 }

@@ -226,8 +226,8 @@ describe('the nftables action', () => {
       `50,000 bans: restore ${restore_ms} ms, again ${again_ms} ms, one more ${one_ms} ms, none ${flush_ms} ms`,
     );
     expect(await jail.list()).toEqual([]);
-    expect(restore_ms).toBeLessThan(10_000);
-  }, 30_000);
+    expect(restore_ms).toBeLessThan(20_000);
+  }, 90_000);
 
   function sorted(blocks: readonly Block[]): Block[] {
     return [...blocks].sort((a, b) => a.address.localeCompare(b.address));
