@@ -1,4 +1,5 @@
 /** The actions of a jail: action.d/NAME, with all of their tags filled in that do not depend on the ban. */
+import { EdgebanError } from '../errors.ts';
 import { readConfig } from './config-tree.ts';
 import { Definition, requireWhole } from './definition.ts';
 import { definitionPath } from './filter-conf.ts';
@@ -71,6 +72,8 @@ export interface ActionDefinition {
   readonly init: ReadonlyMap<string, Sourced>;
   /** Everything that a tag may name. */
   readonly tags: ReadonlyMap<string, Sourced>;
+  /** What [Definition] settles besides, such as `type = allports`; none where that cannot be resolved (nothing may need it). */
+  readonly settled: ReadonlyMap<string, Sourced>;
 }
 
 /** Throws ERR_CONFIG_ACTION if there is no such action, or what is wrong with its files. */
@@ -120,7 +123,19 @@ function partsOf(definition: Definition): ActionDefinition {
     options: new Map([...tags].filter(([name]) => own.has(name))),
     init: new Map([...definition.init].filter(([name]) => !own.has(name) && !name.startsWith('known/'))),
     tags,
+    settled: settledBy(definition, tags),
   };
+}
+
+function settledBy(definition: Definition, tags: ReadonlyMap<string, Sourced>): Map<string, Sourced> {
+  try {
+    const rest = definition.rest();
+    substituteTags(new Map([...rest, ...tags]), { ignore: new Set(dynamicTags) });
+    return new Map([...rest].filter(([name]) => !name.startsWith('known/')));
+  } catch (error) {
+    if (!(error instanceof EdgebanError)) throw error;
+    return new Map();
+  }
 }
 
 /** The typed form of an action that is not written in Python. */
@@ -148,13 +163,14 @@ export function boolOf(text: string): boolean {
   return ['1', 'on', 'true', 'yes'].includes(text.toLowerCase());
 }
 
-function parametersOf({ init, tags }: ActionDefinition): Record<string, string> {
+function parametersOf({ init, tags, settled }: ActionDefinition): Record<string, string> {
   const ignore = new Set(dynamicTags);
   const filled = new Map<string, Map<string, Sourced>>();
   const parameters: Record<string, string> = {};
-  for (const name of init.keys()) {
+  const all = new Map([...settled, ...tags]);
+  for (const name of [...settled.keys(), ...init.keys()]) {
     const conditional = /\?(.+)$/.exec(name)?.[1] ?? '';
-    const values = filled.get(conditional) ?? substituteTags(tags, { ignore, ...(conditional && { conditional }) });
+    const values = filled.get(conditional) ?? substituteTags(all, { ignore, ...(conditional && { conditional }) });
     filled.set(conditional, values);
     parameters[name] = values.get(name)?.text ?? '';
   }

@@ -154,7 +154,8 @@ function call(name: string, args: readonly PythonNumber[], random: () => number)
     random,
   );
   if (called.float === 'whole') args.forEach((arg) => void whole(arg, name));
-  const float = called.float === 'as given' ? args.some((arg) => arg.float) : called.float === true;
+  const chosen = args.find((arg) => arg.value === value)?.float ?? args.some((arg) => arg.float);
+  const float = called.float === 'as given' ? chosen || !Number.isInteger(value) : called.float === true;
   return checked({ value, float }, `${name}()`);
 }
 

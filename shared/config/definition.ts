@@ -63,6 +63,19 @@ export class Definition {
     return substituteTags(options, { ignore: ignored, lookUp: (tag) => this.#lookUp(tag) });
   }
 
+  /** The own options of [Definition] that were not read: parameters that the file itself has settled. */
+  rest(): Map<string, Sourced> {
+    const rest = new Map<string, Sourced>();
+    for (const name of this.config.sections.get('Definition')?.keys() ?? []) {
+      const value =
+        this.#options.has(name) || this.init.has(name)
+          ? null
+          : interpolated(this.config, 'Definition', name, this.#vars);
+      if (value !== null) rest.set(name, value);
+    }
+    return rest;
+  }
+
   #lookUp(tag: string): Sourced | null {
     const found = this.#found.get(tag);
     if (found !== undefined) return found;

@@ -46,12 +46,16 @@ const tokenPattern =
 function tokens(text: string): Token[] {
   const found: Token[] = [];
   const trimmed = text.trim();
+  let depth = 0;
   tokenPattern.lastIndex = 0;
   while (tokenPattern.lastIndex < trimmed.length) {
     const at = tokenPattern.lastIndex;
     const match = tokenPattern.exec(trimmed);
     if (match === null) throw refused(`'${trimmed.slice(at, at + 20).trim()}' is no part of an arithmetic expression`);
     const [, number, word, sign] = match;
+    if (depth === 0 && /^\s*\n/.test(match[0])) throw refused('it goes on in another line');
+    if (sign === '(') depth++;
+    if (sign === ')') depth--;
     if (number !== undefined) found.push({ kind: 'number', text: number });
     else if (word !== undefined) found.push({ kind: 'word', text: word.replace(/\s+/g, '') });
     else found.push({ kind: 'sign', text: sign ?? '' });

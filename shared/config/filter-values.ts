@@ -35,7 +35,7 @@ export function filterConf(values: JailValues): FilterConf {
     maxlines: maxlinesOf(values, both('maxlines')[0]),
     usedns: usednsOf(values, both('usedns')[0]),
     logtype: reading.filterNames.get('logtype')?.text ?? 'file',
-    journalmatch: journalOf(values, both('journalmatch')),
+    journalmatch: both('journalmatch').flatMap(journalMatchesOf),
   };
   sayOddities(values, conf);
   return conf;
@@ -73,17 +73,6 @@ function usednsOf(values: JailValues, source: Sourced | undefined): UseDns {
     'write yes, warn, no or raw',
   );
   return 'no';
-}
-
-function journalOf(values: JailValues, sources: readonly Sourced[]) {
-  return sources.flatMap((source) => {
-    try {
-      return journalMatchesOf(source);
-    } catch (error) {
-      values.findings.push(findingOf(error, values.reading.name));
-      return [];
-    }
-  });
 }
 
 function sayOddities(values: JailValues, conf: FilterConf): void {
@@ -135,6 +124,7 @@ export function readFilter(
     reading.filterConfig = definition.config;
     reading.filterNames = combineFilter(definition, new Map(), true);
     reading.filter = combineFilter(definition, new Map());
+    journalMatchesOf(reading.filter.get('journalmatch'));
   } catch (error) {
     if (!(error instanceof EdgebanError)) throw error;
     return { filter: null, findings: [...cache.findings, findingOf(error)] };

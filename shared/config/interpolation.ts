@@ -20,7 +20,7 @@ const noVars: Vars = new Map();
 const interpolationLimits = {
   /** As in Python. */
   depth_max: 10,
-  value_chars_max: 1_000_000,
+  value_chars_max: 200_000,
 } as const;
 
 interface Context {

@@ -3,7 +3,7 @@ import { EdgebanError } from '../errors.ts';
 import { type ActionReading, boolOf, readAction } from './action-conf.ts';
 import type { Config } from './config-tree.ts';
 import type { Definition } from './definition.ts';
-import { combineFilter, openFilter } from './filter-conf.ts';
+import { combineFilter, journalMatchesOf, openFilter } from './filter-conf.ts';
 import { configError } from './finding.ts';
 import { interpolated, type Vars } from './interpolation.ts';
 import { parseNamedOptions, splitNamedOptions } from './options-syntax.ts';
@@ -133,8 +133,11 @@ function readParts(place: JailPlace, reading: JailReading, backend: string | und
   const vars = varsOf(reading);
   if (definition !== null) attempt(reading, () => (reading.filter = combineFilter(definition, vars)));
   const actions = reading.options.get('action')?.source;
-  if (actions === undefined) return;
-  for (const asked of splitNamedOptions(actions)) attempt(reading, () => readJailAction(place, reading, asked, vars));
+  for (const asked of actions === undefined ? [] : splitNamedOptions(actions))
+    attempt(reading, () => readJailAction(place, reading, asked, vars));
+  for (const match of [reading.filter.get('journalmatch'), reading.options.get('journalmatch')?.source]) {
+    attempt(reading, () => journalMatchesOf(match));
+  }
 }
 
 function replaceBackend(reading: JailReading, backend: string | undefined): void {

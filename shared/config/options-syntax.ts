@@ -81,20 +81,22 @@ function itemEnd(text: string, start: number): number {
   return start + (/^\S+/.exec(text.slice(start))?.[0].length ?? 1);
 }
 
-/** The end of `[…]` with a list of options in it; null if that is not what stands at `start`. */
+/** The end of `[…]` with a list of options in it, the longest one; null if that is not what stands at `start`. */
 function bracketEnd(text: string, start: number): number | null {
   if (text[start] !== '[') return null;
   const skip = (from: number, pattern: RegExp) => from + (pattern.exec(text.slice(from))?.[0].length ?? 0);
+  let complete: number | null = null;
   let at = skip(start + 1, /^\s*/);
   while (text[at] !== ']') {
     const key = keyAt(text, at);
-    if (key === null) return null;
+    if (key === null) return complete;
     const from = at + key.length + 1;
     const quoted = valueAt(text, from).after;
-    const bare = skip(from, /^[^,\]]*/);
-    const value = /^\s*[,\]]/.test(text.slice(quoted)) || keyAt(text, skip(quoted, /^\s*/)) !== null ? quoted : bare;
-    at = skip(skip(value, /^\s*(?:,|\]\s*\[)?/), /^\s*/);
-    if (at >= text.length) return null;
+    const next = skip(quoted, /^\s*/);
+    const separated = /[,\]]/.test(text[next] ?? '') || keyAt(text, next) !== null;
+    const end = skip(separated ? quoted : skip(from, /^[^,\]]*/), /^\s*/);
+    if (/^\](?:\s|$)/.test(text.slice(end))) complete = end + 1;
+    at = skip(skip(end, /^(?:,|\]\s*\[)/), /^\s*/);
   }
   return at + 1;
 }

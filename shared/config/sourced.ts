@@ -57,21 +57,27 @@ export function linesOf(value: Sourced): Sourced[] {
  */
 export function replaceSpans(outer: Sourced, spans: readonly Span[]): Sourced {
   let text = '';
-  let origins: Origin[] = [];
   let at = 0;
-  const append = (piece: Sourced, keepsLine: boolean) => {
-    const joined = keepsLine ? origins.at(-1) : undefined;
-    const [first, ...rest] = piece.origins;
-    if (first === undefined) throw new Error('a text without origins');
-    origins = [...origins.slice(0, -1), joined ?? first, ...rest];
-    text += piece.text;
+  let line = 0;
+  const origins: Origin[] = [originAt(outer)];
+  const appendOuter = (end: number) => {
+    const piece = outer.text.slice(at, end);
+    const next = line + countNewlines(piece);
+    origins.push(...outer.origins.slice(line + 1, next + 1));
+    text += piece;
+    at = end;
+    line = next;
   };
   for (const { start, end, inner } of spans) {
-    append(sliceSourced(outer, at, start), true);
-    append(inner, !standsAlone(outer.text, start, end, inner.text));
+    appendOuter(start);
+    const alone = standsAlone(outer.text, start, end, inner.text);
+    if (alone) origins.pop();
+    origins.push(...inner.origins.slice(alone ? 0 : 1));
+    text += inner.text;
+    line += countNewlines(outer.text.slice(start, end));
     at = end;
   }
-  append(sliceSourced(outer, at, outer.text.length), true);
+  appendOuter(outer.text.length);
   return { text, origins };
 }
 

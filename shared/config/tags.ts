@@ -14,7 +14,7 @@ export interface TagRules {
 export const tagLimits = {
   /** How often one tag may be replaced in one value before it counts as referring to itself (fail2ban's figure). */
   replacements_max: 25,
-  value_chars_max: 1_000_000,
+  value_chars_max: 200_000,
 } as const;
 
 const tagPattern = /<([^ <>]+)>/g;
