@@ -1,7 +1,7 @@
 /** What can be said about a part of a regular expression without running it. */
 
 import { anyChar, type CharSet, isSubset, noChar, union } from './charset.ts';
-import { empty, type LookNode, type Node, sequence } from './tree.ts';
+import { empty, type LookNode, type Node, sequence, someNode } from './tree.ts';
 
 /** Whether it may match without taking a character; true where that is not known. */
 export function isNullable(node: Node): boolean {
@@ -115,6 +115,7 @@ function dropInSequence(items: readonly Node[], start: Before): Node {
  * ends in `:`. `before` is what may stand before the node.
  */
 export function dropLooks(node: Node, before: Before = null): Node {
+  if (!someNode(node, ({ kind }) => kind === 'look')) return node;
   switch (node.kind) {
     case 'look':
       return alwaysHolds(node, before) ? empty : node;

@@ -38,11 +38,15 @@ export function pairsOf(set: CharSet): [number, number][] {
   return pairs;
 }
 
+const asciiSingles: readonly CharSet[] = Array.from({ length: 128 }, (_, code) => [code, code]);
+
 export function single(code: number): CharSet {
-  return [code, code];
+  return asciiSingles[code] ?? [code, code];
 }
 
 export function union(...sets: readonly CharSet[]): CharSet {
+  const [only] = sets;
+  if (only !== undefined && sets.length === 1) return only;
   return fromPairs(sets.flatMap(pairsOf));
 }
 

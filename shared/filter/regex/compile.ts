@@ -15,6 +15,8 @@ export const lineStepsMax = 100_000;
 /** RE2's work in the same steps, a byte: to find whether there is a match, and to find its groups. */
 const testCost = 1 / 32;
 const execCost = 1 / 2;
+/** Steps that the matcher may try for before RE2 is asked for the groups. */
+const briefStepsMax = 2_000;
 /** What the matcher must be able to spend, a character, to be started at all: it may go through a text in one step. */
 const matcherCost = 1 / 4;
 
@@ -31,40 +33,40 @@ interface Route {
 type Span = readonly [number, number];
 
 class Match implements PatternMatch {
-  readonly start: number;
-  readonly end: number;
   readonly groups: Readonly<Record<string, string | undefined>>;
-  readonly #spans: ReadonlyMap<number, Span>;
+  readonly #marks: ArrayLike<number>;
   readonly #names: ReadonlyMap<string, number>;
 
-  constructor(text: string, whole: Span, spans: ReadonlyMap<number, Span>, names: ReadonlyMap<string, number>) {
-    [this.start, this.end] = whole;
-    this.#spans = spans;
+  /** `marks` are the start and the end of the match and of each group by Python's number, -1 where unset. */
+  constructor(text: string, marks: ArrayLike<number>, names: ReadonlyMap<string, number>) {
+    this.#marks = marks;
     this.#names = names;
-    this.groups = Object.fromEntries(
-      Array.from(names, ([name, group]) => {
-        const span = spans.get(group);
-        return [name, span === undefined ? undefined : text.slice(span[0], span[1])];
-      }),
-    );
+    const groups: Record<string, string | undefined> = {};
+    for (const [name, group] of names) {
+      const span = this.#spanOf(group);
+      groups[name] = span === null ? undefined : text.slice(span[0], span[1]);
+    }
+    this.groups = groups;
+  }
+
+  get start(): number {
+    return this.#marks[0] ?? 0;
+  }
+
+  get end(): number {
+    return this.#marks[1] ?? 0;
   }
 
   span(group: string | number): Span | null {
-    if (group === 0) return [this.start, this.end];
     const index = typeof group === 'number' ? group : this.#names.get(group);
-    return (index === undefined ? undefined : this.#spans.get(index)) ?? null;
+    return index === undefined ? null : this.#spanOf(index);
   }
-}
 
-/** Spans of groups out of flat marks; a group whose marks are not in order took no part. */
-function spansOf(marks: ArrayLike<number>, groups: Iterable<readonly [number, number]>): Map<number, Span> {
-  const spans = new Map<number, Span>();
-  for (const [place, group] of groups) {
-    const start = marks[2 * place] ?? -1;
-    const end = marks[2 * place + 1] ?? -1;
-    if (start >= 0 && end >= start) spans.set(group, [start, end]);
+  #spanOf(group: number): Span | null {
+    const start = this.#marks[2 * group] ?? -1;
+    const end = this.#marks[2 * group + 1] ?? -1;
+    return start >= 0 && end >= start ? [start, end] : null;
   }
-  return spans;
 }
 
 class CompiledPattern implements Pattern {
@@ -73,19 +75,22 @@ class CompiledPattern implements Pattern {
   readonly #re2: Re2;
   readonly #tree: Tree;
   readonly #wanted: ReadonlySet<number>;
+  readonly #briefSteps: number;
   readonly #ascii: Route;
   #unicode: Route | null = null;
-  readonly #matcher: Matcher;
+  #matcher: Matcher | null = null;
 
   constructor(source: string, tree: Tree, options: PatternOptions) {
     this.source = source;
     this.names = [...tree.names.keys()];
     this.#re2 = options.re2;
     this.#tree = tree;
+    this.#briefSteps = options.briefSteps ?? briefStepsMax;
     const all = Array.from({ length: tree.groups }, (_, i) => i + 1);
     this.#wanted = new Set(options.numbered === true ? all : tree.names.values());
     this.#ascii = this.#route('ascii');
-    this.#matcher = new Matcher(assemble(compileProgram(tree)));
+    // The matcher is made when it is needed first; what is too large for it is refused now.
+    compileProgram(tree);
   }
 
   /** How texts are searched, for tests and figures. */
@@ -111,30 +116,34 @@ class CompiledPattern implements Pattern {
     if (program === null) return this.#searchExactly(text, budget);
     if (!spend(budget, bytes.length * testCost) || !program.test(bytes)) return null;
     if (!fits(translation, text)) return this.#searchExactly(text, budget);
-    if (!spend(budget, bytes.length * execCost)) return null;
-    const marks = program.exec(text);
-    if (marks === null) throw new Error('RE2 finds and does not find the same');
-    return this.#match(
-      text,
-      marks,
-      translation.groups.map((group, i) => [i + 1, group] as const),
-    );
+    // For its groups RE2 takes longer than the matcher does on most lines.
+    const allowed = Math.min(this.#briefSteps, budget.steps);
+    const brief: Budget = { steps: allowed, exhausted: false };
+    const match = this.#runMatcher(text, brief);
+    budget.steps -= allowed - brief.steps;
+    return brief.exhausted ? this.#searchByRe2(text, program, translation, budget) : match;
+  }
+
+  #searchByRe2(text: string, program: Re2Program, { groups }: Translation, budget: Budget): PatternMatch | null {
+    if (!spend(budget, text.length * execCost)) return null;
+    const found = program.exec(text);
+    if (found === null) throw new Error('RE2 finds and does not find the same');
+    const marks = new Int32Array(2 * (this.#tree.groups + 1)).fill(-1);
+    [0, ...groups].forEach((group, i) => {
+      marks[2 * group] = found[2 * i] ?? -1;
+      marks[2 * group + 1] = found[2 * i + 1] ?? -1;
+    });
+    return new Match(text, marks, this.#tree.names);
   }
 
   #searchExactly(text: string, budget: Budget): PatternMatch | null {
-    if (!spend(budget, text.length * matcherCost)) return null;
-    const marks = this.#matcher.search(text, budget);
-    if (marks === null) return null;
-    return this.#match(
-      text,
-      marks,
-      [...this.#wanted].map((group) => [group, group] as const),
-    );
+    return spend(budget, text.length * matcherCost) ? this.#runMatcher(text, budget) : null;
   }
 
-  #match(text: string, marks: ArrayLike<number>, groups: Iterable<readonly [number, number]>): PatternMatch {
-    const whole: Span = [marks[0] ?? 0, marks[1] ?? 0];
-    return new Match(text, whole, spansOf(marks, groups), this.#tree.names);
+  #runMatcher(text: string, budget: Budget): PatternMatch | null {
+    this.#matcher ??= new Matcher(assemble(compileProgram(this.#tree)));
+    const marks = this.#matcher.search(text, budget);
+    return marks === null ? null : new Match(text, marks, this.#tree.names);
   }
 
   #unicodeRoute(): Route {

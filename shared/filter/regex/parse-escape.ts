@@ -4,7 +4,7 @@ import { type CharSet, maxCodePoint, negate, single } from './charset.ts';
 import { type Flags, fold, wordOf } from './flags.ts';
 import type { Scanner } from './scanner.ts';
 import type { Node } from './tree.ts';
-import { asciiDigit, asciiSpace, digit, space } from './unicode.ts';
+import { asciiDigit, asciiSpace, asciiWord, digit, space, word } from './unicode.ts';
 
 const octal = '01234567';
 export const digits = '0123456789';
@@ -23,24 +23,15 @@ const hexLength: Readonly<Record<string, number>> = { x: 2, u: 4, U: 8 };
 /** what an escape stands for: one character, a class of them, or neither. */
 export type Escape = { readonly code: number } | { readonly set: CharSet } | null;
 
-function categoryOf(escaped: string, flags: Flags): CharSet | null {
-  switch (escaped) {
-    case '\\d':
-      return flags.ascii ? asciiDigit : digit;
-    case '\\D':
-      return negate(flags.ascii ? asciiDigit : digit);
-    case '\\s':
-      return flags.ascii ? asciiSpace : space;
-    case '\\S':
-      return negate(flags.ascii ? asciiSpace : space);
-    case '\\w':
-      return wordOf(flags);
-    case '\\W':
-      return negate(wordOf(flags));
-    default:
-      return null;
-  }
+type Categories = Readonly<Record<string, CharSet>>;
+
+function categories(digits: CharSet, spaces: CharSet, words: CharSet): Categories {
+  const not = { '\\D': negate(digits), '\\S': negate(spaces), '\\W': negate(words) };
+  return { '\\d': digits, '\\s': spaces, '\\w': words, ...not };
 }
+
+const unicodeCategories = categories(digit, space, word);
+const asciiCategories = categories(asciiDigit, asciiSpace, asciiWord);
 
 function hexEscape(scanner: Scanner, escaped: string, length: number): number {
   const number = scanner.take(length, hex);
@@ -59,8 +50,8 @@ function octalCode(scanner: Scanner, number: string): number {
 
 /** Escapes that mean the same inside and outside of `[…]`, digits left out. */
 function plainEscape(scanner: Scanner, escaped: string, flags: Flags): Escape {
-  const set = categoryOf(escaped, flags);
-  if (set !== null) return { set };
+  const set = (flags.ascii ? asciiCategories : unicodeCategories)[escaped];
+  if (set !== undefined) return { set };
   const control = controls[escaped];
   if (control !== undefined) return { code: control };
   const letter = escaped.slice(1);

@@ -190,6 +190,8 @@ class Parser {
   }
 
   #name(name: string, index: number): void {
+    if (name === '__proto__')
+      throw this.scanner.unsupported(`a group named ${name}`, name.length + 1, 'name it otherwise');
     const taken = this.names.get(name);
     const message = `redefinition of group name '${name}' as group ${index}; was group ${taken}`;
     if (taken !== undefined) throw this.scanner.error(message, name.length + 1);

@@ -55,4 +55,6 @@ export interface PatternOptions {
   readonly ignoreCase?: boolean;
   /** Keep unnamed groups too, for `span(1)`. Costs speed. */
   readonly numbered?: boolean;
+  /** Steps that the matcher may take where RE2 could give the groups too; by default 2,000. With 0 RE2 gives them always. */
+  readonly briefSteps?: number;
 }

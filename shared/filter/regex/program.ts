@@ -2,7 +2,7 @@
 
 import { EdgebanError } from '../../errors.ts';
 import { firstOf, isNullable } from './analysis.ts';
-import { anyChar, type CharSet, contains } from './charset.ts';
+import { anyChar, ascii, type CharSet, intersect, pairsOf } from './charset.ts';
 import type { Anchor, BackrefNode, LookNode, Node, RepeatNode, Tree } from './tree.ts';
 
 /** How many instructions one expression may have, counted repeats written out. */
@@ -70,7 +70,9 @@ export interface Program {
 }
 
 function setTest(set: CharSet): SetTest {
-  return { set, low: Uint8Array.from({ length: 128 }, (_, code) => (contains(set, code) ? 1 : 0)) };
+  const low = new Uint8Array(128);
+  for (const [lo, hi] of pairsOf(intersect(set, ascii))) low.fill(1, lo, hi + 1);
+  return { set, low };
 }
 
 class Compiler {

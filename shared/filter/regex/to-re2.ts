@@ -46,6 +46,21 @@ function classOf(set: CharSet): string {
   return `[${turned ? '^' : ''}${ranges.join('')}]`;
 }
 
+function isLarge(set: CharSet): boolean {
+  return set.length > 2 * rangesMax && negate(set).length > 2 * rangesMax;
+}
+
+function charClass(set: CharSet, alphabet: Alphabet): string {
+  if (alphabet === 'unicode') return classOf(isLarge(set) ? union(set, beyondAscii) : set);
+  // Beyond ASCII there is nothing in the text: take what makes the shorter class.
+  const without = classOf(intersect(set, ascii));
+  const withAll = classOf(union(intersect(set, ascii), beyondAscii));
+  return without.length < withAll.length ? without : withAll;
+}
+
+/** The classes of the sets seen so far: most expressions share a few large ones. */
+const classes: Readonly<Record<Alphabet, WeakMap<CharSet, string>>> = { ascii: new WeakMap(), unicode: new WeakMap() };
+
 class Translator {
   readonly groups: number[] = [];
   fit: Translation['fit'] = 'exact';
@@ -92,14 +107,12 @@ class Translator {
   }
 
   #char(set: CharSet): string {
-    if (this.#alphabet === 'ascii') {
-      // Beyond ASCII there is nothing in the text: take what makes the shorter class.
-      const without = classOf(intersect(set, ascii));
-      const withAll = classOf(union(intersect(set, ascii), beyondAscii));
-      return without.length < withAll.length ? without : withAll;
-    }
-    if (set.length <= 2 * rangesMax || negate(set).length <= 2 * rangesMax) return classOf(set);
-    return this.#wider(classOf(union(set, beyondAscii)));
+    if (this.#alphabet === 'unicode' && isLarge(set)) this.fit = 'wider';
+    const known = classes[this.#alphabet].get(set);
+    if (known !== undefined) return known;
+    const source = charClass(set, this.#alphabet);
+    classes[this.#alphabet].set(set, source);
+    return source;
   }
 
   #group(index: number, body: Node): string {
