@@ -21,8 +21,12 @@ export class JailValues {
     return this.reading.options.get(name);
   }
 
+  /** Once for each place: one value may have come to several options (maxmatches = %(maxretry)s). */
   error(code: ErrorCode, message: string, source: Sourced, remedy: string): void {
-    this.findings.push(findingOf(configError(code, message, originAt(source), remedy), this.reading.name));
+    const { file, line } = originAt(source);
+    if (this.findings.some((finding) => finding.code === code && finding.file === file && finding.line === line))
+      return;
+    this.findings.push(findingOf(configError(code, message, { file, line }, remedy), this.reading.name));
   }
 
   mild(severity: 'warning' | 'notice', code: ErrorCode, message: string, source: Sourced, remedy: string): void {

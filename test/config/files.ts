@@ -10,7 +10,8 @@ export function filesIn(tree: Tree): ConfigFiles {
   return {
     read: (path) => tree[path] ?? null,
     list: (dir) => {
-      const inside = paths.filter((path) => path.startsWith(`${dir}/`)).map((path) => path.slice(dir.length + 1));
+      const prefix = dir.endsWith('/') ? dir : `${dir}/`;
+      const inside = paths.filter((path) => path.startsWith(prefix)).map((path) => path.slice(prefix.length));
       return [...new Set(inside.map((path) => path.split('/')[0] ?? ''))];
     },
   };
