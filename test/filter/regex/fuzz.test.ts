@@ -89,6 +89,8 @@ describe('against Python', () => {
     let refused = 0;
     for (let i = 0; i < 2 * expressions; i++) {
       const source = randomSyntax(new Random(seed - i));
+      // ((?i)…) is fail2ban's, not Python's.
+      if (/\((\?:)?\(\?[a-z]+\)/.test(source)) continue;
       const answer = await python.ask({ source, multiline: false, ignoreCase: false, texts: [] });
       const ours = refusalOf(source);
       expect({ source, refused: ours !== null }).toEqual({ source, refused: 'refused' in answer });
