@@ -13,7 +13,7 @@ import { createFilter, type FilterConf, type FilterPorts } from '../shared/filte
 import type { Re2 } from '../shared/filter/regex/pattern.ts';
 import type { UnixTime } from '../shared/time.ts';
 import type { Action } from './actions/action.ts';
-import type { AgentPlan } from './agent/agent.ts';
+import type { AgentPlan } from './agent/parts.ts';
 import { edgeJail, edgeRules, type JailPlan } from './agent/plan.ts';
 import { decoderOf, localZone } from './agent/ports.ts';
 

@@ -8,22 +8,19 @@ import type { Enrolment, Finding, HostPorts, ServerSettings } from './cli/ports.
 import { runServer } from './cli/server.ts';
 import { processTerminal } from './cli/terminal.ts';
 import { diskFiles } from './config-files.ts';
-import { enroll } from './edge/enroll.ts';
-import { edgeFiles, readSettings } from './edge/settings.ts';
-import { realWorld } from './edge/world.ts';
 import { version } from './version.ts';
 
 const here = fileURLToPath(import.meta.url);
 
+// what takes long to load (the regex engine, HTTP, the daemon) is loaded only where it is needed: a client has to be quick
 const ports: HostPorts = {
   version,
   serverCommand: [process.execPath, here, 'edgeban-server'],
   serverSettings: async (configDir) => settingsIn(configDir),
   testConfiguration: async (configDir) => {
-    // the regex engine and the daemon's parts are loaded only where they are needed: a client has to be quick
     const { readConfiguration } = await import('./configuration.ts');
     const { configurationPorts } = await import('./kit.ts');
-    const isEnrolled = enrolmentOf(settingsIn(configDir)) !== null;
+    const isEnrolled = (await enrolmentOf(settingsIn(configDir))) !== null;
     return readConfiguration(configDir, isEnrolled, configurationPorts()).findings.map(shown);
   },
   serve: async (options) => {
@@ -31,11 +28,14 @@ const ports: HostPorts = {
     await serve(options);
   },
   enroll: async ({ settings, url, token, name }) => {
+    const { enroll } = await import('./edge/enroll.ts');
+    const { edgeFiles } = await import('./edge/settings.ts');
+    const { realWorld } = await import('./edge/world.ts');
     const files = edgeFiles(settings.dbfile);
     const made = await enroll({ files, url, token, name, world: realWorld });
     return { url: made.url, host: made.host, ledger: made.ledger, file: files.settings };
   },
-  enrolment: async (_configDir, settings) => enrolmentOf(settings),
+  enrolment: (_configDir, settings) => enrolmentOf(settings),
 };
 
 function settingsIn(configDir: string): ServerSettings {
@@ -43,7 +43,8 @@ function settingsIn(configDir: string): ServerSettings {
   return { socket, pidfile, logtarget, loglevel, dbfile: dbfile ?? 'None' };
 }
 
-function enrolmentOf(settings: ServerSettings): Enrolment | null {
+async function enrolmentOf(settings: ServerSettings): Promise<Enrolment | null> {
+  const { edgeFiles, readSettings } = await import('./edge/settings.ts');
   const file = edgeFiles(settings.dbfile).settings;
   const found = readSettings(file);
   return found === null ? null : { url: found.url, host: found.host, ledger: found.ledger, file };

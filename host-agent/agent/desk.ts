@@ -1,5 +1,5 @@
 /** One transaction of the agent: what is decided in it is written whole, then takes effect outside. */
-import type { Engine } from '../../shared/engine/engine.ts';
+import type { DirtyCounters, Engine } from '../../shared/engine/engine.ts';
 import { describeError } from '../../shared/errors.ts';
 import type { Store } from '../../shared/store/store.ts';
 import type { UnixTime } from '../../shared/time.ts';
@@ -44,15 +44,18 @@ export class Desk {
   transact<T>(body: (effects: Effects, now: UnixTime) => T): Done<T> {
     const { store, engine } = this.#parts;
     const effects = new Effects();
+    let counters: DirtyCounters = { put: [], gone: [] };
     try {
       const result = store.transaction(() => {
         const decided = body(effects, this.#parts.now());
-        store.counters.save(engine.takeDirtyCounters());
+        counters = engine.takeDirtyCounters();
+        store.counters.save(counters);
         return decided;
       });
       this.#written();
       return { result, settled: this.#carryOut(effects) };
     } catch (error) {
+      engine.returnDirtyCounters(counters);
       if (isDatabaseError(error)) {
         void this.#carryOut(effects);
         this.#notWritten(error);

@@ -45,6 +45,12 @@ export function sourceKey(plan: SourcePlan): string {
   return JSON.stringify(plan, Object.keys(plan).sort());
 }
 
+/** As Source.name: known before the source is made, for its position is what it is made with. */
+export function sourceName(plan: SourcePlan): string {
+  if (plan.kind === 'file') return `file:${plan.path}`;
+  return `journal:${JSON.stringify([plan.matches, plan.options])}`;
+}
+
 /** The jail that holds what other hosts have banned. */
 export const edgeJail = 'edge';
 

@@ -1,0 +1,66 @@
+/** What an agent is handed, and what its pieces share. */
+import type { Engine } from '../../shared/engine/engine.ts';
+import type { GuardSettings } from '../../shared/engine/guard.ts';
+import type { Re2 } from '../../shared/filter/regex/pattern.ts';
+import type { Store } from '../../shared/store/store.ts';
+import type { Line } from '../../shared/ticket.ts';
+import type { Seconds, UnixTime } from '../../shared/time.ts';
+import type { Action } from '../actions/action.ts';
+import type { EdgeReport } from '../control/agent-control.ts';
+import type { Resolver } from '../dns.ts';
+import type { Log } from '../log.ts';
+import type { Source } from '../sources/source.ts';
+import type { Court } from './court.ts';
+import type { Desk } from './desk.ts';
+import type { Fleet } from './fleet.ts';
+import type { ActionPlan, JailPlan, SourcePlan } from './plan.ts';
+
+/** What a configuration asks for, read and checked. */
+export interface AgentPlan {
+  readonly jails: readonly JailPlan[];
+  readonly guard: Omit<GuardSettings, 'own'>;
+  readonly dbpurgeage: Seconds;
+}
+
+/** The link to the Worker while it runs. */
+export interface EdgeLink {
+  /** Something new waits in the outbox. */
+  wake(): void;
+  report(): EdgeReport;
+  close(): Promise<void>;
+}
+
+/** Where a source begins: behind its saved position, or at a time. */
+export interface SourceStart {
+  readonly position: string | null;
+  readonly since: UnixTime;
+  /** The time that a line tells. */
+  timeOf(line: Line): UnixTime | null;
+}
+
+export interface AgentParts {
+  readonly version: string;
+  readonly log: Log;
+  readonly store: Store;
+  readonly dbFile: string;
+  readonly re2: Re2;
+  readonly resolver: Resolver;
+  now(): UnixTime;
+  random(): number;
+  createAction(plan: ActionPlan): Action;
+  createSource(plan: SourcePlan, start: SourceStart): Source;
+  /** Reads the configuration anew for a reload; throws what is wrong with it. */
+  plan(): Promise<AgentPlan>;
+  /** This host's id at the ledger; null: it is not enrolled. */
+  readonly host: string | null;
+  /** `resync` begins the outbox anew with all bans in force. */
+  startLink(fleet: Fleet, resync: () => void): EdgeLink;
+}
+
+/** What the agent's pieces share: who judges, who carries out, who writes. */
+export interface Core {
+  readonly parts: AgentParts;
+  readonly engine: Engine;
+  readonly court: Court;
+  readonly desk: Desk;
+}

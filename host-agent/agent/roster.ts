@@ -1,0 +1,140 @@
+/** The jails that run: made from their plans, restored from the store, exchanged at a reload. */
+import { describeError, EdgebanError } from '../../shared/errors.ts';
+import { createFilter, type Filter } from '../../shared/filter/filter.ts';
+import type { UnixTime } from '../../shared/time.ts';
+import type { Effects } from './effects.ts';
+import type { Fleet } from './fleet.ts';
+import { Jail } from './jail.ts';
+import type { Core } from './parts.ts';
+import { edgeJail, type JailPlan, namedEntries } from './plan.ts';
+import { decoderOf, localZone } from './ports.ts';
+
+export class Roster {
+  readonly #core: Core;
+  readonly #fleet: Fleet | null;
+  readonly #jails: Map<string, Jail>;
+
+  /** `jails` is the roster's own from now on; who made it may look things up in it. */
+  constructor(core: Core, fleet: Fleet | null, jails: Map<string, Jail>) {
+    this.#core = core;
+    this.#fleet = fleet;
+    this.#jails = jails;
+  }
+
+  get names(): readonly string[] {
+    return [...this.#jails.keys()];
+  }
+
+  get plans(): readonly JailPlan[] {
+    return [...this.#jails.values()].map((jail) => jail.plan);
+  }
+
+  get(name: string): Jail | undefined {
+    return this.#jails.get(name);
+  }
+
+  /** Makes a jail of a plan; false if it cannot run (which is told). */
+  admit(plan: JailPlan): boolean {
+    const { parts, engine, court, desk } = this.#core;
+    const { store, log } = parts;
+    try {
+      const filter = this.compile(plan);
+      const actions = plan.actions.map((action) => parts.createAction(action));
+      const world = { store, engine, court, log, isKnown: () => !desk.isBroken };
+      engine.setRules(plan.name, plan.rules);
+      this.#jails.set(plan.name, new Jail({ plan, filter, actions }, world));
+      return true;
+    } catch (error) {
+      if (!(error instanceof EdgebanError)) throw error;
+      log.logger('jail').error(`[${plan.name}] is left out: ${describeError(error)} (${error.code})`);
+      return false;
+    }
+  }
+
+  compile(plan: JailPlan): Filter | null {
+    if (plan.filter === null) return null;
+    const { re2, resolver, now } = this.#core.parts;
+    const resolve = (name: string) => resolver.known(name);
+    return createFilter(plan.filter, { re2, zone: localZone, decode: decoderOf(plan.logencoding), resolve }, now());
+  }
+
+  /** Asks for the addresses of the names in ignoreip, which are not known before. */
+  async resolveNames(): Promise<void> {
+    const { parts, engine } = this.#core;
+    for (const plan of this.plans) {
+      const asked = plan.ignoreNames.map(async (name) => namedEntries(name, await parts.resolver.addresses(name)));
+      const entries = (await Promise.all(asked)).flat();
+      // a reload may have come meanwhile
+      if (this.#jails.get(plan.name)?.plan !== plan) continue;
+      engine.setRules(plan.name, { ...plan.rules, ignoreip: [...plan.rules.ignoreip, ...entries] });
+    }
+  }
+
+  /** Writes what is left of the saved bans, and makes the firewall so. */
+  async restore(jails: readonly string[]): Promise<void> {
+    this.#core.desk.transact((effects, now) => {
+      for (const jail of jails) this.#restoreOne(jail, now, effects);
+    });
+    await Promise.all(jails.map((jail) => this.#jails.get(jail)?.reconcile()));
+  }
+
+  /** Takes the places of the jails `names` by those of `plans`. The firewall gets the new before it loses the old. */
+  async exchange(plans: readonly JailPlan[], names: readonly string[], restart: boolean): Promise<void> {
+    const old = names.flatMap((name) => this.#jails.get(name) ?? []);
+    for (const { name } of old) {
+      const isGone = !plans.some((plan) => plan.name === name);
+      if (isGone) this.#jails.delete(name);
+      if (isGone || restart) this.#forgetCounters(name);
+    }
+    const admitted = plans.filter((plan) => this.admit(plan)).map(({ name }) => name);
+    await this.restore(admitted);
+    for (const jail of old) {
+      if (this.#jails.get(jail.name) !== jail) await jail.close({ flush: !this.#hasSameSets(jail) });
+    }
+  }
+
+  /** `flush` takes all blocks out of the firewall. */
+  async close(options: { readonly flush: boolean }): Promise<void> {
+    await Promise.all([...this.#jails.values()].map((jail) => jail.close(options)));
+  }
+
+  #restoreOne(jail: string, now: UnixTime, effects: Effects): void {
+    const { store, log } = this.#core.parts;
+    if (jail === edgeJail) this.#fleet?.review(now, effects);
+    else this.#restoreBans(jail, now, effects);
+    const held = store.bans.heldCount(jail);
+    if (held > 0) effects.say(() => log.logger('actions').notice(`[${jail}] Restore ${held} ban(s)`));
+  }
+
+  #restoreBans(jail: string, now: UnixTime, effects: Effects): void {
+    const { parts, engine, court } = this.#core;
+    const { bans } = parts.store;
+    const { kept, dropped } = engine.restore(jail, bans.heldIn(jail), now);
+    for (const ban of kept) bans.change(ban);
+    for (const { ban, why } of dropped)
+      court.drop(ban, why === null ? 'its time is over' : `ignored by ${why.by}`, now, effects);
+    const running = this.#jails.get(jail);
+    if (running !== undefined) running.totalBanned += kept.length;
+  }
+
+  #forgetCounters(jail: string): void {
+    const { parts, engine, desk } = this.#core;
+    engine.dropJail(jail);
+    desk.transact(() => parts.store.counters.forgetJail(jail));
+  }
+
+  /** Does the jail's successor use the same sets? Then they are its own now. */
+  #hasSameSets(old: Jail): boolean {
+    const next = this.#jails.get(old.name);
+    return next !== undefined && setsOf(next.plan) === setsOf(old.plan);
+  }
+}
+
+/** What tells which sets an action uses; a change of ports or of the kind of block leaves them as they are. */
+function setsOf(plan: JailPlan): string {
+  const names = ['name', 'table', 'table_family', 'addr_set', 'addr_net'].flatMap((name) => [
+    name,
+    `${name}?family=inet6`,
+  ]);
+  return JSON.stringify(plan.actions.map(({ parameters }) => names.map((name) => parameters[name])));
+}
