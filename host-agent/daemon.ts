@@ -6,7 +6,7 @@ import type { Finding } from '../shared/config/finding.ts';
 import { describeError, EdgebanError } from '../shared/errors.ts';
 import { openStore, type Store } from '../shared/store/store.ts';
 import { createNft } from './actions/nft.ts';
-import { Agent, type EdgeLink as AgentLink, type AgentParts, type AgentPlan } from './agent/agent.ts';
+import { Agent } from './agent/agent.ts';
 import type { Fleet } from './agent/fleet.ts';
 import type { EdgeLink as AgentLink, AgentParts, AgentPlan } from './agent/parts.ts';
 import type { ServeOptions } from './cli/ports.ts';

@@ -46,7 +46,10 @@ export async function login(attacker: Attacker, target: string, user: string): P
   };
   const flags = Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`]);
   const env = { SSH_ASKPASS: attacker.askpass, SSH_ASKPASS_REQUIRE: 'force', DISPLAY: ':none' };
-  const ran = await attacker.place.run(['ssh', '-F', 'none', ...flags, `${user}@${target}`, 'true'], { env, timeout_ms: login_ms_max });
+  const ran = await attacker.place.run(['ssh', '-F', 'none', ...flags, `${user}@${target}`, 'true'], {
+    env,
+    timeout_ms: login_ms_max,
+  });
   if (ran.code === timedOut) return 'cut';
   if (ran.code === 0) return 'open';
   const found = answers.find(([text]) => ran.stderr.includes(text));

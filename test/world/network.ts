@@ -42,5 +42,12 @@ export async function makeNode(name: string, { v4, v6 }: Addresses): Promise<Pla
   await ip(...inside, 'route', 'add', 'default', 'dev', 'eth0');
   await ip(...inside, '-6', 'route', 'add', 'default', 'dev', 'eth0');
   // not `ip netns exec`: that hides /sys/fs/cgroup, without which journald does not start
-  return new Place(name, ['nsenter', `--net=/run/netns/${name}`, '--']);
+  const place = new Place(name, ['nsenter', `--net=/run/netns/${name}`, '--']);
+  // every rejected connection gets its answer; by default the kernel sends one ICMP error a second
+  await place.must([
+    'sh',
+    '-c',
+    'echo 0 >/proc/sys/net/ipv4/icmp_ratelimit; echo 0 >/proc/sys/net/ipv6/icmp/ratelimit',
+  ]);
+  return place;
 }

@@ -80,7 +80,10 @@ export async function everywhere(world: World): Promise<Everywhere> {
     kernelB: kernelB.toSorted(),
     ledger: addressesOf(ledger as Snapshot),
     snapshot: addressesOf(snapshot as Snapshot | undefined),
-    list: list.map(({ ip }) => ip).filter((ip) => ip !== foreign.item.ip).toSorted(),
+    list: list
+      .map(({ ip }) => ip)
+      .filter((ip) => ip !== foreign.item.ip)
+      .toSorted(),
   };
 }
 
