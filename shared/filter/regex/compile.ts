@@ -77,7 +77,7 @@ class CompiledPattern implements Pattern {
   readonly #wanted: ReadonlySet<number>;
   readonly #briefSteps: number;
   readonly #ascii: Route;
-  #unicode: Route | null = null;
+  readonly #unicode: Route;
   #matcher: Matcher | null = null;
 
   constructor(source: string, tree: Tree, options: PatternOptions) {
@@ -89,6 +89,8 @@ class CompiledPattern implements Pattern {
     const all = Array.from({ length: tree.groups }, (_, i) => i + 1);
     this.#wanted = new Set(options.numbered === true ? all : tree.names.values());
     this.#ascii = this.#route('ascii');
+    // Now, and not when an attacker's line asks for it: it takes longer than a search.
+    this.#unicode = this.#route('unicode');
     // The matcher is made when it is needed first; what is too large for it is refused now.
     compileProgram(tree);
   }
@@ -111,7 +113,7 @@ class CompiledPattern implements Pattern {
 
   #search(text: string, budget: Budget): PatternMatch | null {
     const bytes = this.#re2.encode(text);
-    const route = bytes.length === text.length ? this.#ascii : this.#unicodeRoute();
+    const route = bytes.length === text.length ? this.#ascii : this.#unicode;
     const { program, translation } = route;
     if (program === null) return this.#searchExactly(text, budget);
     if (!spend(budget, bytes.length * testCost) || !program.test(bytes)) return null;
@@ -127,7 +129,7 @@ class CompiledPattern implements Pattern {
   #searchByRe2(text: string, program: Re2Program, { groups }: Translation, budget: Budget): PatternMatch | null {
     if (!spend(budget, text.length * execCost)) return null;
     const found = program.exec(text);
-    if (found === null) throw new Error('RE2 finds and does not find the same');
+    if (found === null) return null;
     const marks = new Int32Array(2 * (this.#tree.groups + 1)).fill(-1);
     [0, ...groups].forEach((group, i) => {
       marks[2 * group] = found[2 * i] ?? -1;
@@ -144,11 +146,6 @@ class CompiledPattern implements Pattern {
     this.#matcher ??= new Matcher(assemble(compileProgram(this.#tree)));
     const marks = this.#matcher.search(text, budget);
     return marks === null ? null : new Match(text, marks, this.#tree.names);
-  }
-
-  #unicodeRoute(): Route {
-    this.#unicode ??= this.#route('unicode');
-    return this.#unicode;
   }
 
   #route(alphabet: Alphabet): Route {

@@ -47,7 +47,6 @@ const odd = [
   '\u0085',
   '\ufeff',
   '😀',
-  '𐐀',
   '𐐨',
 ] as const;
 const classes = [
@@ -163,7 +162,9 @@ export function randomText(random: Random, source: string): string {
   return Array.from({ length }, () => {
     const kind = random.next(100);
     if (kind < 45) return random.pick(letters);
-    if (kind < 55) return random.pick(odd);
+    if (kind < 54) return random.pick(odd);
+    // Not in an expression: Python does not find it in a set under IGNORECASE, where it lowers the text but not the set.
+    if (kind < 55) return '𐐀';
     return own[random.next(Math.max(1, own.length))] ?? 'a';
   }).join('');
 }
