@@ -87,14 +87,25 @@ function binary(op: string, left: PythonNumber, right: PythonNumber): PythonNumb
     case '/':
       return { value: a / b, float: true };
     case '//':
-      return { value: Math.floor(a / b), float };
+      return { value: floorQuotient(a, b), float };
     case '%':
-      return { value: a - b * Math.floor(a / b), float };
+      return { value: modulo(a, b), float };
     case '**':
       return { value: a ** b, float: float || b < 0 };
     default:
       return bitwise(op, left, right);
   }
+}
+
+/** Exact, with the sign of `b`, as in Python. */
+function modulo(a: number, b: number): number {
+  const rest = a % b;
+  return rest !== 0 && rest < 0 !== b < 0 ? rest + b : rest;
+}
+
+/** Python takes the rest off first, so that the quotient is off by less than one half. */
+function floorQuotient(a: number, b: number): number {
+  return Math.round((a - modulo(a, b)) / b);
 }
 
 function bitwise(op: string, left: PythonNumber, right: PythonNumber): PythonNumber {
@@ -213,6 +224,7 @@ export function parseSeconds(text: string): Seconds {
 /** As Python prints it: `2629800.0` for a month, `600` for ten minutes (fail2ban-client --str2sec). */
 export function printSeconds(text: string): string {
   const { value, float } = secondsNumber(text);
+  if (float && Math.abs(value) >= 1e16) return value.toExponential();
   return float && Number.isInteger(value) ? `${value}.0` : String(value);
 }
 

@@ -61,14 +61,17 @@ describe('refused, by name', () => {
     ['2.0 << 1', /whole numbers/],
     ['1 << 99999', /shift/],
     ['9**9**9', /no finite number/],
-    ['('.repeat(200), /too deep/],
-    [`1${'+1'.repeat(2_000)}`, /longer than/],
     ['max(1)', /arguments/],
     ['010', /begins with 0/],
   ])('%s', (text, message) => {
     expect(() => calculate(text)).toThrow(EdgebanError);
     expect(() => calculate(text)).toThrow(message);
   });
+});
+
+test('what nests too deep or is too long', () => {
+  expect(() => calculate('('.repeat(200))).toThrow(/too deep/);
+  expect(() => calculate(`1${'+1'.repeat(2_000)}`)).toThrow(/longer than/);
 });
 
 test('the formula of the manual', () => {
@@ -154,8 +157,9 @@ test('as Python evaluates it', (context) => {
     } catch (error) {
       if (!(error instanceof EdgebanError)) throw error;
     }
-    // a complex number comes as text: ours has none, and refuses
-    const expected = 'value' in theirs && typeof theirs.value === 'number' ? theirs.value : null;
+    // a complex number comes as text, a whole number of 310 digits as infinity: ours has neither, and refuses
+    const expected =
+      'value' in theirs && typeof theirs.value === 'number' && Number.isFinite(theirs.value) ? theirs.value : null;
     const near =
       ours !== null && expected !== null && Math.abs(ours - expected) <= 1e-9 * Math.max(1, Math.abs(expected));
     return near || ours === expected ? [] : [{ question, ours, theirs }];

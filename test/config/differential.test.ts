@@ -152,9 +152,8 @@ test('lengths of time', (context) => {
     '1 ',
     '3 ',
   ];
-  const texts = Array.from(
-    { length: 400 * effort },
-    () => `${oneOf(random, ['1', '2', '10'])}${pieces(6, [...units, ...signs, ...signs])}`,
+  const texts = Array.from({ length: 400 * effort }, () =>
+    `${oneOf(random, ['1', '2', '10'])}${pieces(6, [...units, ...signs, ...signs])}`.trimEnd(),
   );
   const questions = texts.map((text) => ({ ask: 'seconds', text }));
   expect(
