@@ -5,7 +5,7 @@ import type { Seconds, UnixTime } from '../time.ts';
 import { civilOf, type LocalZone, wallSeconds } from './calendar.ts';
 import { checkFailureId, compileRegex, type FilterRegex, type Groups, isSet, type RegexSource } from './failregex.ts';
 import { addressInName, failureId, type UseDns } from './failure-id.ts';
-import { cutMark, line_bytes_max, maxlines_max } from './limits.ts';
+import { cutMark, date_patterns_max, line_bytes_max, maxlines_max } from './limits.ts';
 import { LineDates, type LineMode } from './line-date.ts';
 import {
   failureOf,
@@ -20,7 +20,7 @@ import {
 import { type LineParts, splitAtMatch, textOf, wholeLine } from './matched-lines.ts';
 import { newDraft, Sessions } from './mlfid.ts';
 import { compilePattern, newBudget } from './regex/compile.ts';
-import type { PatternMatch, Re2 } from './regex/pattern.ts';
+import type { Pattern, PatternMatch, Re2 } from './regex/pattern.ts';
 
 export type { LocalZone } from './calendar.ts';
 export type { RegexSource } from './failregex.ts';
@@ -249,7 +249,19 @@ function checkedMaxlines(maxlines: number): number {
 
 function dateConf(conf: FilterConf, ports: FilterPorts, now: UnixTime) {
   const { re2, zone } = ports;
-  const compile = (regex: string, numbered: boolean) => compilePattern(regex, { re2, numbered });
+  const compile = (regex: string, numbered: boolean) => compileDate(re2, regex, numbered);
   const kit = { compile, year: civilOf(wallSeconds(now, zone)).year };
   return { datepattern: conf.datepattern ?? null, logtimezone: conf.logtimezone ?? null, kit, zone };
+}
+
+/** Nearly all jails look for the same dates: their patterns are compiled once for each RE2. */
+const datePatterns = new WeakMap<Re2, Map<string, Pattern>>();
+
+function compileDate(re2: Re2, regex: string, numbered: boolean): Pattern {
+  const known = datePatterns.get(re2) ?? new Map<string, Pattern>();
+  datePatterns.set(re2, known);
+  const key = `${numbered} ${regex}`;
+  const pattern = known.get(key) ?? compilePattern(regex, { re2, numbered });
+  if (known.size < date_patterns_max) known.set(key, pattern);
+  return pattern;
 }

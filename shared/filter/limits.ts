@@ -23,3 +23,6 @@ export const maxlines_max = 1_000;
 
 /** Addresses taken from one name. */
 export const addresses_per_name_max = 16;
+
+/** Date patterns kept compiled for all jails together; more are compiled jail by jail. */
+export const date_patterns_max = 500;
