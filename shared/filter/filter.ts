@@ -32,8 +32,10 @@ export {
   type LineResult,
   type LineStatus,
   type LineTrouble,
+  type OtherHit,
   type PendingFailure,
 } from './line-result.ts';
+export type { LineParts } from './matched-lines.ts';
 
 /** What a jail says about its filter, every tag of the configuration's own language already replaced. */
 export interface FilterConf {
@@ -74,6 +76,8 @@ export interface Filter {
   readonly templates: readonly { readonly name: string; readonly hits: number }[];
   /** The regexes as configured. */
   readonly failregex: readonly string[];
+  /** The lines that the next one will be looked at together with (`maxlines`), another array whenever they change. */
+  readonly buffered: readonly LineParts[];
 }
 
 /**
@@ -123,6 +127,10 @@ class LineFilter implements Filter {
 
   get failregex(): readonly string[] {
     return this.#failregexes.map((regex) => regex.source);
+  }
+
+  get buffered(): readonly LineParts[] {
+    return this.#buffer;
   }
 
   setFindtime(findtime: Seconds): void {
@@ -199,15 +207,17 @@ class LineFilter implements Filter {
     const draft = inSession ? this.#sessions.merge(mlfid, groups, lines, verdict.now) : newDraft(groups);
     if (!inSession) draft.matches.push(...lines);
     const quiet = isSet(draft.groups['nofail']);
-    verdict.quiet ||= quiet;
-    if (quiet && !this.#checkAll) return true;
-    const id = failureId(draft.groups, this.#usedns);
-    if (id.kind === 'none') {
-      draft.pending = inSession;
-      verdict.waiting ||= inSession;
-      return inSession;
+    if (quiet && !this.#checkAll) {
+      verdict.others.push({ kind: 'quiet', regex, id: null });
+      return true;
     }
-    if (quiet) return true;
+    const id = failureId(draft.groups, this.#usedns);
+    if (id.kind === 'none') draft.pending = inSession;
+    if (quiet || id.kind === 'none') {
+      const name = id.kind === 'none' ? null : id.kind === 'name' ? id.name : id.id;
+      if (quiet || inSession) verdict.others.push({ kind: quiet ? 'quiet' : 'waiting', regex, id: name });
+      return quiet || inSession;
+    }
     const failure = failureOf(draft, regex, verdict.time);
     if (id.kind === 'id') verdict.failures.push({ ...failure, id: id.id, ip: id.ip });
     else this.#named({ name: id.name, failure }, verdict);

@@ -16,7 +16,10 @@ export const session_seconds_max = 300;
 export const users_per_session_max = 20;
 
 /** Matched lines kept in one session, the latest. */
-export const matches_per_session_max = 100;
+export const matches_per_session_max = 20;
+
+/** A matched line is kept in a session up to this length. */
+export const session_match_chars_max = 4_096;
 
 /** Lines that `maxlines` may hold back. */
 export const maxlines_max = 1_000;

@@ -26,6 +26,14 @@ export interface PendingFailure {
  */
 export type LineStatus = 'match' | 'nofail' | 'multi' | 'ignored' | 'missed';
 
+/** A hit that is no failure: of a `<F-NOFAIL>` regex (`quiet`), or one whose session has no id yet (`waiting`). */
+export interface OtherHit {
+  readonly kind: 'quiet' | 'waiting';
+  readonly regex: number;
+  /** Null where it is not known (yet), or was not asked for because the first hit decides. */
+  readonly id: string | null;
+}
+
 /** Why a line could not be judged to the end; such a line is a miss. */
 export interface LineTrouble {
   /** `steps`: the regexes cost more than a line may. `date`: its date cannot be read at all. */
@@ -40,6 +48,8 @@ export interface LineResult {
   readonly pending: readonly PendingFailure[];
   /** The failregexes that hit, from 0. */
   readonly hits: readonly number[];
+  /** Hits that are no failures, in the order of the regexes. */
+  readonly others: readonly OtherHit[];
   /** The ignoreregex that hit. */
   readonly ignoredBy: number | null;
   /** Did the prefregex hit? Null where there is none or it was not asked. */
@@ -68,8 +78,7 @@ export interface Verdict {
   hits: number[];
   ignoredBy: number | null;
   prefregex: boolean | null;
-  waiting: boolean;
-  quiet: boolean;
+  others: OtherHit[];
   trouble: LineTrouble | null;
 }
 
@@ -87,8 +96,7 @@ export function newVerdict(line: DatedLine, now: UnixTime, mode: LineMode, budge
     hits: [],
     ignoredBy: null,
     prefregex: null,
-    waiting: false,
-    quiet: false,
+    others: [],
     trouble: null,
   };
 }
@@ -102,15 +110,15 @@ export function failureOf(draft: Draft, regex: number, time: UnixTime): PendingF
 
 /** The result of a line that could not be judged. */
 export function missed(trouble: LineTrouble): LineResult {
-  const nothing = { failures: [], pending: [], hits: [], ignoredBy: null, prefregex: null };
+  const nothing = { failures: [], pending: [], hits: [], others: [], ignoredBy: null, prefregex: null };
   return { ...nothing, status: 'missed', time: null, template: null, notice: null, trouble };
 }
 
 export function resultOf(verdict: Verdict): LineResult {
-  const { failures, pending, hits, ignoredBy, prefregex, line, trouble } = verdict;
+  const { failures, pending, hits, others, ignoredBy, prefregex, line, trouble } = verdict;
   const found = trouble === null ? { failures, pending } : { failures: [], pending: [] };
   const { time, template, notice } = line;
-  return { status: statusOf(verdict), ...found, hits, ignoredBy, prefregex, time, template, notice, trouble };
+  return { status: statusOf(verdict), ...found, hits, others, ignoredBy, prefregex, time, template, notice, trouble };
 }
 
 function statusOf(verdict: Verdict): LineStatus {
@@ -118,5 +126,6 @@ function statusOf(verdict: Verdict): LineStatus {
   if (verdict.failures.length > 0) return 'match';
   if (verdict.ignoredBy !== null) return 'ignored';
   if (verdict.hits.length === 0) return 'missed';
-  return verdict.waiting && !verdict.quiet ? 'multi' : 'nofail';
+  const quiet = verdict.others.some(({ kind }) => kind === 'quiet');
+  return verdict.others.length > 0 && !quiet ? 'multi' : 'nofail';
 }

@@ -1,7 +1,13 @@
 /** Sessions of several lines (`<F-MLFID>`): what is known of each connection, merged as fail2ban merges it. */
 import type { UnixTime } from '../time.ts';
 import { type Groups, isSet } from './failregex.ts';
-import { matches_per_session_max, session_seconds_max, sessions_max, users_per_session_max } from './limits.ts';
+import {
+  matches_per_session_max,
+  session_match_chars_max,
+  session_seconds_max,
+  sessions_max,
+  users_per_session_max,
+} from './limits.ts';
 
 /** A failure while it is being put together; in a session it is shared by all its lines. */
 export interface Draft {
@@ -53,7 +59,8 @@ export class Sessions {
       quiet = false;
     }
     draft.pending = false;
-    keepLines(draft, lines, { quiet, forget, gained: gained && !real });
+    const kept = lines.map((text) => text.slice(0, session_match_chars_max));
+    keepLines(draft, kept, { quiet, forget, gained: gained && !real });
     return draft;
   }
 

@@ -226,6 +226,16 @@ describe('what attackers write', () => {
     expect(feed(filter, 'no 192.0.2.1').status).toBe('match');
   });
 
+  it('keeps few users and few, short lines of a session', () => {
+    const prefregex = { regex: '^<F-MLFID>\\[1\\]</F-MLFID> <F-CONTENT>.+</F-CONTENT>$' };
+    const filter = filterOf(['^user <F-USER>\\w+</F-USER>', '^from <HOST>$'], { prefregex });
+    for (let user = 0; user < 100; user += 1) feed(filter, `[1] user u${user} ${'x'.repeat(10_000)}`);
+    const [failure] = feed(filter, '[1] from 192.0.2.1').failures;
+    expect(failure?.users).toHaveLength(20);
+    expect(failure?.matches).toHaveLength(20);
+    expect(Math.max(...(failure?.matches ?? []).map((match) => match.length))).toBe(4_096);
+  });
+
   it('lives with bytes that are no text', () => {
     const filter = filterOf(['from <HOST>$']);
     const bytes = new Uint8Array([0xff, 0, 0xc3, 0x28, ...bytesOf(' from 192.0.2.1')]);
