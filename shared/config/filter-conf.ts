@@ -26,6 +26,8 @@ export interface FilterConf {
   readonly datepattern: RegexConf | null;
   /** How many lines are looked at together. */
   readonly maxlines: number;
+  /** Does the filter or the jail say so, or is it only the default? */
+  readonly maxlinesGiven: boolean;
   readonly usedns: UseDns;
   /** `file` or `journal`, unless the filter or the jail says otherwise (`rfc5424`, `short`). */
   readonly logtype: string;

@@ -33,6 +33,7 @@ export function filterConf(values: JailValues): FilterConf {
     ignoreregex: both('ignoreregex').flatMap(regexesOf),
     datepattern: datepattern === undefined ? null : regexOf(datepattern),
     maxlines: maxlinesOf(values, both('maxlines')[0]),
+    maxlinesGiven: both('maxlines').length > 0,
     usedns: usednsOf(values, both('usedns')[0]),
     logtype: reading.filterNames.get('logtype')?.text ?? 'file',
     journalmatch: both('journalmatch').flatMap(journalMatchesOf),

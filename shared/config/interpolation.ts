@@ -21,6 +21,8 @@ const interpolationLimits = {
   /** As in Python. */
   depth_max: 10,
   value_chars_max: 200_000,
+  /** References followed for one value. */
+  references_max: 10_000,
 } as const;
 
 interface Context {
@@ -28,12 +30,13 @@ interface Context {
   readonly section: string;
   readonly option: string;
   readonly vars: Vars;
+  references: number;
 }
 
 /** The value of an option of a section, or of [DEFAULT]; null if neither has it. Throws where a reference leads nowhere. */
 export function interpolated(config: Sections, section: string, option: string, vars: Vars = noVars): Sourced | null {
   if (section !== defaultSection && !config.sections.has(section)) return null;
-  const context = { config, section, option: option.toLowerCase(), vars };
+  const context = { config, section, option: option.toLowerCase(), vars, references: 0 };
   const value = lookUp(context, noVars, context.option);
   return value === null ? null : interpolate(context, value, noVars, 1);
 }
@@ -101,6 +104,9 @@ function spanAt(context: Context, value: Sourced, found: Vars, start: number, de
       `contains an interpolation key '${name}' which is not a valid option name`,
       `define ${name}, or correct its name`,
     );
+  }
+  if (++context.references > interpolationLimits.references_max) {
+    throw interpolationError(context, value, start, 'refers to others without end', 'refer to less');
   }
   const whole = inner.text.includes('%') ? interpolate(context, inner, found, depth + 1) : inner;
   return { start, end: start + reference.length, inner: whole };

@@ -24,7 +24,7 @@ export function readWithBackend(place: JailPlace, name: string): Read {
   if (decided === null || source === undefined) return { reading, findings: [] };
   values.findings.length = 0;
   values.mild('notice', 'ERR_CONFIG_BACKEND', decided.message, source, decided.remedy);
-  const again = decided.backend === null ? reading : readJail(place, name, decided.backend);
+  const again = decided.backend === null ? reading : readJail(place, name, { backend: decided.backend });
   return { reading: again, findings: values.findings };
 }
 

@@ -9,7 +9,7 @@ import { filterConf } from './filter-values.ts';
 import { configError, type Finding, findingOf, mildFinding } from './finding.ts';
 import { interpolated } from './interpolation.ts';
 import { readWithBackend } from './jail-backend.ts';
-import { type JailPlace, jailOptions } from './jail-reading.ts';
+import { type JailAsked, type JailPlace, jailOptions, readJail } from './jail-reading.ts';
 import {
   type IgnoreCache,
   type IgnoreConf,
@@ -100,6 +100,33 @@ export function readOneJail(
     `look for [${name}] in ${joinPath(dir, 'jail.conf')}`,
   );
   return { jail: null, findings: [...findings, findingOf(error, name)] };
+}
+
+/** What edgeban-regex needs of a jail. */
+export interface JailFilter {
+  readonly filter: FilterConf;
+  readonly logtimezone: string | null;
+}
+
+/**
+ * The filter of a jail as it would be with these options and this backend, whether the jail is switched on or not. Undefined
+ * if there is no such jail; null if it is broken: then the findings say why.
+ */
+export function readJailFilter(
+  files: ConfigFiles,
+  dir: string,
+  name: string,
+  wanted: JailAsked,
+): { readonly jail: JailFilter | null; readonly findings: readonly Finding[] } | undefined {
+  const { place, findings } = openJails(files, dir);
+  if (place === null || !jailNames(place.config).includes(name)) return undefined;
+  const reading = readJail(place, name, wanted);
+  if (reading.errors.length > 0)
+    return { jail: null, findings: [...findings, ...reading.errors.map((error) => findingOf(error, name))] };
+  const values = new JailValues(reading);
+  const jail = { filter: filterConf(values), logtimezone: values.text('logtimezone') };
+  const broken = values.findings.some(({ severity }) => severity === 'error');
+  return { jail: broken ? null : jail, findings: [...findings, ...values.findings] };
 }
 
 function readJailConf(place: JailPlace, name: string, random: () => number) {

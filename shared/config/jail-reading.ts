@@ -6,7 +6,7 @@ import type { Definition } from './definition.ts';
 import { combineFilter, journalMatchesOf, openFilter } from './filter-conf.ts';
 import { configError } from './finding.ts';
 import { interpolated, type Vars } from './interpolation.ts';
-import { parseNamedOptions, splitNamedOptions } from './options-syntax.ts';
+import { type NamedOptions, parseNamedOptions, splitNamedOptions } from './options-syntax.ts';
 import { type Plain, pythonRepr } from './python-text.ts';
 import type { FileCache } from './read-order.ts';
 import { type Origin, originAt, type Sourced, sourced } from './sourced.ts';
@@ -90,11 +90,15 @@ export function isEnabled({ config }: JailPlace, name: string): boolean {
   return value !== null && boolOf(value.text);
 }
 
-/**
- * Reads one jail, whether it is switched on or not; with `backend` in the place of its own, if one is given. Throws nothing of the operator's world: errors are in the
- * reading.
- */
-export function readJail(place: JailPlace, name: string, backend?: string): JailReading {
+/** What is asked of a jail from outside: it counts before what the jail itself says. */
+export interface JailAsked {
+  readonly backend?: string;
+  /** More options for the jail's filter. */
+  readonly filterOptions?: NamedOptions['options'];
+}
+
+/** Reads one jail, whether it is switched on or not. Throws nothing of the operator's world: errors are in the reading. */
+export function readJail(place: JailPlace, name: string, wanted: JailAsked = {}): JailReading {
   const origin = place.config.heads.get(name) ?? { file: place.config.paths[0] ?? '', line: 1 };
   const reading: JailReading = {
     name,
@@ -107,7 +111,7 @@ export function readJail(place: JailPlace, name: string, backend?: string): Jail
     actions: [],
     errors: place.config.problems.filter(({ section }) => section === name).map(({ error }) => error),
   };
-  attempt(reading, () => readParts(place, reading, backend));
+  attempt(reading, () => readParts(place, reading, wanted));
   return reading;
 }
 
@@ -123,10 +127,10 @@ function attempt(reading: JailReading, step: () => void): boolean {
   }
 }
 
-function readParts(place: JailPlace, reading: JailReading, backend: string | undefined): void {
+function readParts(place: JailPlace, reading: JailReading, { backend, filterOptions }: JailAsked): void {
   for (const name of ['enabled', 'backend', 'filter'] as const) readOption(place.config, reading, name);
   replaceBackend(reading, backend);
-  const definition = readFilter(place, reading);
+  const definition = readFilter(place, reading, filterOptions);
   reading.options.clear();
   for (const name of optionNames) attempt(reading, () => readOption(place.config, reading, name));
   replaceBackend(reading, backend);
@@ -178,10 +182,15 @@ function varsOf(reading: JailReading): Vars {
 }
 
 /** Also makes `%(known/…)s` of all options of the filter for the options of the jail. */
-function readFilter(place: JailPlace, reading: JailReading): Definition | null {
+function readFilter(
+  place: JailPlace,
+  reading: JailReading,
+  more: NamedOptions['options'] = new Map(),
+): Definition | null {
   const asked = reading.options.get('filter')?.source;
   if (asked === undefined || asked.text === '') return null;
-  const named = namedOptions(asked, 'filter');
+  const { name, options } = namedOptions(asked, 'filter');
+  const named = { name, options: new Map([...options, ...more]) };
   const backend = reading.options.get('backend')?.source.text ?? '';
   const definition = openFilter(place.cache, place.dir, named, backend, asked);
   reading.filterName = named.name;

@@ -295,6 +295,18 @@ describe('what is wrong takes out its own jail, with file, line and remedy', () 
     const { findings } = read({ ...tree, '/c/filter.d/web.conf': '[INCLUDES]\nbefore = i0.conf\n' });
     expect(findings).toMatchObject([{ code: 'ERR_CONFIG_LIMIT', jail: 'web' }]);
   });
+
+  test('values that grow by referring to each other are refused in time', () => {
+    const levels = Array.from({ length: 9 }, (_, index) => `l${index + 1} = ${`%(l${index})s`.repeat(20)}\n`).join('');
+    const { findings } = read({
+      '/c/jail.d/x.local': `[web]\nl0 =\n${levels}maxretry = %(l9)s\n`,
+      '/c/filter.d/mail.conf': '[Definition]\nfailregex = <b><b>\nb = x<c><c>\nc = y<b><b>\n',
+    });
+    expect(findings).toMatchObject([
+      { jail: 'web', code: 'ERR_CONFIG_INTERPOLATION' },
+      { jail: 'mail', code: 'ERR_CONFIG_TAG' },
+    ]);
+  });
 });
 
 describe('what is odd is said, and the jail stays', () => {
