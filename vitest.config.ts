@@ -1,3 +1,4 @@
+/** Three projects: on Node, inside workerd, and whole hosts in namespaces. */
 import { fileURLToPath } from 'node:url';
 import { cloudflareTest } from '@cloudflare/vitest-plugin';
 import { defineConfig } from 'vitest/config';

@@ -1,3 +1,4 @@
+/** The writer to nft: batches, bad elements, time-outs, against the real nft in a network namespace. */
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

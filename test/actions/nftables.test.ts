@@ -1,3 +1,4 @@
+/** The nftables action in a network namespace: what the kernel holds and what it lets through. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Action, Block } from '../../host-agent/actions/action.ts';
 import { createNftables } from '../../host-agent/actions/nftables.ts';

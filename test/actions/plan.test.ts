@@ -1,3 +1,4 @@
+/** The nftables action's parameters, and the table, chain, sets and rules that come of them. */
 import { describe, expect, it } from 'vitest';
 import { createNft } from '../../host-agent/actions/nft.ts';
 import { createNftables } from '../../host-agent/actions/nftables.ts';

@@ -1,3 +1,4 @@
+/** Addresses and networks: one spelling for each, and what contains what. */
 import { describe, expect, it } from 'vitest';
 import { canonical, contains, overlaps, parsePrefix } from '../../shared/address.ts';
 

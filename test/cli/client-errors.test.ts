@@ -1,3 +1,4 @@
+/** What the client prints and returns when something is wrong. */
 import { chmodSync, linkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';

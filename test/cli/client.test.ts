@@ -1,3 +1,4 @@
+/** What the client prints, word for word where fail2ban prints it. */
 import { describe, expect, test } from 'vitest';
 import { fakeAgent } from '../control/fake-agent.ts';
 import { useClient } from './client-bench.ts';

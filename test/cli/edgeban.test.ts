@@ -1,3 +1,4 @@
+/** The program edgeban: enrolment and the status of the link. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

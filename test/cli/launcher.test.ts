@@ -1,3 +1,4 @@
+/** The launchers in host-agent/bin: any folder, any link, the right Node. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

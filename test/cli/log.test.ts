@@ -1,3 +1,4 @@
+/** The log: fail2ban's lines, which nobody can forge, and its targets. */
 import { mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

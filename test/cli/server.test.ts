@@ -1,3 +1,4 @@
+/** The program edgeban-server: its options, pid file and end. */
 import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

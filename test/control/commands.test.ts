@@ -1,3 +1,4 @@
+/** Each command of the control protocol and its answer, beside an agent that is made up. */
 import { describe, expect, test } from 'vitest';
 import { runCommand } from '../../host-agent/control/commands.ts';
 import { fakeAgent, fakeBan, fakeJail, twoJails } from './fake-agent.ts';

@@ -1,3 +1,4 @@
+/** The control socket: its permissions, its limits, and who may hang on it. */
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';

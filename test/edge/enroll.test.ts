@@ -1,3 +1,4 @@
+/** Enrolment: the key, the settings, and what goes wrong. */
 import { chmodSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { enroll } from '../../host-agent/edge/enroll.ts';

@@ -1,3 +1,4 @@
+/** Events to a Worker that cuts, stalls and refuses: none lost, none doubled, in order. */
 import { describe, expect, test, vi } from 'vitest';
 import { realWorld } from '../../host-agent/edge/world.ts';
 import { banEvent, fakeOutbox } from './fake-host.ts';

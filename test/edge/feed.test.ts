@@ -1,3 +1,4 @@
+/** The feed from a Worker: live, caught up with, polled, reset. */
 import { describe, expect, test, vi } from 'vitest';
 import type { FeedChange } from '../../shared/wire.ts';
 import { addresses, soon, useBench } from './fake-link.ts';

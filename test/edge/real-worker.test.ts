@@ -1,3 +1,4 @@
+/** Two hosts with the real store against the real Worker, with a kill in between. */
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,3 +1,4 @@
+/** A log file through rotation, truncation, restarts and kills: each line once. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,3 +1,4 @@
+/** The journal's export format, the line made of an entry, and journalmatch. */
 import { describe, expect, it } from 'vitest';
 import { ExportParser } from '../../host-agent/sources/journal-export.ts';
 import { lineOf } from '../../host-agent/sources/journal-line.ts';

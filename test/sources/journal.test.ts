@@ -1,3 +1,4 @@
+/** A real journald: what is written to it comes out once, in order, through restarts. */
 import { execFileSync, spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';

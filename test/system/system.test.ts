@@ -1,3 +1,4 @@
+/** Whole hosts in namespaces of their own: each scene is played by play.ts inside them. */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
