@@ -15,7 +15,7 @@ import type { UnixTime } from '../shared/time.ts';
 import type { Action } from './actions/action.ts';
 import type { AgentPlan } from './agent/parts.ts';
 import { edgeJail, edgeRules, type JailPlan } from './agent/plan.ts';
-import { decoderOf, localZone } from './filter-ports.ts';
+import { decoderOf, localZone } from './agent/ports.ts';
 
 export interface ConfigurationPorts {
   readonly files: ConfigFiles;

@@ -1,7 +1,7 @@
 /** What shared/filter asks of a host: the local time zone, and bytes to text. */
 
-import { EdgebanError } from '../shared/errors.ts';
-import type { CivilTime, LocalZone } from '../shared/filter/calendar.ts';
+import { EdgebanError } from '../../shared/errors.ts';
+import type { CivilTime, LocalZone } from '../../shared/filter/calendar.ts';
 
 /** The zone of the process (TZ, /etc/localtime). */
 export const localZone: LocalZone = {
