@@ -14,7 +14,7 @@ export interface Names {
   readonly [name: string]: number;
 }
 
-/** The numbers above which a whole number is no longer exact here; Python's have no such end. */
+/** Whole numbers end here with 308 digits; Python's have no such end. */
 const shift_max = 1_000;
 
 /**
@@ -111,8 +111,8 @@ function floorQuotient(a: number, b: number): number {
 function bitwise(op: string, left: PythonNumber, right: PythonNumber): PythonNumber {
   const [a, b] = [whole(left, op), whole(right, op)];
   if (op === '<<' || op === '>>') {
-    if (b < 0 || b > shift_max) throw refused(`a shift by ${b}`, `shift by 0 to ${shift_max}`);
-    return { value: op === '<<' ? a * 2 ** b : Math.floor(a / 2 ** b), float: false };
+    if (b < 0 || (op === '<<' && b > shift_max)) throw refused(`a shift by ${b}`, `shift by 0 to ${shift_max}`);
+    return { value: op === '<<' ? a * 2 ** b : Math.floor(a / 2 ** Math.min(b, shift_max)), float: false };
   }
   const [x, y] = [BigInt(a), BigInt(b)];
   const bits = op === '&' ? x & y : op === '|' ? x | y : x ^ y;

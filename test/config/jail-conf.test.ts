@@ -299,7 +299,7 @@ describe('what is wrong takes out its own jail, with file, line and remedy', () 
   test('values that grow by referring to each other are refused in time', () => {
     const levels = Array.from({ length: 9 }, (_, index) => `l${index + 1} = ${`%(l${index})s`.repeat(20)}\n`).join('');
     const { findings } = read({
-      '/c/jail.d/x.local': `[web]\nl0 =\n${levels}maxretry = %(l9)s\n`,
+      '/c/jail.d/x.local': `[web]\nl0 =\n${levels}port = 1\nlogencoding = %(l9)s\n`,
       '/c/filter.d/mail.conf': '[Definition]\nfailregex = <b><b>\nb = x<c><c>\nc = y<b><b>\n',
     });
     expect(findings).toMatchObject([
