@@ -26,6 +26,8 @@ class Ban:
 
 def evaluate(q):
     value = eval(q['text'], {'math': math, 'random': random, 'ban': Ban(q['time'], q['count']), 'banFactor': q['factor']})
+    if isinstance(value, int) and value.bit_length() > 1023:
+        return 'too large for a float'
     return value + 0 if isinstance(value, (bool, int, float)) else repr(value)
 
 
