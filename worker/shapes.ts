@@ -15,7 +15,7 @@ export const OperatorBan = z.strictObject({
 export type OperatorBan = z.infer<typeof OperatorBan>;
 
 /** One who holds an address banned: a jail of a host, or `operator`. `seq`: the feed's cursor at its last change. */
-export const HolderView = z.strictObject({
+const HolderView = z.strictObject({
   host: z.string(),
   name: z.string(),
   jail: z.string(),
@@ -23,7 +23,6 @@ export const HolderView = z.strictObject({
   until,
   seq: z.number().int(),
 });
-export type HolderView = z.infer<typeof HolderView>;
 
 export const BanView = z.strictObject({ address: z.string(), until, holders: z.array(HolderView) });
 export type BanView = z.infer<typeof BanView>;

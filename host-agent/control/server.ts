@@ -47,7 +47,7 @@ export async function openControlServer(options: ControlServerOptions): Promise<
 }
 
 /** Does a process listen on this socket? False also if there is no such path. Throws ERR_CONTROL_SOCKET if it cannot be told. */
-export function isAnswering(path: string): Promise<boolean> {
+function isAnswering(path: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const socket = connect(path);
     socket.on('connect', () => {

@@ -20,7 +20,7 @@ export const clientLimits: ClientLimits = {
   answer_bytes_max: 1024 * 1024,
 };
 
-export const paths = { enroll: '/v1/enroll', events: '/v1/events', feed: '/v1/feed' } as const;
+const paths = { enroll: '/v1/enroll', events: '/v1/events', feed: '/v1/feed' } as const;
 
 export interface ClientOptions {
   /** The Worker's origin (workerOrigin). */

@@ -179,7 +179,7 @@ interface Cut {
 }
 
 /** Whole lines only; a line that is too long is cut although its end has not come. `skip`: drop up to the first line end. */
-export function cutLines(bytes: Buffer, skip: boolean): Cut {
+function cutLines(bytes: Buffer, skip: boolean): Cut {
   const lines: Line[] = [];
   let consumed = 0;
   let skipping = skip;

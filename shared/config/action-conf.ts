@@ -29,7 +29,7 @@ export interface ActionConf {
 }
 
 /** The options of an action that are its own, in the order in which fail2ban reads them. */
-export const actionOptions = [
+const actionOptions = [
   'actionstart',
   'actionstart_on_demand',
   'actionstop',

@@ -26,7 +26,7 @@ export function evaluate(expression: Expression, names: Names, random: () => num
 }
 
 /** As `evaluate`, with Python's kind of number. */
-export function evaluateNumber(expression: Expression, names: Names, random: () => number): PythonNumber {
+function evaluateNumber(expression: Expression, names: Names, random: () => number): PythonNumber {
   const inner = (of: Expression) => evaluateNumber(of, names, random);
   switch (expression.kind) {
     case 'number':

@@ -7,7 +7,7 @@ import { type ConfigFiles, joinPath, openFiles } from './read-order.ts';
 import { sourced } from './sourced.ts';
 
 /** The version of fail2ban whose language this is: what `%(fail2ban_version)s` says. */
-export const fail2banVersion = '1.1.0';
+const fail2banVersion = '1.1.0';
 
 export interface Opened {
   /** Null where no jail can be read at all. */

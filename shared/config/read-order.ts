@@ -36,7 +36,7 @@ export function joinPath(dir: string, name: string): string {
 }
 
 /** The folder of a path; empty for one without a folder. */
-export function dirOf(path: string): string {
+function dirOf(path: string): string {
   const slash = path.lastIndexOf('/');
   return slash <= 0 ? path.slice(0, slash + 1) : path.slice(0, slash);
 }

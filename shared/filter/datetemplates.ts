@@ -63,7 +63,7 @@ const defaultPatterns: readonly string[] = [
 ];
 
 /** The 17 default templates as they are, in order. */
-export function plainDefaults(kit: TemplateKit): DateTemplate[] {
+function plainDefaults(kit: TemplateKit): DateTemplate[] {
   return defaultPatterns.map((pattern) => makeTemplate(pattern, kit));
 }
 

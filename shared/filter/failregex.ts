@@ -75,7 +75,7 @@ export function checkFailureId(
   });
 }
 
-export function placeOf(source: RegexSource): ErrorPlace {
+function placeOf(source: RegexSource): ErrorPlace {
   const file = source.file === undefined ? {} : { file: source.file };
   return source.line === undefined ? file : { ...file, line: source.line };
 }

@@ -19,7 +19,7 @@ export function textOf(lines: readonly LineParts[]): string {
   return `${lines.map(withoutDate).join('\n')}\n`;
 }
 
-export function withoutDate(line: LineParts): string {
+function withoutDate(line: LineParts): string {
   return line.before + line.after;
 }
 

@@ -126,6 +126,6 @@ function label(asked: Call): string {
 }
 
 /** Takes out the token, and whatever has the form of one, even if Cloudflare or the network layer repeats it. */
-export function redact(text: string, token: string): string {
+function redact(text: string, token: string): string {
   return text.replaceAll(token, '[token]').replace(/\bcf(ut|at|ast)_[\w-]+/g, '[token]');
 }

@@ -33,11 +33,11 @@ export interface Difference {
 }
 
 /** The mark by which our items are known: `edgeban:<instance>:<until> …`, the end as whole Unix seconds or `forever`. */
-export function markOf(instance: string): string {
+function markOf(instance: string): string {
   return `edgeban:${instance}:`;
 }
 
-export function commentFor(instance: string, until: Until, comment: string): string {
+function commentFor(instance: string, until: Until, comment: string): string {
   const plain = comment.replace(/[^\x20-\x7e]+/g, ' ').slice(0, comment_length_max);
   return `${endMark(markOf(instance), until)}${plain}`.trimEnd();
 }

@@ -9,7 +9,7 @@ import type { Memory } from './memory.ts';
 import type { State } from './schema.ts';
 
 /** A Worker on the free plan may make 50 requests in one invocation, and some are the ledger's. */
-export const calls_per_step_max = 40;
+const calls_per_step_max = 40;
 const timeout_ms_usual = 15_000;
 
 export interface Run {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Client } from './client.ts';
 import { CloudflareFailure } from './failure.ts';
 
-export const ruleRef = 'edgeban';
+const ruleRef = 'edgeban';
 const phase = 'http_request_firewall_custom';
 
 const id = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);

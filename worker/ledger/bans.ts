@@ -18,7 +18,7 @@ export interface BansParts {
 }
 
 /** The host id, name and jail of the operator's own bans. */
-export const operatorName = 'operator';
+const operatorName = 'operator';
 
 const live = 'lifted = 0 AND ended = 0 AND (until IS NULL OR until > ?)';
 const lastEnd = 'CASE WHEN COUNT(*) = COUNT(until) THEN MAX(until) END';

@@ -19,7 +19,7 @@ export interface FeedPlace {
 }
 
 /** The close codes of the feed: 4000 and above are ours (RFC 6455, 7.4.2). */
-export const feedClose = { replaced: 4000, revoked: 4003 } as const;
+const feedClose = { replaced: 4000, revoked: 4003 } as const;
 
 /** Where the query of a feed request (`ledger`, `cursor`, `resetting`) stands in this ledger. */
 export function readPlace(query: URLSearchParams, ledger: string): FeedPlace {
@@ -34,7 +34,7 @@ export function pageAfter(parts: FeedParts, place: FeedPlace): FeedPage {
   return { ledger: parts.ledger, cursor, reset, more, changes: [...changes] };
 }
 
-export function placeAfter(page: FeedPage): FeedPlace {
+function placeAfter(page: FeedPage): FeedPlace {
   return { cursor: page.cursor, resetting: page.reset && page.more };
 }
 

@@ -70,7 +70,7 @@ function refuseTaken(sql: Sql, { name, key }: EnrollRequest): void {
     throw new EdgebanError('ERR_CAP_HOSTS', `${hosts} hosts are known, revoked ones included`);
 }
 
-export function findHost(sql: Sql, id: string): Host | null {
+function findHost(sql: Sql, id: string): Host | null {
   const row = sql.all('SELECT * FROM hosts WHERE id = ?', id)[0];
   return row === undefined ? null : hostOf(row);
 }

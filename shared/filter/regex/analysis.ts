@@ -82,7 +82,7 @@ function edgeWith(inOrder: (items: readonly Node[]) => readonly Node[]): (node: 
 /** With what a match can start. */
 export const firstOf = edgeWith((items) => items);
 /** With what a match can end. */
-export const lastOf = edgeWith((items) => items.toReversed());
+const lastOf = edgeWith((items) => items.toReversed());
 
 /** What may stand before a place: null if that may be nothing. */
 type Before = CharSet | null;

@@ -6,7 +6,6 @@ export type CharSet = readonly number[];
 export const maxCodePoint = 0x10ffff;
 export const anyChar: CharSet = [0, maxCodePoint];
 export const noChar: CharSet = [];
-export const newline: CharSet = [10, 10];
 export const notNewline: CharSet = [0, 9, 11, maxCodePoint];
 export const ascii: CharSet = [0, 127];
 export const beyondAscii: CharSet = [128, maxCodePoint];
