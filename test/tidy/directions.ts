@@ -1,0 +1,66 @@
+/** Who may import whom: shared ← host-agent, shared ← worker, never sideways. */
+import type { Import, Source } from './source.ts';
+import { resolve } from './tree.ts';
+
+interface Room {
+  /** A folder (ends in `/`) or a file. The longest that fits a path is its room. */
+  readonly path: string;
+  /** What it may import beside itself: folders, files, packages. */
+  readonly from: readonly string[];
+  /** What it may import the types of. */
+  readonly typesFrom?: readonly string[];
+}
+
+const floor = ['shared/errors.ts', 'shared/address.ts', 'shared/time.ts'];
+const judge = [...floor, 'shared/ticket.ts', 'zod'];
+const host = ['shared/', 'node:', 'zod'];
+
+/** ARCHITECTURE.md draws it; move a wall in both. */
+export const rooms: readonly Room[] = [
+  ...floor.map((path) => ({ path, from: [...floor, 'zod'] })),
+  { path: 'shared/ticket.ts', from: [...floor, 'zod'] },
+  { path: 'shared/wire.ts', from: judge },
+  { path: 'shared/config/', from: judge },
+  { path: 'shared/filter/', from: judge },
+  { path: 'shared/engine/', from: judge },
+  { path: 'shared/store/', from: judge },
+  { path: 'host-agent/', from: ['host-agent/', ...host, 're2', 'undici'] },
+  { path: 'host-agent/agent/', from: host, typesFrom: ['host-agent/'] },
+  { path: 'host-agent/cli/', from: [...host, 'host-agent/control/', 'host-agent/log.ts'] },
+  { path: 'host-agent/sources/', from: host },
+  { path: 'host-agent/actions/', from: host },
+  { path: 'host-agent/control/', from: host },
+  { path: 'host-agent/edge/', from: [...host, 'undici'] },
+  { path: 'worker/', from: ['worker/', 'shared/', 'hono', '@hono/zod-openapi', 'zod', 'cloudflare:workers'] },
+  { path: 'worker/ledger/', from: ['worker/', 'shared/', 'zod', 'cloudflare:workers'] },
+  { path: 'worker/cloudflare/', from: ['shared/', 'zod'] },
+];
+
+/** Imports that go through a wall. A file of shared, host-agent or worker in no room is a finding, too. */
+export function wrongImports(sources: readonly Source[], plan: readonly Room[] = rooms): string[] {
+  return sources
+    .filter(({ path }) => /^(shared|host-agent|worker)\//.test(path))
+    .flatMap((source) => {
+      const room = roomOf(source.path, plan);
+      if (room === undefined) return [`${source.path}: in no room (test/tidy/directions.ts)`];
+      return source.imports
+        .filter((taken) => !mayImport(source.path, room, taken))
+        .map(({ from, line }) => `${source.path}:${line}: ${room.path} may not import ${from}`);
+    });
+}
+
+function roomOf(path: string, plan: readonly Room[]): Room | undefined {
+  const fitting = plan.filter((room) => isWithin(path, room.path));
+  return fitting.toSorted((one, other) => other.path.length - one.path.length)[0];
+}
+
+function mayImport(path: string, room: Room, { from, typeOnly }: Import): boolean {
+  const target = resolve(path, from) ?? from;
+  const allowed = [room.path, ...room.from, ...(typeOnly ? (room.typesFrom ?? []) : [])];
+  return allowed.some((door) => isWithin(target, door));
+}
+
+/** Node's own modules (`node:`) and folders (`…/`) hold what begins with their name; a package holds its sub-paths. */
+function isWithin(target: string, place: string): boolean {
+  return /[/:]$/.test(place) ? target.startsWith(place) : target === place || target.startsWith(`${place}/`);
+}
