@@ -1,7 +1,8 @@
 /** Runs one of the programs: `main.ts edgeban-server|edgeban-client|edgeban ARGUMENT…` (bin/ says which). */
+import { dirname, isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Finding as ConfigFinding } from '../shared/config/finding.ts';
-import { readServerConf } from '../shared/config/server-conf.ts';
+import { readServerConf, type ServerConf } from '../shared/config/server-conf.ts';
 import { runClient } from './cli/client.ts';
 import { runEdgeban } from './cli/edgeban.ts';
 import type { Enrolment, Finding, HostPorts, ServerSettings } from './cli/ports.ts';
@@ -39,8 +40,14 @@ const ports: HostPorts = {
 };
 
 function settingsIn(configDir: string): ServerSettings {
-  const { socket, pidfile, logtarget, loglevel, dbfile } = readServerConf(diskFiles, configDir).server;
-  return { socket, pidfile, logtarget, loglevel, dbfile: dbfile ?? 'None' };
+  const { from, socket, pidfile, logtarget, loglevel, dbfile } = readServerConf(diskFiles, configDir).server;
+  return { socket, pidfile, logtarget, loglevel, dbfile: databaseOf(from, dbfile) };
+}
+
+/** Beside fail2ban's own database, never in it: it may run again tomorrow. */
+function databaseOf(from: ServerConf['from'], dbfile: string | null): string {
+  if (dbfile === null) return 'None';
+  return from === 'fail2ban' && isAbsolute(dbfile) ? join(dirname(dbfile), 'edgeban.sqlite3') : dbfile;
 }
 
 async function enrolmentOf(settings: ServerSettings): Promise<Enrolment | null> {

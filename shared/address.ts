@@ -74,8 +74,9 @@ function withBits(family: Family, address: bigint, bits: number | null): Prefix 
   return { family, bits, first: (address >> shift) << shift };
 }
 
+/** Without leading zeros: some programs would read those as octal. */
 function decimal(text: string, max: number): number | null {
-  if (!/^\d{1,3}$/.test(text)) return null;
+  if (!/^(?:0|[1-9]\d{0,2})$/.test(text)) return null;
   const value = Number(text);
   return value <= max ? value : null;
 }

@@ -1,4 +1,4 @@
-/** The settings of the daemon itself: [Definition] of edgeban.conf or fail2ban.conf, and edgeban's own [Edge] and [Guard]. */
+/** The settings of the daemon itself: [Definition] of edgeban.conf or fail2ban.conf and edgeban's own [Guard]. */
 import { type Prefix, parsePrefix } from '../address.ts';
 import { EdgebanError } from '../errors.ts';
 import type { Seconds } from '../time.ts';
@@ -28,15 +28,7 @@ export interface ServerConf {
   readonly dbpurgeage: Seconds;
   /** Null: find out. */
   readonly allowipv6: boolean | null;
-  readonly edge: EdgeConf;
   readonly guard: GuardConf;
-}
-
-export interface EdgeConf {
-  /** Null: as the state file says, or no Worker at all. */
-  readonly url: string | null;
-  readonly keyfile: string;
-  readonly statefile: string;
 }
 
 /** As the engine's guard takes it. */
@@ -70,7 +62,6 @@ const known = {
     ...['loglevel', 'logtarget', 'syslogsocket', 'socket', 'pidfile', 'allowipv6'],
     ...['dbfile', 'dbmaxmatches', 'dbpurgeage'],
   ],
-  Edge: ['url', 'keyfile', 'statefile'],
   Guard: ['private', 'prefix4', 'prefix6', 'allow'],
   Thread: ['stacksize'],
 } as const;
@@ -97,11 +88,6 @@ export function readServerConf(
     dbmaxmatches: settings.int('Definition', 'dbmaxmatches', 10, 0, 10_000),
     dbpurgeage: settings.seconds('Definition', 'dbpurgeage', 86_400),
     allowipv6: settings.allowipv6(),
-    edge: {
-      url: settings.find('Edge', 'url')?.text || null,
-      keyfile: settings.text('Edge', 'keyfile', '/var/lib/edgeban/edge.key'),
-      statefile: settings.text('Edge', 'statefile', '/var/lib/edgeban/edge.json'),
-    },
     guard: {
       private: !boolOf(settings.text('Guard', 'private', 'true')),
       prefix4: settings.int('Guard', 'prefix4', 16, 1, 32),

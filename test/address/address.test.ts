@@ -31,6 +31,8 @@ describe('canonical', () => {
     ['12345::', null],
     ['192.0.2.256', null],
     ['192.0.2', null],
+    ['010.0.0.1', null],
+    ['192.0.2.1/024', null],
     ['', null],
     ['localhost', null],
     ['1.2.3.4/33', null],

@@ -31,12 +31,10 @@ test("edgeban's file comes before fail2ban's, and its .local after it", () => {
   });
 });
 
-test('[Edge] and [Guard]', () => {
+test('[Guard]', () => {
   const { server } = read({
-    [edgeban]:
-      '[Edge]\nurl = https://w.example\nkeyfile = /k\n[Guard]\nprivate = false\nprefix6 = 64\nallow = 198.51.100.7, 2001:db8::/32\n',
+    [edgeban]: '[Guard]\nprivate = false\nprefix6 = 64\nallow = 198.51.100.7, 2001:db8::/32\n',
   });
-  expect(server.edge).toEqual({ url: 'https://w.example', keyfile: '/k', statefile: '/var/lib/edgeban/edge.json' });
   expect(server.guard).toMatchObject({
     private: true,
     prefix6: 64,
@@ -54,7 +52,7 @@ test.each([
   ['[Definition]\nsoket = /x\n', { severity: 'warning', code: 'ERR_CONFIG_OPTION', remedy: 'did you mean socket?' }],
   ['[Guard]\nallow = 300.1.1.1\n', { severity: 'error', code: 'ERR_CONFIG_VALUE', line: 2 }],
   ['[Guard]\nprefix4 = 0\n', { severity: 'error', code: 'ERR_CONFIG_VALUE', line: 2 }],
-  ['[Edge]\nurl = 1\nurl = 2\n', { severity: 'error', code: 'ERR_CONFIG_DUPLICATE', line: 3 }],
+  ['[Guard]\nallow = 1.2.3.4\nallow = 1.2.3.5\n', { severity: 'error', code: 'ERR_CONFIG_DUPLICATE', line: 3 }],
   ['[Definition]\nsocket = %(nix)s\n', { severity: 'error', code: 'ERR_CONFIG_INTERPOLATION', line: 2 }],
   ['[Thread]\nstacksize = 64\n', { severity: 'notice', code: 'ERR_CONFIG_OPTION', line: 2 }],
 ])('%j is found', (text, finding) => {

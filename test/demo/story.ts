@@ -129,11 +129,15 @@ async function openAgain(world: World): Promise<unknown> {
 
 /** What was in the account before edgeban came is there still, and nothing is left to do. */
 async function untouched({ edge }: World): Promise<unknown> {
-  const status = (await operator(edge, 'GET', '/v1/status')) as { enforcement: { current: boolean } };
+  await until('enforcement in step', async () => {
+    const status = (await operator(edge, 'GET', '/v1/status')) as { enforcement: { current: boolean } };
+    return status.enforcement.current;
+  });
   const rules = (await wafRules(edge)).map(({ ref, expression }) => `${ref}: ${expression}`);
   const items = (await listItems(edge)).map(({ ip, comment }) => `${ip} (${comment})`);
-  const isThere = rules.some((rule) => rule.startsWith(foreign.rule.ref)) && items.some((item) => item.includes(foreign.item.ip));
-  if (!isThere || !status.enforcement.current) throw new Error(JSON.stringify({ status, rules, items }));
+  const ruleIsThere = rules.includes(`${foreign.rule.ref}: ${foreign.rule.expression}`);
+  const itemIsThere = items.includes(`${foreign.item.ip} (${foreign.item.comment})`);
+  if (!ruleIsThere || !itemIsThere) throw new Error(JSON.stringify({ rules, items }));
   return [`rules: ${rules.join(' | ')}`, `items: ${items.join(' | ')}`];
 }
 

@@ -1,6 +1,6 @@
 /** The edge in the world: the Worker in workerd (through wrangler) and the fake Cloudflare API that it enforces on. */
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { edgeAddress } from './network.ts';
@@ -86,7 +86,7 @@ export async function startWorker(edge: Edge): Promise<void> {
   const wrangler = join(checkout, 'node_modules/wrangler/bin/wrangler.js');
   const where = ['--ip', edgeAddress, '--port', String(ports.worker), '--inspector-port', '0'];
   const state = ['--persist-to', join(folder, 'state'), '--env-file', join(folder, 'worker.env')];
-  const config = ['--config', join(checkout, 'wrangler.toml')];
+  const config = ['--config', writeConfig(folder)];
   const quiet = ['--local', '--log-level', 'info', '--show-interactive-dev-session=false'];
   // wrangler writes logs and caches into its home; CI keeps it from asking questions
   const env = { HOME: join(folder, 'home'), CI: 'true', WRANGLER_SEND_METRICS: 'false', NO_COLOR: '1' };
@@ -94,9 +94,20 @@ export async function startWorker(edge: Edge): Promise<void> {
   edge.worker = here.start('wrangler', command, join(folder, 'worker.log'), env);
   const answers = async () => {
     if (!edge.worker.isRunning) throw new Error(`wrangler ended: ${edge.worker.log().slice(-2000)}`);
-    return (await fetch(`${edge.url}/v1/health`)).ok;
+    return (await fetch(`${edge.url}/v1/health`, { signal: AbortSignal.timeout(2_000) })).ok;
   };
   await until('the Worker', answers, { within_ms: 60_000 });
+}
+
+/** wrangler works in the folder of its configuration: it gets a copy, and the checkout is left alone. */
+function writeConfig(folder: string): string {
+  const text = readFileSync(join(checkout, 'wrangler.toml'), 'utf8');
+  const file = join(folder, 'wrangler.toml');
+  writeFileSync(
+    file,
+    text.replace(/^main = "(.*)"$/m, (_, main: string) => `main = ${JSON.stringify(join(checkout, main))}`),
+  );
+  return file;
 }
 
 /** The fake's control: what is in Cloudflare, and what is to go wrong there. */
