@@ -22,6 +22,8 @@ const programs = {
   ssh: 'openssh-client',
   sshd: 'openssh-server',
   journalctl: 'systemd',
+  pkill: 'procps',
+  ps: 'procps',
   python3: 'python3',
 };
 const compilers = { 'g++': 'g++', make: 'make', python3: 'python3' };

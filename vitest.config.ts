@@ -14,6 +14,8 @@ const sqlOf = (runtime: 'node' | 'workerd') => ({
 export default defineConfig({
   test: {
     reporters: ['default', './test/report.ts'],
+    // what a test prints is shown if it fails
+    silent: 'passed-only',
     projects: [
       {
         extends: true,
