@@ -1,4 +1,4 @@
-/** Runs one of the programs: `main.ts edgeban-server|edgeban-client|edgeban ARGUMENT…` (bin/ says which). */
+/** Runs one of the programs: `main.ts edgeban-server|edgeban-client|edgeban-regex|edgeban ARGUMENT…` (bin/ says which). */
 import { dirname, isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Finding as ConfigFinding } from '../shared/config/finding.ts';
@@ -71,10 +71,14 @@ async function run(program: string | undefined, argv: readonly string[]): Promis
       return await runServer(argv, ports, terminal);
     case 'edgeban-client':
       return await runClient(argv, ports, terminal);
+    case 'edgeban-regex': {
+      const { runRegexProgram } = await import('./regex/main.ts');
+      return await runRegexProgram(argv, version);
+    }
     case 'edgeban':
       return await runEdgeban(argv, ports, terminal);
     default:
-      throw new Error(`main.ts runs edgeban-server, edgeban-client or edgeban, not ${program}`);
+      throw new Error(`main.ts runs edgeban-server, edgeban-client, edgeban-regex or edgeban, not ${program}`);
   }
 }
 

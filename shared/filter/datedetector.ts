@@ -20,6 +20,18 @@ export interface FoundDate {
   read(context: DateContext): DateResult;
 }
 
+/** A template and what has become of it so far. */
+export interface TemplateUse {
+  readonly name: string;
+  readonly hits: number;
+  /** What decides its place: hits, its own weight, and how far inside of the line its last hit was. */
+  readonly weight: number;
+  readonly ownWeight: number;
+  /** As it was written; null for the built-in kinds. */
+  readonly source: string | null;
+  readonly regex: string;
+}
+
 interface Slot {
   readonly template: DateTemplate;
   hits: number;
@@ -64,8 +76,11 @@ export class DateDetector {
     if (this.#slots.length === 0) this.#append(defaultTemplates(kit), true);
   }
 
-  get templates(): readonly { readonly name: string; readonly hits: number }[] {
-    return this.#slots.map((slot) => ({ name: slot.template.name, hits: slot.hits }));
+  get templates(): readonly TemplateUse[] {
+    return this.#slots.map((slot) => {
+      const { name, source, regex, weight } = slot.template;
+      return { name, hits: slot.hits, weight: weightOf(slot), ownWeight: weight, source, regex };
+    });
   }
 
   /** The date's place in the line, or null. Each call teaches the detector which template comes first. */

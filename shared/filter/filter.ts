@@ -3,6 +3,7 @@ import { EdgebanError } from '../errors.ts';
 import type { Line } from '../ticket.ts';
 import type { Seconds, UnixTime } from '../time.ts';
 import { civilOf, type LocalZone, wallSeconds } from './calendar.ts';
+import type { TemplateUse } from './datedetector.ts';
 import { checkFailureId, compileRegex, type FilterRegex, type Groups, isSet, type RegexSource } from './failregex.ts';
 import { addressInName, failureId, type UseDns } from './failure-id.ts';
 import { cutMark, date_patterns_max, line_bytes_max, maxlines_max } from './limits.ts';
@@ -23,6 +24,7 @@ import { compilePattern, newBudget } from './regex/compile.ts';
 import type { Pattern, PatternMatch, Re2 } from './regex/pattern.ts';
 
 export type { LocalZone } from './calendar.ts';
+export type { TemplateUse } from './datedetector.ts';
 export type { RegexSource } from './failregex.ts';
 export type { UseDns } from './failure-id.ts';
 export type { DateNotice, LineMode } from './line-date.ts';
@@ -73,9 +75,13 @@ export interface Filter {
   /** For a findtime that is changed at run time. */
   setFindtime(findtime: Seconds): void;
   /** The date templates in their present order, with hits. */
-  readonly templates: readonly { readonly name: string; readonly hits: number }[];
+  readonly templates: readonly TemplateUse[];
+  /** With its tags expanded. */
+  readonly prefregex: string | null;
   /** The regexes as configured. */
   readonly failregex: readonly string[];
+  /** How many lines a regex sees at once. */
+  readonly maxlines: number;
   /** The lines that the next one will be looked at together with (`maxlines`), another array whenever they change. */
   readonly buffered: readonly LineParts[];
 }
@@ -125,8 +131,16 @@ class LineFilter implements Filter {
     return this.#dates.templates;
   }
 
+  get prefregex(): string | null {
+    return this.#prefregex?.pattern.source ?? null;
+  }
+
   get failregex(): readonly string[] {
     return this.#failregexes.map((regex) => regex.source);
+  }
+
+  get maxlines(): number {
+    return this.#maxlines;
   }
 
   get buffered(): readonly LineParts[] {
@@ -173,7 +187,8 @@ class LineFilter implements Filter {
     const match = this.#search(this.#prefregex, text, 'prefregex', verdict);
     verdict.prefregex = match !== null;
     if (match === null) return null;
-    const { content, ...groups } = this.#prefregex.groupsOf(match);
+    verdict.prefix = this.#prefregex.groupsOf(match);
+    const { content, ...groups } = verdict.prefix;
     if (typeof content !== 'string' || content === '') return { text, groups };
     this.#buffer = [{ before: '', date: '', after: content }];
     return { text: textOf(this.#buffer), groups };

@@ -1,6 +1,7 @@
 /** What a filter says of one line, and how that comes together. */
 import type { Failure } from '../ticket.ts';
 import type { UnixTime } from '../time.ts';
+import type { Groups } from './failregex.ts';
 import { addressesOf, textOfValue } from './failure-id.ts';
 import type { DatedLine, DateNotice, LineMode } from './line-date.ts';
 import type { Draft } from './mlfid.ts';
@@ -54,6 +55,8 @@ export interface LineResult {
   readonly ignoredBy: number | null;
   /** Did the prefregex hit? Null where there is none or it was not asked. */
   readonly prefregex: boolean | null;
+  /** What the prefregex caught. */
+  readonly prefix: Groups | null;
   /** The line's time; null where it has none. */
   readonly time: UnixTime | null;
   readonly template: string | null;
@@ -78,6 +81,7 @@ export interface Verdict {
   hits: number[];
   ignoredBy: number | null;
   prefregex: boolean | null;
+  prefix: Groups | null;
   others: OtherHit[];
   trouble: LineTrouble | null;
 }
@@ -96,6 +100,7 @@ export function newVerdict(line: DatedLine, now: UnixTime, mode: LineMode, budge
     hits: [],
     ignoredBy: null,
     prefregex: null,
+    prefix: null,
     others: [],
     trouble: null,
   };
@@ -110,15 +115,27 @@ export function failureOf(draft: Draft, regex: number, time: UnixTime): PendingF
 
 /** The result of a line that could not be judged. */
 export function missed(trouble: LineTrouble): LineResult {
-  const nothing = { failures: [], pending: [], hits: [], others: [], ignoredBy: null, prefregex: null };
+  const nothing = { failures: [], pending: [], hits: [], others: [], ignoredBy: null, prefregex: null, prefix: null };
   return { ...nothing, status: 'missed', time: null, template: null, notice: null, trouble };
 }
 
 export function resultOf(verdict: Verdict): LineResult {
-  const { failures, pending, hits, others, ignoredBy, prefregex, line, trouble } = verdict;
+  const { failures, pending, hits, others, ignoredBy, prefregex, prefix, line, trouble } = verdict;
   const found = trouble === null ? { failures, pending } : { failures: [], pending: [] };
   const { time, template, notice } = line;
-  return { status: statusOf(verdict), ...found, hits, others, ignoredBy, prefregex, time, template, notice, trouble };
+  return {
+    status: statusOf(verdict),
+    ...found,
+    hits,
+    others,
+    ignoredBy,
+    prefregex,
+    prefix,
+    time,
+    template,
+    notice,
+    trouble,
+  };
 }
 
 function statusOf(verdict: Verdict): LineStatus {

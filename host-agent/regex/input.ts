@@ -1,0 +1,149 @@
+/** The lines to be tried: of a file, of the command line, or of the journal. */
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { EdgebanError } from '../../shared/errors.ts';
+import type { Line } from '../../shared/ticket.ts';
+import { type Entry, ExportParser } from '../sources/journal-export.ts';
+import { entryFields, lineFields, lineOf } from '../sources/journal-line.ts';
+import { startJournalctl } from '../sources/journalctl.ts';
+import { journalArguments, matchArguments } from '../sources/journalmatch.ts';
+import { JsonEntries } from './journal-json.ts';
+
+/** Some lines, and how many bytes of the input are read with them. */
+export interface Chunk {
+  readonly lines: readonly Line[];
+  readonly bytes: number;
+}
+
+const chunk_bytes = 1 << 18;
+/** A longer line is cut: the filter looks at much less. */
+const line_bytes_max = 1 << 20;
+const newline = 10;
+const wanted: ReadonlySet<string> = new Set([...lineFields, ...entryFields]);
+
+export type FileKind = 'lines' | 'export' | 'json';
+
+/** What journalctl has written begins with a cursor, or is one JSON object a line. */
+export function kindOf(path: string): FileKind {
+  const head = headOf(path);
+  if (/^__CURSOR=s=/.test(head)) return 'export';
+  return /^\{[^\n]*"__(?:CURSOR|REALTIME_TIMESTAMP)"\s*:/.test(head) ? 'json' : 'lines';
+}
+
+function headOf(path: string): string {
+  const fd = open(path);
+  try {
+    const bytes = Buffer.alloc(1 << 14);
+    return bytes.toString('latin1', 0, readSync(fd, bytes, 0, bytes.length, 0));
+  } catch {
+    // a pipe has no place to read from; it is taken as lines
+    return '';
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function open(path: string): number {
+  try {
+    return openSync(path, 'r');
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new EdgebanError('ERR_SOURCE_UNREADABLE', reason, { cause });
+  }
+}
+
+export function sizeOf(path: string): number {
+  const fd = open(path);
+  try {
+    return fstatSync(fd).size;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Every chunk is a buffer of its own: lines stay as they are while others are read. */
+function* bytesOf(path: string): Generator<Buffer> {
+  const fd = open(path);
+  try {
+    for (;;) {
+      const bytes = Buffer.allocUnsafeSlow(chunk_bytes);
+      const count = readSync(fd, bytes, 0, bytes.length, null);
+      if (count === 0) return;
+      yield bytes.subarray(0, count);
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** The lines of a file. What stands after the last line end is a line only with `last`: the server would wait for its end. */
+export function* fileLines(path: string, last: boolean): Generator<Chunk> {
+  let pending: Buffer = Buffer.alloc(0);
+  for (const bytes of bytesOf(path)) {
+    const whole = pending.length === 0 ? bytes : Buffer.concat([pending, bytes]);
+    const lines: Line[] = [];
+    let at = 0;
+    for (let end = whole.indexOf(newline); end >= 0; end = whole.indexOf(newline, at)) {
+      lines.push({ bytes: whole.subarray(at, end) });
+      at = end + 1;
+    }
+    pending = cut(whole.subarray(at));
+    yield { lines, bytes: bytes.length };
+  }
+  if (last && pending.length > 0) yield { lines: [{ bytes: pending }], bytes: 0 };
+}
+
+/** Of a line without an end only the begin is kept. */
+function cut(bytes: Buffer): Buffer {
+  return bytes.length > line_bytes_max ? Buffer.from(bytes.subarray(0, line_bytes_max)) : bytes;
+}
+
+export function textLines(lines: readonly string[]): Chunk[] {
+  return [{ lines: lines.map((line) => ({ bytes: Buffer.from(line) })), bytes: 0 }];
+}
+
+/** What `journalctl -o export` or `-o json` has written into a file. */
+export function* savedJournal(path: string, kind: 'export' | 'json'): Generator<Chunk> {
+  const parser = kind === 'export' ? new ExportParser(wanted) : new JsonEntries(wanted);
+  for (const bytes of bytesOf(path)) {
+    yield { lines: linesOf(() => parser.push(bytes), path), bytes: bytes.length };
+  }
+  // an export's last entry may lack the empty line behind it
+  const rest = linesOf(() => parser.push(Buffer.from('\n\n')), path);
+  if (rest.length > 0) yield { lines: rest, bytes: 0 };
+}
+
+function linesOf(parse: () => readonly Entry[], path: string): Line[] {
+  try {
+    return parse().map(lineOf);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new EdgebanError('ERR_SOURCE_UNREADABLE', reason, { file: path, cause });
+  }
+}
+
+/** The journal from its begin to its end. Throws ERR_JOURNAL_MATCH, ERR_JOURNAL_OPTION, ERR_JOURNAL_FAILED. */
+export async function* journalLines(
+  matches: readonly string[],
+  options: Readonly<Record<string, string>>,
+  command: readonly string[] = ['journalctl'],
+): AsyncGenerator<Chunk> {
+  const output = ['--no-pager', '--output=export', `--output-fields=${lineFields.join(',')}`];
+  const args = [...output, ...journalArguments(options), ...matchArguments(matches)];
+  const journalctl = startJournalctl(command, args, () => undefined);
+  const parser = new ExportParser(wanted);
+  let count = 0;
+  try {
+    for await (const bytes of journalctl.output) {
+      const lines = linesOf(() => parser.push(bytes), 'journal');
+      count += lines.length;
+      yield { lines, bytes: bytes.length };
+    }
+    const ended = await journalctl.ended;
+    const said = journalctl.complaint();
+    if (ended !== 'status 0' && !(count === 0 && ended === 'status 1' && said === '')) {
+      throw new EdgebanError('ERR_JOURNAL_FAILED', `journalctl ended (${ended})${said === '' ? '' : `: ${said}`}`);
+    }
+  } finally {
+    await journalctl.stop();
+  }
+}

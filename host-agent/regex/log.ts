@@ -1,0 +1,80 @@
+/** Which log is meant by the first word of the command line: a file, the journal, or the line itself. */
+import { existsSync, statSync } from 'node:fs';
+import { parseNamedOptions } from '../../shared/config/options-syntax.ts';
+import { shellWords } from '../../shared/config/python-text.ts';
+import { sourced } from '../../shared/config/sourced.ts';
+import { type Chunk, fileLines, journalLines, kindOf, savedJournal, sizeOf, textLines } from './input.ts';
+import { type RegexOptions, usage } from './options.ts';
+import { type Backend, type Rules, shortened } from './rules.ts';
+
+export interface Input {
+  readonly chunks: Iterable<Chunk> | AsyncIterable<Chunk>;
+  /** In bytes, where it is known. */
+  readonly size: number | null;
+}
+
+export interface Log {
+  readonly backend: Backend;
+  /** To be called when the rules are read: the journal's matches may be theirs. Throws an EdgebanError. */
+  open(rules: Rules, maxlines: number): { readonly input: Input; readonly heading: readonly string[] };
+}
+
+export function openLog(word: string, options: RegexOptions): Log {
+  const encoding = `Use         encoding : ${options.encoding}`;
+  if (isFile(word)) return fileLog(word, options, encoding);
+  if (word.startsWith('systemd-journal')) return journalLog(word, options, encoding);
+  return {
+    backend: 'auto',
+    open: (_, maxlines) => {
+      const single = maxlines <= 1 && !word.includes('\n');
+      const lines = single ? [word] : word.split('\n');
+      const heading = single ? [`Use      single line : ${shortened(word)}`] : severalLines(lines);
+      return { input: { chunks: textLines(lines), size: null }, heading };
+    },
+  };
+}
+
+function isFile(word: string): boolean {
+  if (word.includes('\0') || word.length > 4096 || !existsSync(word)) return false;
+  const stat = statSync(word);
+  return stat.isFile() || stat.isFIFO() || stat.isCharacterDevice();
+}
+
+function fileLog(path: string, options: RegexOptions, encoding: string): Log {
+  const isPlain = statSync(path).isFile();
+  const kind = isPlain ? kindOf(path) : 'lines';
+  const size = isPlain ? sizeOf(path) : null;
+  if (kind === 'lines') {
+    const heading = [`Use         log file : ${path}`, encoding];
+    return {
+      backend: 'auto',
+      open: () => ({ input: { chunks: fileLines(path, options.out === 'json'), size }, heading }),
+    };
+  }
+  const heading = [`Use    saved journal : ${path} (${kind})`, encoding];
+  return { backend: 'systemd', open: () => ({ input: { chunks: savedJournal(path, kind), size }, heading }) };
+}
+
+function journalLog(word: string, options: RegexOptions, encoding: string): Log {
+  const named = parseNamedOptions(sourced(word, { file: 'command line', line: 1 }));
+  const settings = Object.fromEntries([...named.options].map(([name, { text }]) => [name, text]));
+  return {
+    backend: 'systemd',
+    open: (rules) => {
+      const matches = options.journalmatch === null ? rules.journalmatch : [matchOf(options.journalmatch)];
+      const shown = matches.length === 0 ? [] : [`Use    journal match : ${matches.join(' ')}`];
+      const heading = ['Use         systemd journal', encoding, ...shown];
+      return { input: { chunks: journalLines(matches, settings), size: null }, heading };
+    },
+  };
+}
+
+function matchOf(text: string): string {
+  if (shellWords(text) === null) throw usage('option --journalmatch: a quote is not closed', 'close it');
+  return text;
+}
+
+function severalLines(lines: readonly string[]): string[] {
+  const shown = lines.slice(0, 5).map((line, at) => `| ${String(at + 1).padStart(2)}: ${shortened(line)}`);
+  return [`Use      multi line : ${lines.length} line(s)`, ...shown, ...(lines.length > 5 ? ['| ...'] : []), '`-'];
+}
