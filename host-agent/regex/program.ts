@@ -70,7 +70,8 @@ async function tryOut(options: RegexOptions, ports: RegexPorts, screen: Screen):
   say('\nRunning tests\n=============\n');
   const log = openLog(logWord, options);
   const rules = withIgnore(readRulesFor(options, regexWord, log.backend, ports, screen), ignoreWord);
-  const filter = createFilter(confOf(options, rules, log.backend), portsOf(options, ports), ports.now_ms() / 1000);
+  const conf = confOf(options, rules, log.backend);
+  const filter = compiled(conf, options, ports, () => rules.origin.forEach(say));
   for (const text of headingOf(options, rules, filter, ignoreWord)) say(text);
   const { input, heading } = log.open(rules, filter.maxlines);
   for (const text of heading) say(text);
@@ -78,6 +79,16 @@ async function tryOut(options: RegexOptions, ports: RegexPorts, screen: Screen):
   const results = await run({ options, rules, filter, input, ports, screen, journal: log.backend === 'systemd' });
   if (results !== null) screen.out(report(results).join('\n'));
   return 0;
+}
+
+/** `origin` is called before an error, so that it is clear what is meant. */
+function compiled(conf: FilterConf, options: RegexOptions, ports: RegexPorts, origin: () => void): Filter {
+  try {
+    return createFilter(conf, portsOf(options, ports), ports.now_ms() / 1000);
+  } catch (error) {
+    origin();
+    throw error;
+  }
 }
 
 function readRulesFor(options: RegexOptions, word: string, backend: Backend, ports: RegexPorts, screen: Screen): Rules {

@@ -119,7 +119,8 @@ export class Tally {
 
   #countHits({ others, time }: LineResult, failures: readonly FilterFailure[]): void {
     let place = 0;
-    const found = [...failures, ...others].toSorted((a, b) => a.regex - b.regex);
+    const returned = others.filter(({ kind }) => kind !== 'held');
+    const found = [...failures, ...returned].toSorted((a, b) => a.regex - b.regex);
     for (const hit of found) {
       const count = this.failregex[hit.regex];
       if (count === undefined) throw new Error(`no failregex ${hit.regex}`);

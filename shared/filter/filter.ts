@@ -222,8 +222,8 @@ class LineFilter implements Filter {
     const draft = inSession ? this.#sessions.merge(mlfid, groups, lines, verdict.now) : newDraft(groups);
     if (!inSession) draft.matches.push(...lines);
     const quiet = isSet(draft.groups['nofail']);
-    if (quiet && !this.#checkAll) {
-      verdict.others.push({ kind: 'quiet', regex, id: null });
+    if (quiet && inSession && !this.#checkAll) {
+      verdict.others.push({ kind: 'held', regex, id: null });
       return true;
     }
     const id = failureId(draft.groups, this.#usedns);

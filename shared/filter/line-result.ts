@@ -27,11 +27,14 @@ export interface PendingFailure {
  */
 export type LineStatus = 'match' | 'nofail' | 'multi' | 'ignored' | 'missed';
 
-/** A hit that is no failure: of a `<F-NOFAIL>` regex (`quiet`), or one whose session has no id yet (`waiting`). */
+/**
+ * A hit that is no failure: of a `<F-NOFAIL>` regex (`quiet`; `held` where the session keeps it and the first hit decides),
+ * or one whose session has no id yet (`waiting`).
+ */
 export interface OtherHit {
-  readonly kind: 'quiet' | 'waiting';
+  readonly kind: 'quiet' | 'held' | 'waiting';
   readonly regex: number;
-  /** Null where it is not known (yet), or was not asked for because the first hit decides. */
+  /** Null where it is not known (yet). */
   readonly id: string | null;
 }
 
@@ -143,6 +146,6 @@ function statusOf(verdict: Verdict): LineStatus {
   if (verdict.failures.length > 0) return 'match';
   if (verdict.ignoredBy !== null) return 'ignored';
   if (verdict.hits.length === 0) return 'missed';
-  const quiet = verdict.others.some(({ kind }) => kind === 'quiet');
+  const quiet = verdict.others.some(({ kind }) => kind !== 'waiting');
   return verdict.others.length > 0 && !quiet ? 'multi' : 'nofail';
 }
