@@ -24,6 +24,14 @@ const ports: HostPorts = {
     const isEnrolled = (await enrolmentOf(settingsIn(configDir))) !== null;
     return readConfiguration(configDir, isEnrolled, configurationPorts()).findings.map(shown);
   },
+  commandStream: async (configDir, { loglevel, logtarget, dbfile }) => {
+    const { commandStreamOf } = await import('./command-stream.ts');
+    const given = Object.entries({ loglevel, logtarget, dbfile }).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, value] as const],
+    );
+    const { commands, findings } = commandStreamOf(configDir, Object.fromEntries(given));
+    return { commands, findings: findings.map(shown) };
+  },
   serve: async (options) => {
     const { serve } = await import('./daemon.ts');
     await serve(options);

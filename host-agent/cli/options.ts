@@ -1,4 +1,5 @@
 /** The options of fail2ban's client and server, read as its getopt reads them: options first, then words. */
+import { parseSeconds } from '../../shared/config/arithmetic.ts';
 import { EdgebanError } from '../../shared/errors.ts';
 import type { ServerSettings } from './ports.ts';
 
@@ -14,7 +15,11 @@ export interface Options {
   readonly test: boolean;
   readonly json: boolean;
   /** Ends the program with a print, whatever else is said. */
-  readonly print: 'help' | 'version' | 'short-version' | null;
+  readonly print: 'help' | 'version' | 'short-version' | 'seconds' | null;
+  /** What is to be printed in seconds. */
+  readonly str2sec: string;
+  /** Print the configuration as fail2ban's command stream, a line or a layout for each command. */
+  readonly dump: 'lines' | 'pretty' | null;
   /** Seconds that `start`, `stop` and `restart` wait for the daemon. */
   readonly timeout: number;
   readonly words: readonly string[];
@@ -29,6 +34,9 @@ const flags: Readonly<Record<string, (options: Options) => Change>> = {
   '-q': ({ verbosity }) => ({ verbosity: verbosity - 1 }),
   '-t': () => ({ test: true }),
   '--test': () => ({ test: true }),
+  '-d': () => ({ dump: 'lines' }),
+  '--dp': () => ({ dump: 'pretty' }),
+  '--dump-pretty': () => ({ dump: 'pretty' }),
   // fail2ban's -x removes a dead socket file; ours is replaced anyway, and a living daemon's never.
   '-x': () => ({}),
   '--async': () => ({ async: true }),
@@ -54,17 +62,14 @@ const valued: Readonly<Record<string, (options: Options, value: string) => Chang
   '--logtarget': override('logtarget'),
   '--dbfile': override('dbfile'),
   '--timeout': (_options, value) => ({ timeout: seconds(value) }),
+  '--str2sec': ({ print }, str2sec) => (print === null ? { print: 'seconds', str2sec } : {}),
 };
 
 /** fail2ban's options that are understood and refused, with what to do instead. */
 const refused: Readonly<Record<string, string>> = {
   '-i': 'give each command on a command line of its own',
-  '-d': 'use -t to see what is wrong with a configuration',
-  '--dp': 'use -t to see what is wrong with a configuration',
-  '--dump-pretty': 'use -t to see what is wrong with a configuration',
   '--pname': 'tell instances apart by their sockets (-s)',
   '--syslogsocket': 'set --logtarget STDOUT: under systemd that is the journal',
-  '--str2sec': 'write times in seconds',
 };
 
 const defaults: Options = {
@@ -76,6 +81,8 @@ const defaults: Options = {
   test: false,
   json: false,
   print: null,
+  str2sec: '',
+  dump: null,
   timeout: 30,
   words: [],
 };
@@ -130,9 +137,13 @@ function next(name: string, rest: string[]): string {
 }
 
 function seconds(text: string): number {
-  const value = Number(text);
-  if (text.trim() !== '' && Number.isFinite(value) && value > 0) return value;
-  throw usage(`option --timeout: '${text}' is not a number of seconds`);
+  try {
+    const value = parseSeconds(text);
+    if (Number.isFinite(value) && value > 0) return value;
+  } catch (error) {
+    if (!(error instanceof EdgebanError)) throw error;
+  }
+  throw usage(`option --timeout: '${text}' is not a length of time`);
 }
 
 function own<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {

@@ -1,4 +1,5 @@
 /** What the command line programs need of the rest of the host agent; main.ts hands it in. */
+import type { Command } from '../../shared/config/stream.ts';
 import type { ErrorCode } from '../../shared/errors.ts';
 
 /** One thing that the configuration test found. Errors make `-t` fail; warnings and notices do not. */
@@ -20,6 +21,12 @@ export interface ServerSettings {
   readonly loglevel: string;
   /** A file, `:memory:`, or `None`. */
   readonly dbfile: string;
+}
+
+/** What `-d` prints. With a finding that stops all, there are no commands. */
+export interface CommandStream {
+  readonly commands: readonly Command[];
+  readonly findings: readonly Finding[];
 }
 
 export interface ServeOptions {
@@ -56,6 +63,8 @@ export interface HostPorts {
   serverSettings(configDir: string): Promise<ServerSettings>;
   /** Everything that `start` would do short of starting. Never throws for a fault of the configuration: that is a finding. */
   testConfiguration(configDir: string): Promise<readonly Finding[]>;
+  /** The configuration as the commands that fail2ban's client sends; `overrides` are the command line's. Never throws either. */
+  commandStream(configDir: string, overrides: Partial<ServerSettings>): Promise<CommandStream>;
   /** Runs the daemon in this process (log, control socket, signals, jails) until it is stopped. Throws EdgebanError. */
   serve(options: ServeOptions): Promise<void>;
   /** Makes the host's key if there is none, enrols it, writes the settings file. Throws EdgebanError. */

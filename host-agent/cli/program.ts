@@ -1,4 +1,7 @@
 /** What the client and the server program do alike: options, prints, settings, the configuration test. */
+import { printSeconds } from '../../shared/config/arithmetic.ts';
+import { pythonPretty } from '../../shared/config/python-pretty.ts';
+import { formatCommand } from '../../shared/config/stream.ts';
 import { EdgebanError } from '../../shared/errors.ts';
 import { helpText } from './help.ts';
 import type { Options } from './options.ts';
@@ -22,7 +25,9 @@ export async function runProgram(
 ): Promise<ExitCode> {
   try {
     const options = parseOptions(argv);
-    if (options.print !== null) return print(name, options.print, ports, terminal);
+    if (options.print !== null) return print(name, options, ports, terminal);
+    if (options.dump !== null && !(await dumped(options, options.dump, ports, terminal))) return exitCodes.failed;
+    if (options.dump !== null && !options.test) return exitCodes.ok;
     if (options.test && !(await testPasses(options, ports, terminal))) return exitCodes.failed;
     if (options.test && options.words.length === 0) return exitCodes.ok;
     return await body(options);
@@ -34,15 +39,30 @@ export async function runProgram(
   }
 }
 
-function print(
-  name: ProgramName,
-  what: 'help' | 'version' | 'short-version',
+function print(name: ProgramName, options: Options, ports: HostPorts, terminal: Terminal): ExitCode {
+  terminal.out(printed(name, options, ports.version));
+  return exitCodes.ok;
+}
+
+function printed(name: ProgramName, { print, str2sec }: Options, version: string): string {
+  if (print === 'help') return helpText(name);
+  if (print === 'seconds') return printSeconds(str2sec);
+  return print === 'version' ? `edgeban v${version}` : version;
+}
+
+/** Prints the command stream; false if there is none, for a fault that concerns all jails. A broken jail is a command, too. */
+async function dumped(
+  { configDir, overrides }: Options,
+  dump: 'lines' | 'pretty',
   ports: HostPorts,
   terminal: Terminal,
-): ExitCode {
-  if (what === 'help') terminal.out(helpText(name));
-  else terminal.out(what === 'version' ? `edgeban v${ports.version}` : ports.version);
-  return exitCodes.ok;
+): Promise<boolean> {
+  const { commands, findings } = await ports.commandStream(configDir, overrides);
+  for (const finding of findings) if (finding.severity === 'error') terminal.err(findingLine(finding));
+  for (const command of commands) terminal.out(dump === 'lines' ? formatCommand(command) : pythonPretty(command));
+  if (commands.length > 0) return true;
+  terminal.out('ERROR: The configuration stream failed because of the invalid syntax.');
+  return false;
 }
 
 /** The settings of the configuration with those of the command line over them. */

@@ -34,6 +34,7 @@ export function fakePorts(dir: string, changes: Partial<HostPorts> = {}): HostPo
         dbfile: `${dir}/edgeban.sqlite3`,
       }),
     testConfiguration: () => Promise.resolve([]),
+    commandStream: () => Promise.resolve({ commands: [], findings: [] }),
     serve: () => Promise.reject(new Error('not to be called')),
     enroll: () => Promise.reject(new Error('not to be called')),
     enrolment: () => Promise.resolve(null),
