@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { errorCodes } from '../shared/errors.ts';
 import { cycles } from './tidy/cycles.ts';
-import { deadFiles, lonelyExports, waiting } from './tidy/dead.ts';
+import { deadFiles, lonelyExports } from './tidy/dead.ts';
 import { wrongImports } from './tidy/directions.ts';
 import { brokenLinks, missingPaths, missingPrograms, missingScripts, untoldLimits, wrongCodes } from './tidy/docs.ts';
 import { impurities } from './tidy/purity.ts';
@@ -29,7 +29,7 @@ describe('code', () => {
   it('is made of short functions', () => expect(longFunctions(sources)).toEqual([]));
   it('has no folder for one file', () => expect(lonelyFiles(files)).toEqual([]));
   it('has no name that says nothing', () => expect(emptyNames(sources)).toEqual([]));
-  it('has no file that nothing needs', () => expect(deadFiles(files, sources, waiting)).toEqual([]));
+  it('has no file that nothing needs', () => expect(deadFiles(files, sources)).toEqual([]));
   it('exports nothing that nobody else uses', () => expect(lonelyExports(sources)).toEqual([]));
 });
 

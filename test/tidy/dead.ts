@@ -10,36 +10,26 @@ const isProduct = (path: string) => /^(shared|host-agent|worker)\//.test(path);
 /** Loaded by a name that is put together: vitest.config.ts, `sql-${runtime}.ts`. */
 const named: ReadonlySet<string> = new Set(['test/both/sql-workerd.ts']);
 
-/** Not reached by the product, and why it stays. One that is reached by now is a finding. */
-export const waiting: Readonly<Record<string, string>> = {
-  'shared/config/stream.ts':
-    "fail2ban's command stream: the reading of configurations is held to fail2ban's through it",
-};
-
 /**
  * A file of the product must be reached from one of the two programs; tests alone do not keep it alive. Any other must
  * be imported, or named in another file (a program that is spawned).
  */
-export function deadFiles(
-  files: readonly TextFile[],
-  sources: readonly Source[],
-  exceptions: Readonly<Record<string, string>> = {},
-): string[] {
+export function deadFiles(files: readonly TextFile[], sources: readonly Source[]): string[] {
   const reached = reachable(sources, programs);
   const imported = new Set(sources.flatMap(targets));
-  const unneeded = Object.keys(exceptions).filter((path) => reached.has(path));
-  const dead = files
+  return files
     .filter(({ path }) => /\.(ts|py)$/.test(path) && !/\.(test|d)\.ts$/.test(path))
     .filter(({ path }) => {
-      if (isProduct(path)) return !reached.has(path) && exceptions[path] === undefined;
+      if (isProduct(path)) return !reached.has(path);
       return !imported.has(path) && !named.has(path) && !isNamed(path, files);
     })
     .map(({ path }) => `${path}: nothing needs it${isProduct(path) ? ' (tests do not count)' : ''}`);
-  return [...dead, ...unneeded.map((path) => `${path}: needs no exception any more`)];
 }
 
 function isNamed(path: string, files: readonly TextFile[]): boolean {
-  return files.some((file) => file.path !== path && file.text.includes(basename(path)));
+  // Python names a module without its end
+  const name = basename(path, '.py');
+  return files.some((file) => file.path !== path && file.text.includes(name));
 }
 
 function targets({ path, imports }: Source): string[] {

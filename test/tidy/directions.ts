@@ -27,6 +27,15 @@ export const rooms: readonly Room[] = [
   { path: 'host-agent/', from: ['host-agent/', ...host, 're2', 'undici'] },
   { path: 'host-agent/agent/', from: host, typesFrom: ['host-agent/'] },
   { path: 'host-agent/cli/', from: [...host, 'host-agent/control/', 'host-agent/log.ts'] },
+  // a program by itself: of the daemon it takes the parts that read lines
+  {
+    path: 'host-agent/regex/',
+    from: [
+      ...host,
+      'host-agent/sources/',
+      ...['agent/ports.ts', 'config-files.ts', 'dns.ts', 'log.ts', 're2.ts'].map((file) => `host-agent/${file}`),
+    ],
+  },
   { path: 'host-agent/sources/', from: host },
   { path: 'host-agent/actions/', from: host },
   { path: 'host-agent/control/', from: host },

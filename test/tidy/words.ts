@@ -7,7 +7,7 @@ import type { TextFile } from './tree.ts';
 export function withoutFirstSentence(files: readonly TextFile[]): string[] {
   return files
     .filter(({ path }) => /\.(ts|mjs|py)$/.test(path))
-    .filter(({ text }) => !/^(#!.*\n)?(\/\*\*|""")\s*\S/.test(text))
+    .filter(({ text }) => !/^(#!.*\n)?(\/\*\*[\s*]*[^\s*/]|"""\s*[^\s"])/.test(text))
     .map(({ path }) => `${path}:1: no sentence that says what the file is for`);
 }
 
