@@ -25,6 +25,7 @@ PLACE = {'prefregex': 'prefregex', 'maxlines': 'maxlines', 'usedns': 'usedns', '
 def read_conf(name, options, base):
     reader = FilterReader(name, 'jail', dict(options), share_config={}, basedir=base)
     assert reader.read(), name
+    reader.applyAutoOptions('')
     reader.getOptions({})
     conf = {'failregex': [], 'ignoreregex': []}
     for command in reader.convert():
