@@ -1,4 +1,4 @@
-/** Every error that an operator can meet, by code. The README's table of codes is held to this one by a test. */
+/** Every error that an operator can meet, by code. docs/errors.md is held to this table by a test. */
 
 interface CodeInfo {
   /** HTTP status, where the Worker's API answers with it. */
