@@ -84,7 +84,9 @@ function chooseNode() {
 }
 
 function lockHash() {
-  return createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex');
+  return createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex');
 }
 
 function packagesAreFresh() {
@@ -166,7 +168,9 @@ function missing(wanted) {
 async function installDebianPackages(packages, why) {
   if (packages.length === 0) return;
   if (process.getuid?.() !== 0 || !isOnPath('apt-get')) {
-    const remedy = isOnPath('apt-get') ? `sudo apt-get install ${packages.join(' ')}` : `install ${packages.join(', ')}`;
+    const remedy = isOnPath('apt-get')
+      ? `sudo apt-get install ${packages.join(' ')}`
+      : `install ${packages.join(', ')}`;
     throw new SetupError(`missing ${why}: ${remedy}`);
   }
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
