@@ -1,13 +1,10 @@
 /** From fail2ban's language to what the agent runs: each jail's plan, and all that is wrong, with its place. */
-import { isSingle } from '../shared/address.ts';
 import type { ActionConf } from '../shared/config/action-conf.ts';
 import type { FilterConf as WrittenFilter } from '../shared/config/filter-conf.ts';
-import { configError, type Finding, findingOf } from '../shared/config/finding.ts';
+import { configError, type Finding, findingOf, mildFinding } from '../shared/config/finding.ts';
 import { type JailConf, readJails } from '../shared/config/jail-conf.ts';
-import type { IgnoreConf } from '../shared/config/jail-values.ts';
 import type { ConfigFiles } from '../shared/config/read-order.ts';
 import { readServerConf, type ServerConf } from '../shared/config/server-conf.ts';
-import type { IgnoreEntry } from '../shared/engine/decision.ts';
 import { EdgebanError } from '../shared/errors.ts';
 import { createFilter, type FilterConf, type FilterPorts } from '../shared/filter/filter.ts';
 import type { Re2 } from '../shared/filter/regex/pattern.ts';
@@ -43,7 +40,7 @@ export function readConfiguration(dir: string, withEdge: boolean, ports: Configu
     const plan = checked(jail, withEdge, ports, all);
     if (plan !== null) plans.push(plan);
   }
-  if (withEdge) plans.push(edgePlan(plans));
+  if (withEdge) plans.push(edgePlan);
   const { private: isPrivate, prefix4, prefix6, allowed } = server.guard;
   const guard = { private: isPrivate, prefix4, prefix6, allowed };
   return { server, plan: { jails: plans, guard, dbpurgeage: server.dbpurgeage }, findings: all };
@@ -65,7 +62,9 @@ function checked(jail: JailConf, withEdge: boolean, ports: ConfigurationPorts, f
     attempt(() => located(action, () => ports.createAction(action.file, action.parameters)));
   const plan = attempt(() => planOf(jail));
   if (plan?.filter != null) attempt(() => createFilter(filterOf(plan), probePorts(plan, ports.re2), ports.now()));
-  return findings.length === before ? plan : null;
+  if (findings.length > before) return null;
+  findings.push(...missingFiles(jail, ports.files));
+  return plan;
 }
 
 function refuseUnsupported(jail: JailConf, withEdge: boolean): void {
@@ -78,10 +77,28 @@ function refuseUnsupported(jail: JailConf, withEdge: boolean): void {
     const remedy = 'remove it, and name the addresses in ignoreip';
     throw configError('ERR_CONFIG_UNSUPPORTED', 'ignorecommand is not supported', place, remedy);
   }
-  const file = jail.ignoreip.find(({ kind }) => kind === 'file');
-  if (file !== undefined) {
-    const remedy = 'write its addresses into ignoreip, or into [Guard] allow';
-    throw configError('ERR_CONFIG_UNSUPPORTED', `ignoreip: ${file.text} is not supported`, place, remedy);
+}
+
+/** A file of ignoreip that is not there may come; that it lets nobody off till then should be known. */
+function missingFiles(jail: JailConf, files: ConfigFiles): Finding[] {
+  return jail.ignoreip.flatMap((entry) => {
+    if (entry.kind !== 'file' || isReadable(files, entry.path)) return [];
+    const error = configError(
+      'ERR_CONFIG_MISSING',
+      `ignoreip: ${entry.text} cannot be read: it lets nobody off`,
+      entry.origin,
+      'make the file; it is read as soon as it is there',
+    );
+    return [mildFinding('warning', error, jail.name)];
+  });
+}
+
+function isReadable(files: ConfigFiles, path: string): boolean {
+  try {
+    return files.read(path) !== null;
+  } catch (error) {
+    if (!(error instanceof EdgebanError)) throw error;
+    return false;
   }
 }
 
@@ -104,8 +121,8 @@ function planOf(jail: JailConf): JailPlan {
   const maxmatches = jail.maxmatches;
   return {
     name,
-    rules: { maxretry, findtime, bantime, maxmatches, increment, ignoreself, ignoreip: networksOf(jail.ignoreip) },
-    ignoreNames: jail.ignoreip.filter(({ kind }) => kind === 'name').map(({ text }) => text),
+    rules: { maxretry, findtime, bantime, maxmatches, increment, ignoreself },
+    ignoreip: jail.ignoreip,
     filter: jail.filter.failregex.length === 0 ? null : writtenFilter(jail),
     logencoding: jail.logencoding,
     backend: backend.name,
@@ -113,7 +130,6 @@ function planOf(jail: JailConf): JailPlan {
     journalmatch: jail.filter.journalmatch.map(({ terms }) => terms.join(' ')),
     journalOptions: backend.options,
     actions: jail.actions.map(({ name: action, file, parameters }) => ({ name: action, file, parameters })),
-    ignoreip: shownIgnoreip(jail.ignoreip),
   };
 }
 
@@ -141,35 +157,19 @@ function probePorts(plan: JailPlan, re2: Re2): FilterPorts {
   return { re2, zone: localZone, decode: decoderOf(plan.logencoding), resolve: () => [] };
 }
 
-function networksOf(ignoreip: readonly IgnoreConf[]): IgnoreEntry[] {
-  return ignoreip.flatMap((entry) =>
-    entry.kind === 'network' ? [{ prefix: entry.prefix, by: 'ip' as const, text: entry.text }] : [],
-  );
-}
-
-/** In fail2ban's order: networks and names, then single addresses. */
-function shownIgnoreip(ignoreip: readonly IgnoreConf[]): string[] {
-  const isAddress = (entry: IgnoreConf) => entry.kind === 'network' && isSingle(entry.prefix);
-  return [...ignoreip.filter((entry) => !isAddress(entry)), ...ignoreip.filter(isAddress)].map(({ text }) => text);
-}
-
-/** The jail for what other hosts have banned: every port is shut, and nobody whom a jail of this host spares. */
-function edgePlan(jails: readonly JailPlan[]): JailPlan {
-  const ignoreip = jails.flatMap(({ rules }) => rules.ignoreip);
-  const names = [...new Set(jails.flatMap(({ ignoreNames }) => ignoreNames))];
-  return {
-    name: edgeJail,
-    rules: edgeRules(ignoreip),
-    ignoreNames: names,
-    filter: null,
-    logencoding: 'auto',
-    backend: 'feed',
-    logpath: [],
-    journalmatch: [],
-    journalOptions: {},
-    actions: [
-      { name: 'nftables', file: 'nftables', parameters: { name: edgeJail, type: 'allports', actname: 'nftables' } },
-    ],
-    ignoreip: [...new Set(jails.flatMap((jail) => jail.ignoreip))],
-  };
-}
+/** The jail for what other hosts have banned: every port is shut. */
+const edgePlan: JailPlan = {
+  name: edgeJail,
+  rules: edgeRules,
+  // whom any other jail spares is spared here, too: the roster knows
+  ignoreip: [],
+  filter: null,
+  logencoding: 'auto',
+  backend: 'feed',
+  logpath: [],
+  journalmatch: [],
+  journalOptions: {},
+  actions: [
+    { name: 'nftables', file: 'nftables', parameters: { name: edgeJail, type: 'allports', actname: 'nftables' } },
+  ],
+};

@@ -1,6 +1,5 @@
 /** The agent: jails, sources, store and the link to the edge put together; what the control socket talks to. */
 import { networkInterfaces } from 'node:os';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { parsePrefix } from '../../shared/address.ts';
 import { Engine } from '../../shared/engine/engine.ts';
 import { Guard } from '../../shared/engine/guard.ts';
@@ -18,9 +17,6 @@ import type { AgentParts, AgentPlan, Core, EdgeLink } from './parts.ts';
 import { edgeJail } from './plan.ts';
 import { Reading } from './reading.ts';
 import { Roster } from './roster.ts';
-
-/** A start does not wait longer for the names in ignoreip. */
-const names_ms_max = 5_000;
 
 export class Agent implements AgentControl {
   readonly #core: Core;
@@ -45,14 +41,14 @@ export class Agent implements AgentControl {
       rescan: () => this.#reading.follow(),
       renewGuard: () => this.#core.engine.setGuard(guardOf(this.#plan)),
       resolveNames: () => this.#roster.resolveNames(),
+      readIgnoreFiles: () => this.#roster.readIgnoreFiles(),
     });
   }
 
   /** Restores what was, makes the firewall so, and begins to read. Jails that cannot run are told and left out. */
   async start(): Promise<void> {
     const { parts, engine } = this.#core;
-    for (const plan of this.#plan.jails) this.#roster.admit(plan);
-    await Promise.race([this.#roster.resolveNames(), sleep(names_ms_max, undefined, { ref: false })]);
+    await this.#roster.admit(this.#plan.jails);
     engine.loadCounters(parts.store.counters.all());
     await this.#roster.restore(this.#roster.names);
     for (const name of this.#roster.names) parts.log.logger('jail').info(`Jail '${name}' started`);
@@ -154,7 +150,6 @@ export class Agent implements AgentControl {
       names,
       restart,
     );
-    void this.#roster.resolveNames();
     await this.#reading.follow();
   }
 

@@ -10,6 +10,8 @@ export const choresLimits = {
   purge_s: 3_600,
   /** As long as the resolver keeps an answer. */
   names_s: 300,
+  /** fail2ban's latency. */
+  ignore_files_s: 1,
   /** How long lifted bans of other hosts are remembered. */
   heard_age_s: 7 * 86_400,
 } as const;
@@ -21,6 +23,8 @@ export interface ChoresParts extends Core {
   /** The host's addresses may have changed. */
   renewGuard(): void;
   resolveNames(): Promise<void>;
+  /** Looks for changes of the files in ignoreip. */
+  readIgnoreFiles(): Promise<void>;
 }
 
 export class Chores {
@@ -50,6 +54,7 @@ export class Chores {
       if (this.#isDue('rescan', choresLimits.rescan_s, now)) this.#rescan();
       if (this.#isDue('own', choresLimits.own_addresses_s, now)) this.#parts.renewGuard();
       if (this.#isDue('names', choresLimits.names_s, now)) void this.#parts.resolveNames();
+      if (this.#isDue('ignore files', choresLimits.ignore_files_s, now)) void this.#parts.readIgnoreFiles();
       if (this.#isDue('purge', choresLimits.purge_s, now)) this.#purge(now);
     } catch (error) {
       // the desk has told what is wrong with the database; the next tick tries again

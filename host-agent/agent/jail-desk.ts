@@ -1,4 +1,6 @@
 /** One jail for the control socket: what a client may see and change of it. */
+import { isSingle } from '../../shared/address.ts';
+import type { IgnoreConf } from '../../shared/config/jail-values.ts';
 import type { Engine } from '../../shared/engine/engine.ts';
 import { EdgebanError } from '../../shared/errors.ts';
 import type { Store } from '../../shared/store/store.ts';
@@ -44,7 +46,7 @@ export class JailDesk implements JailControl {
       maxretry,
       findtime,
       bantime,
-      ignoreip: plan.ignoreip,
+      ignoreip: shownIgnoreip(jail.ignoreip),
       logpath: this.#parts.files(),
       journalmatch: plan.backend === 'systemd' ? plan.journalmatch.map((match) => match.split(/\s+/)) : [],
       failregex: jail.failregex,
@@ -88,4 +90,10 @@ export class JailDesk implements JailControl {
     await settled;
     return result;
   }
+}
+
+/** In fail2ban's order: networks and names, then single addresses. */
+function shownIgnoreip(ignoreip: readonly IgnoreConf[]): string[] {
+  const isAddress = (entry: IgnoreConf) => entry.kind === 'network' && isSingle(entry.prefix);
+  return [...ignoreip.filter((entry) => !isAddress(entry)), ...ignoreip.filter(isAddress)].map(({ text }) => text);
 }

@@ -1,4 +1,5 @@
 /** One jail as it runs: its filter, its actions, its counts. */
+import type { IgnoreConf } from '../../shared/config/jail-values.ts';
 import type { Engine } from '../../shared/engine/engine.ts';
 import { describeError } from '../../shared/errors.ts';
 import {
@@ -38,6 +39,8 @@ const day_seconds = 86_400;
 
 export class Jail {
   readonly plan: JailPlan;
+  /** Whom the jail spares: as configured, until a client changes it. */
+  ignoreip: readonly IgnoreConf[];
   readonly #filter: Filter | null;
   readonly #world: JailWorld;
   readonly #projections: readonly Projection[];
@@ -48,6 +51,7 @@ export class Jail {
 
   constructor(parts: JailParts, world: JailWorld) {
     this.plan = parts.plan;
+    this.ignoreip = parts.plan.ignoreip;
     this.#filter = parts.filter;
     this.#world = world;
     this.#projections = parts.actions.map((action) => this.#projectionOf(action));

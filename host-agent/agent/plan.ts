@@ -1,6 +1,6 @@
 /** What the agent needs to know of one jail, whatever the configuration's language says it in. */
-import { type Prefix, parsePrefix } from '../../shared/address.ts';
-import type { IgnoreEntry, JailRules } from '../../shared/engine/decision.ts';
+import type { IgnoreConf } from '../../shared/config/jail-values.ts';
+import type { JailRules } from '../../shared/engine/decision.ts';
 import type { FilterConf } from '../../shared/filter/filter.ts';
 
 /** Where lines come from. Jails with equal plans share one source. */
@@ -24,9 +24,9 @@ export interface ActionPlan {
 
 export interface JailPlan {
   readonly name: string;
-  /** `ignoreip` without its names, which change with the DNS. */
-  readonly rules: JailRules;
-  readonly ignoreNames: readonly string[];
+  /** `ignoreip` stands by itself: its names and files change with time. */
+  readonly rules: Omit<JailRules, 'ignoreip'>;
+  readonly ignoreip: readonly IgnoreConf[];
   /** Null: a jail without lines, whose bans come from elsewhere (the feed). */
   readonly filter: FilterConf | null;
   readonly logencoding: string;
@@ -36,8 +36,6 @@ export interface JailPlan {
   readonly journalmatch: readonly string[];
   readonly journalOptions: Readonly<Record<string, string>>;
   readonly actions: readonly ActionPlan[];
-  /** As configured, for `get JAIL ignoreip`. */
-  readonly ignoreip: readonly string[];
 }
 
 /** The same name for the same source, so that its position is found again. */
@@ -54,13 +52,7 @@ export function sourceName(plan: SourcePlan): string {
 /** The jail that holds what other hosts have banned. */
 export const edgeJail = 'edge';
 
-/** Rules of the jail `edge`: it counts nothing, and spares whom any jail of this host spares. */
-export function edgeRules(ignoreip: readonly IgnoreEntry[]): JailRules {
-  return { maxretry: 1, findtime: 0, maxmatches: 0, bantime: 0, increment: null, ignoreip, ignoreself: true };
-}
-
-/** The addresses of a name in ignoreip, as entries of it. */
-export function namedEntries(text: string, addresses: readonly string[]): IgnoreEntry[] {
-  const prefixes = addresses.map(parsePrefix).filter((prefix): prefix is Prefix => prefix !== null);
-  return prefixes.map((prefix) => ({ prefix, by: 'dns', text }));
-}
+/** Rules of the jail `edge`: it counts nothing. */
+export const edgeRules: JailPlan['rules'] = {
+  ...{ maxretry: 1, findtime: 0, maxmatches: 0, bantime: 0, increment: null, ignoreself: true },
+};

@@ -1,24 +1,36 @@
 /** The jails that run: made from their plans, restored from the store, exchanged at a reload. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { IgnoreConf } from '../../shared/config/jail-values.ts';
+import type { IgnoreEntry } from '../../shared/engine/decision.ts';
 import { describeError, EdgebanError } from '../../shared/errors.ts';
 import { createFilter, type Filter } from '../../shared/filter/filter.ts';
 import type { UnixTime } from '../../shared/time.ts';
 import type { Effects } from './effects.ts';
 import type { Fleet } from './fleet.ts';
+import { IgnoreSources } from './ignore-sources.ts';
 import { Jail } from './jail.ts';
 import type { Core } from './parts.ts';
-import { edgeJail, type JailPlan, namedEntries } from './plan.ts';
+import { edgeJail, type JailPlan } from './plan.ts';
 import { decoderOf, localZone } from './ports.ts';
+
+/** Nobody waits longer for the names in ignoreip. */
+const names_ms_max = 5_000;
 
 export class Roster {
   readonly #core: Core;
   readonly #fleet: Fleet | null;
   readonly #jails: Map<string, Jail>;
+  readonly #ignored: IgnoreSources;
+  #coming: readonly JailPlan[] = [];
+  #isReading = false;
 
   /** `jails` is the roster's own from now on; who made it may look things up in it. */
   constructor(core: Core, fleet: Fleet | null, jails: Map<string, Jail>) {
     this.#core = core;
     this.#fleet = fleet;
     this.#jails = jails;
+    const { resolver, log } = core.parts;
+    this.#ignored = new IgnoreSources({ addressesOf: (name) => resolver.addresses(name), log: log.logger('filter') });
   }
 
   get names(): readonly string[] {
@@ -33,15 +45,27 @@ export class Roster {
     return this.#jails.get(name);
   }
 
-  /** Makes a jail of a plan; false if it cannot run (which is told). */
-  admit(plan: JailPlan): boolean {
+  /** Makes jails of plans, and tells those that cannot run. */
+  async admit(plans: readonly JailPlan[]): Promise<void> {
+    await this.#learn(plans);
+    this.#admitAll(plans);
+  }
+
+  #admitAll(plans: readonly JailPlan[]): string[] {
+    this.#coming = [];
+    const admitted = plans.filter((plan) => this.#admit(plan)).map(({ name }) => name);
+    this.#renewRules();
+    return admitted;
+  }
+
+  #admit(plan: JailPlan): boolean {
     const { parts, engine, court, desk } = this.#core;
     const { store, log } = parts;
     try {
       const filter = this.compile(plan);
       const actions = plan.actions.map((action) => parts.createAction(action));
       const world = { store, engine, court, log, isKnown: () => !desk.isBroken };
-      engine.setRules(plan.name, plan.rules);
+      engine.setRules(plan.name, { ...plan.rules, ignoreip: this.#ignored.entriesOf(plan.ignoreip) });
       this.#jails.set(plan.name, new Jail({ plan, filter, actions }, world));
       return true;
     } catch (error) {
@@ -58,15 +82,60 @@ export class Roster {
     return createFilter(plan.filter, { re2, zone: localZone, decode: decoderOf(plan.logencoding), resolve }, now());
   }
 
-  /** Asks for the addresses of the names in ignoreip, which are not known before. */
+  /** Asks for the addresses of the names in ignoreip, which may have changed. */
   async resolveNames(): Promise<void> {
-    const { parts, engine } = this.#core;
-    for (const plan of this.plans) {
-      const asked = plan.ignoreNames.map(async (name) => namedEntries(name, await parts.resolver.addresses(name)));
-      const entries = (await Promise.all(asked)).flat();
-      // a reload may have come meanwhile
-      if (this.#jails.get(plan.name)?.plan !== plan) continue;
-      engine.setRules(plan.name, { ...plan.rules, ignoreip: [...plan.rules.ignoreip, ...entries] });
+    await this.#ignored.resolve(this.#ignoreip());
+    this.#renewRules();
+  }
+
+  /** Looks whether the files in ignoreip have changed. */
+  async readIgnoreFiles(): Promise<void> {
+    // a file system that hangs must not be asked again each second
+    if (this.#isReading) return;
+    this.#isReading = true;
+    const changed = await this.#ignored.read(this.#ignoreip());
+    this.#isReading = false;
+    if (!changed) return;
+    await this.#ignored.resolve(this.#ignoreip());
+    this.#renewRules();
+    this.#reviewFleet();
+  }
+
+  /** Before jails begin: what their names and files stand for. A resolver that does not answer does not hold them up. */
+  async #learn(plans: readonly JailPlan[]): Promise<void> {
+    this.#coming = plans;
+    const learnt = this.#ignored.read(this.#ignoreip()).then(() => this.#ignored.resolve(this.#ignoreip()));
+    await Promise.race([learnt, sleep(names_ms_max, undefined, { ref: false })]);
+  }
+
+  /** What any jail spares, those that are to come among them. */
+  #ignoreip(): IgnoreConf[] {
+    const all = [...this.#jails.values(), ...this.#coming].flatMap(({ ignoreip }) => ignoreip);
+    return [...new Map(all.map((entry) => [entry.text, entry])).values()];
+  }
+
+  /** The jail for other hosts' bans spares whom any jail of this host spares. */
+  #renewRules(): void {
+    // jails with the same list share one set of entries
+    const sets = new Map<string, readonly IgnoreEntry[]>();
+    for (const jail of this.#jails.values()) {
+      const list = jail.name === edgeJail ? this.#ignoreip() : jail.ignoreip;
+      const key = list.map(({ text }) => text).join(' ');
+      const ignoreip = sets.get(key) ?? this.#ignored.entriesOf(list);
+      sets.set(key, ignoreip);
+      this.#core.engine.setRules(jail.name, { ...jail.plan.rules, ignoreip });
+    }
+  }
+
+  /** Whom this host has come to spare is let go of, if another host banned it. */
+  #reviewFleet(): void {
+    const { desk } = this.#core;
+    if (this.#fleet === null) return;
+    try {
+      desk.transact((effects, now) => this.#fleet?.review(now, effects));
+    } catch (error) {
+      // the desk has told what is wrong with the database
+      if (!desk.isBroken) throw error;
     }
   }
 
@@ -80,14 +149,14 @@ export class Roster {
 
   /** Takes the places of the jails `names` by those of `plans`. The firewall gets the new before it loses the old. */
   async exchange(plans: readonly JailPlan[], names: readonly string[], restart: boolean): Promise<void> {
+    await this.#learn(plans);
     const old = names.flatMap((name) => this.#jails.get(name) ?? []);
     for (const { name } of old) {
       const isGone = !plans.some((plan) => plan.name === name);
       if (isGone) this.#jails.delete(name);
       if (isGone || restart) this.#forgetCounters(name);
     }
-    const admitted = plans.filter((plan) => this.admit(plan)).map(({ name }) => name);
-    await this.restore(admitted);
+    await this.restore(this.#admitAll(plans));
     for (const jail of old) {
       if (this.#jails.get(jail.name) !== jail) await jail.close({ flush: !this.#hasSameSets(jail) });
     }

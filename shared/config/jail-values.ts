@@ -6,7 +6,7 @@ import { factorOf, formulaOf, parseSeconds } from './arithmetic.ts';
 import { configError, type Finding, findingOf, mildFinding } from './finding.ts';
 import type { JailOption, JailReading } from './jail-reading.ts';
 import { parseNamedOptions } from './options-syntax.ts';
-import { linesOf, originAt, type Sourced } from './sourced.ts';
+import { linesOf, type Origin, originAt, type Sourced } from './sourced.ts';
 
 /** Takes the options of one jail, and keeps what is to be said about them. */
 export class JailValues {
@@ -157,21 +157,29 @@ export function logpathOf(line: string): { path: string; position: string } {
 export type IgnoreConf =
   | { readonly kind: 'network'; readonly text: string; readonly prefix: Prefix }
   | { readonly kind: 'name'; readonly text: string }
-  | { readonly kind: 'file'; readonly text: string; readonly path: string };
+  | { readonly kind: 'file'; readonly text: string; readonly path: string; readonly origin: Origin | null };
 
 export function ignoreipOf(values: JailValues): IgnoreConf[] {
   const source = values.option('ignoreip')?.source;
   if (source === undefined) return [];
-  return words(source.text).map((text) => {
-    if (text.startsWith('file:')) return { kind: 'file', text, path: text.slice('file:'.length) };
-    const prefix = parsePrefix(text);
-    if (prefix !== null) return { kind: 'network', text, prefix };
-    if (!/^[\w-]+(?:\.[\w-]+)*\.?$/.test(text) || /^[\d.]+$/.test(text)) {
-      const message = `ignoreip: '${text}' is no address, network or name`;
-      values.mild('warning', 'ERR_CONFIG_VALUE', message, source, 'correct it: it lets nobody off');
-    }
-    return { kind: 'name', text };
-  });
+  return linesOf(source).flatMap((line) => words(line.text).map((text) => checkedEntry(values, text, line)));
+}
+
+function checkedEntry(values: JailValues, text: string, line: Sourced): IgnoreConf {
+  const entry = ignoreEntryOf(text);
+  if (entry.kind === 'name' && (!/^[\w-]+(?:\.[\w-]+)*\.?$/.test(text) || /^[\d.]+$/.test(text))) {
+    const message = `ignoreip: '${text}' is no address, network or name`;
+    values.mild('warning', 'ERR_CONFIG_VALUE', message, line, 'correct it: it lets nobody off');
+  }
+  if (entry.kind === 'file' && !entry.path.startsWith('/'))
+    values.error('ERR_CONFIG_VALUE', `ignoreip: '${text}' is no absolute path`, line, 'write file:/path/to/file');
+  return entry.kind === 'file' ? { ...entry, origin: originAt(line) } : entry;
+}
+
+export function ignoreEntryOf(text: string): IgnoreConf {
+  if (text.startsWith('file:')) return { kind: 'file', text, path: text.slice('file:'.length), origin: null };
+  const prefix = parsePrefix(text);
+  return prefix === null ? { kind: 'name', text } : { kind: 'network', text, prefix };
 }
 
 /** Words between commas and white space. */

@@ -52,6 +52,7 @@ export class Engine {
   readonly #random: () => number;
   readonly #limits: EngineLimits;
   readonly #jails = new Map<string, JailState>();
+  readonly #prefixSets = new WeakMap<readonly IgnoreEntry[], PrefixSet<IgnoreEntry>>();
   #guard: Guard;
 
   constructor(parts: EngineParts) {
@@ -63,7 +64,7 @@ export class Engine {
 
   /** Adds a jail, or gives it new rules and keeps its counters (reload). */
   setRules(jail: string, rules: JailRules): void {
-    const ignoreip = new PrefixSet(rules.ignoreip.map((entry) => [entry.prefix, entry] as const));
+    const ignoreip = this.#prefixSet(rules.ignoreip);
     const state = this.#jails.get(jail);
     if (state !== undefined) Object.assign(state, { rules, ignoreip });
     else this.#jails.set(jail, { rules, ignoreip, counters: new Counters(jail, this.#limits), purgeAt: 0 });
@@ -184,6 +185,15 @@ export class Engine {
   /** Puts back saved counters, oldest failure first; those of unknown jails are left out. */
   loadCounters(counters: Iterable<Counter>): void {
     for (const counter of counters) this.#jails.get(counter.jail)?.counters.load(counter);
+  }
+
+  /** One for all jails that are given the same array: it may be long. */
+  #prefixSet(entries: readonly IgnoreEntry[]): PrefixSet<IgnoreEntry> {
+    const known = this.#prefixSets.get(entries);
+    if (known !== undefined) return known;
+    const made = new PrefixSet(entries.map((entry) => [entry.prefix, entry] as const));
+    this.#prefixSets.set(entries, made);
+    return made;
   }
 
   #jail(jail: string): JailState {

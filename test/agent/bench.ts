@@ -1,0 +1,119 @@
+/** An agent in this process: a configuration folder, a database in memory, and a log whose lines the test writes. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { Agent } from '../../host-agent/agent/agent.ts';
+import type { AgentParts } from '../../host-agent/agent/parts.ts';
+import { sourceName } from '../../host-agent/agent/plan.ts';
+import { diskFiles } from '../../host-agent/config-files.ts';
+import { readConfiguration } from '../../host-agent/configuration.ts';
+import { runCommand } from '../../host-agent/control/commands.ts';
+import { Resolver } from '../../host-agent/dns.ts';
+import { Log } from '../../host-agent/log.ts';
+import { createRe2 } from '../../host-agent/re2.ts';
+import type { Sink, Source } from '../../host-agent/sources/source.ts';
+import { openSqlite } from '../../host-agent/sqlite.ts';
+import { openStore } from '../../shared/store/store.ts';
+
+const now = () => Date.now() / 1000;
+
+export interface AgentBench {
+  readonly agent: Agent;
+  readonly dir: string;
+  /** Writes a file of the configuration folder; returns its path. */
+  write(name: string, text: string): string;
+  /** The lines as the log would bring them, all with the time of now. */
+  feed(...lines: readonly (string | Uint8Array)[]): Promise<void>;
+  /** What the agent has logged. */
+  log(): string;
+  /** A command of the client's. */
+  say(...words: readonly string[]): Promise<unknown>;
+}
+
+export interface BenchOptions {
+  /** Addresses by host name. */
+  readonly names?: Readonly<Record<string, readonly string[]>>;
+}
+
+/** `DIR` in the text of jail.conf stands for the configuration folder. */
+export async function startAgent(jails: string, { names = {} }: BenchOptions = {}): Promise<AgentBench> {
+  const dir = mkdtempSync(join(tmpdir(), 'edgeban-agent-'));
+  const write = (name: string, text: string) => {
+    writeFileSync(join(dir, name), text);
+    return join(dir, name);
+  };
+  write('jail.conf', jails.replaceAll('DIR', dir));
+  const ports = { files: diskFiles, re2: createRe2(), random: () => 0.5, now, createAction: noAction };
+  const read = () => {
+    const { plan, findings } = readConfiguration(dir, false, ports);
+    const error = findings.find(({ severity }) => severity === 'error');
+    if (error !== undefined) throw new Error(`${error.file}:${error.line}: ${error.message}`);
+    return plan;
+  };
+  const target = join(dir, 'edgeban.log');
+  const log = new Log({ target, level: 'DEBUG' });
+  const sql = openSqlite(':memory:');
+  const sinks = new Map<string, Sink>();
+  const parts: AgentParts = {
+    version: '1.2.3',
+    log,
+    store: openStore(sql, { dbmaxmatches: 10, freshStream: () => crypto.randomUUID() }),
+    dbFile: ':memory:',
+    re2: ports.re2,
+    resolver: new Resolver(Date.now, (name) => Promise.resolve(names[name] ?? [])),
+    now,
+    random: () => 0.5,
+    createAction: noAction,
+    createSource: (plan) => sourceInto(sinks, sourceName(plan)),
+    plan: async () => read(),
+    host: null,
+    startLink: () => {
+      throw new Error('there is no edge here');
+    },
+  };
+  const agent = new Agent(parts, read());
+  await agent.start();
+  onTestFinished(async () => {
+    await agent.stop({ unban: false });
+    sql.close();
+    log.close();
+    rmSync(dir, { recursive: true });
+  });
+  const feed = async (...lines: readonly (string | Uint8Array)[]) => {
+    for (const [source, sink] of sinks) {
+      const read = lines.map((line) => ({ bytes: Buffer.from(line), time: now() }));
+      await sink({ source, lines: read, position: '{}', live: true });
+    }
+  };
+  return {
+    ...{ agent, dir, write, feed, log: () => readFileSync(target, 'utf8') },
+    say: (...words) => runCommand(agent, words),
+  };
+}
+
+function noAction(): never {
+  throw new Error('no jail here has an action');
+}
+
+function sourceInto(sinks: Map<string, Sink>, name: string): Source {
+  return {
+    name,
+    run: (sink, signal) => {
+      sinks.set(name, sink);
+      return new Promise((resolve) => {
+        signal.addEventListener('abort', () => {
+          if (sinks.get(name) === sink) sinks.delete(name);
+          resolve();
+        });
+      });
+    },
+  };
+}
+
+/** A jail `web` that bans at the first failure; `options` are more lines of it. */
+export function webJail(options = ''): string {
+  const lines = ['[web]', 'enabled = true', 'logpath = DIR/web.log', 'maxretry = 1', 'ignoreself = false'];
+  const regex = String.raw`failregex = ^fail <HOST>(?: user=<F-USER>\S+</F-USER>)?$`;
+  return [...lines, regex, options, ''].join('\n');
+}

@@ -1,0 +1,35 @@
+/** What the configuration test says of a jail before it runs. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { diskFiles } from '../../host-agent/config-files.ts';
+import { readConfiguration } from '../../host-agent/configuration.ts';
+import { createRe2 } from '../../host-agent/re2.ts';
+
+let dir = '';
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'edgeban-configuration-'));
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+function findings(options: string): string[] {
+  const text = `[web]\nenabled = true\nlogpath = /nowhere.log\nfailregex = ^fail <HOST>\n${options}\n`;
+  writeFileSync(join(dir, 'jail.conf'), text);
+  const createAction = () => {
+    throw new Error('no action here');
+  };
+  const ports = { files: diskFiles, re2: createRe2(), random: () => 0.5, now: () => 1.8e9, createAction };
+  const all = readConfiguration(dir, false, ports).findings.filter(({ code }) => code !== 'ERR_CONFIG_ACTION');
+  return all.map(({ severity, code, line, message }) => `${line} ${severity} ${code}: ${message}`);
+}
+
+test('a file of ignoreip that is not there is a warning at its line; one without an absolute path an error', () => {
+  writeFileSync(join(dir, 'there'), '');
+  expect(findings(`ignoreip = 192.0.2.1\n  file:/no/such/file\n  file:${dir}/there`)).toEqual([
+    '6 warning ERR_CONFIG_MISSING: ignoreip: file:/no/such/file cannot be read: it lets nobody off',
+  ]);
+  expect(findings('ignoreip =\n  file:spared')).toEqual([
+    "6 error ERR_CONFIG_VALUE: ignoreip: 'file:spared' is no absolute path",
+  ]);
+});
