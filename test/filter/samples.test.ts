@@ -51,6 +51,10 @@ function splitAt(text: string): [string, string] {
 }
 
 function shippedFilter(name: string, options: string): Filter {
+  return createFilter(shippedConf(name, options), portsWith({ zone: utc }), startTime);
+}
+
+function shippedConf(name: string, options: string) {
   const given = options
     .split(' ')
     .filter((option) => option !== '')
@@ -65,7 +69,7 @@ function shippedFilter(name: string, options: string): Filter {
   );
   const values = combineFilter(definition, new Map());
   const prefregex = values.get('prefregex');
-  const conf = {
+  return {
     failregex: regexesOf(values.get('failregex')),
     ignoreregex: regexesOf(values.get('ignoreregex')),
     prefregex: prefregex === undefined || prefregex.text === '' ? null : regexOf(prefregex),
@@ -73,10 +77,28 @@ function shippedFilter(name: string, options: string): Filter {
     maxlines: Number(values.get('maxlines')?.text ?? 1),
     findtime: 600,
   };
-  return createFilter(conf, portsWith({ zone: utc }), startTime);
 }
 
+it('has samples of every filter', () => {
+  const filters = readdirSync(`${shippedDir}filter.d`).filter((file) => !file.endsWith('common.conf'));
+  const samples = readdirSync(samplesDir).map((file) => file.replace(/\.txt$/, '.conf'));
+  expect(samples.sort()).toEqual(filters.sort());
+});
+
 const now = startTime + 20_000_000;
+
+/** All samples are of one day: a date that was taken from elsewhere, or not found, gives another. */
+function isSampleDay(time: number | null): boolean {
+  return time !== null && new Date(time * 1000).toISOString().startsWith('2026-11-22T2');
+}
+
+/** Whom the samples' tricks name: see their heads. */
+const somebodyElse = '203.0.113.9';
+
+/** Without look-around, back references and conditionals: what RE2 does in linear time. */
+function isRegular(regex: string): boolean {
+  return !/\(\?(?:[=!]|<[=!]|P=|\(|>)|(?<!\\)(?:\\\\)*\\[1-9]/.test(regex);
+}
 
 describe.each(readdirSync(samplesDir).filter((file) => file.endsWith('.txt')))('%s', (file) => {
   const name = file.replace(/\.txt$/, '');
@@ -88,9 +110,28 @@ describe.each(readdirSync(samplesDir).filter((file) => file.endsWith('.txt')))('
       const filter = filters.get(options) ?? shippedFilter(name, options);
       filters.set(options, filter);
       const time = options.includes('logtype=journal') ? { time: now } : {};
-      const { failures } = filter.process({ bytes: bytesOf(text), ...time }, now, 'unchecked');
+      const { failures, time: found } = filter.process({ bytes: bytesOf(text), ...time }, now, 'unchecked');
       const seen = failures.map(({ id, groups }) => ({ id, groups: only(groups, Object.keys(failure?.groups ?? {})) }));
       expect(seen, `${where}: ${text}`).toEqual(failure === null ? [] : [failure]);
+      if (failure !== null && !('time' in time))
+        expect(isSampleDay(found), `${where}: its date is ${found}`).toBe(true);
+    }
+  });
+
+  it('tries to have somebody else banned, and fails', () => {
+    expect(samples.some(({ text }) => text.includes(somebodyElse))).toBe(true);
+    expect(samples.filter(({ failure }) => failure?.id === somebodyElse)).toEqual([]);
+  });
+
+  it('has regular expressions only', () => {
+    for (const options of new Set(samples.map((sample) => sample.options))) {
+      const filter = shippedConf(name, options);
+      const regexes = [
+        ...filter.failregex,
+        ...filter.ignoreregex,
+        ...(filter.prefregex === null ? [] : [filter.prefregex]),
+      ];
+      expect(regexes.filter(({ regex }) => !isRegular(regex))).toEqual([]);
     }
   });
 
