@@ -2,7 +2,7 @@
 
 import { Buffer } from 'node:buffer';
 import RE2 from 're2';
-import type { Re2, Re2Program } from '../shared/filter/regex/pattern.ts';
+import type { Re2, Re2Program, Search } from '../shared/filter/regex/pattern.ts';
 
 class Program implements Re2Program {
   readonly #re2: RE2;
@@ -22,12 +22,24 @@ class Program implements Re2Program {
   }
 }
 
+/** The code is our own and holds nothing of an expression but numbers (shared/filter/regex/generate.ts). */
+function buildSearch(parameters: readonly string[], body: string): Search {
+  const made: unknown = new Function(...parameters, body);
+  if (!isSearch(made)) throw new Error('no function was made');
+  return made;
+}
+
+function isSearch(made: unknown): made is Search {
+  return typeof made === 'function';
+}
+
 /** Keeps the bytes of the last text: a line is searched by many programs in a row. */
 export function createRe2(): Re2 {
   let lastText = '';
   let lastBytes = Buffer.from('');
   return {
     compile: (source) => new Program(source),
+    build: buildSearch,
     encode: (text) => {
       if (text !== lastText) {
         lastBytes = Buffer.from(text);

@@ -7,6 +7,7 @@ import { Matcher } from './matcher.ts';
 import { parsePattern } from './parse.ts';
 import type { Budget, Pattern, PatternMatch, PatternOptions, Re2, Re2Program } from './pattern.ts';
 import { compileProgram } from './program.ts';
+import { type QuickSearch, quickSearch } from './quick.ts';
 import { type Alphabet, type Translation, toRe2 } from './to-re2.ts';
 import type { Tree } from './tree.ts';
 
@@ -33,20 +34,28 @@ interface Route {
 type Span = readonly [number, number];
 
 class Match implements PatternMatch {
-  readonly groups: Readonly<Record<string, string | undefined>>;
+  readonly #text: string;
   readonly #marks: ArrayLike<number>;
   readonly #names: ReadonlyMap<string, number>;
+  #groups: Readonly<Record<string, string | undefined>> | null = null;
 
   /** `marks` are the start and the end of the match and of each group by Python's number, -1 where unset. */
   constructor(text: string, marks: ArrayLike<number>, names: ReadonlyMap<string, number>) {
+    this.#text = text;
     this.#marks = marks;
     this.#names = names;
+  }
+
+  /** Made when they are first asked for. */
+  get groups(): Readonly<Record<string, string | undefined>> {
+    if (this.#groups !== null) return this.#groups;
     const groups: Record<string, string | undefined> = {};
-    for (const [name, group] of names) {
+    for (const [name, group] of this.#names) {
       const span = this.#spanOf(group);
-      groups[name] = span === null ? undefined : text.slice(span[0], span[1]);
+      groups[name] = span === null ? undefined : this.#text.slice(span[0], span[1]);
     }
-    this.groups = groups;
+    this.#groups = groups;
+    return groups;
   }
 
   get start(): number {
@@ -79,6 +88,8 @@ class CompiledPattern implements Pattern {
   readonly #ascii: Route;
   readonly #unicode: Route;
   #matcher: Matcher | null = null;
+  /** Null where there is none; undefined until it is asked for. */
+  #quick: QuickSearch | null | undefined;
 
   constructor(source: string, tree: Tree, options: PatternOptions) {
     this.source = source;
@@ -114,6 +125,8 @@ class CompiledPattern implements Pattern {
   #search(text: string, budget: Budget): PatternMatch | null {
     const bytes = this.#re2.encode(text);
     const route = bytes.length === text.length ? this.#ascii : this.#unicode;
+    const found = route === this.#ascii ? this.#searchQuickly(text, bytes, budget) : undefined;
+    if (found !== undefined) return found;
     const { program, translation } = route;
     if (program === null) return this.#searchExactly(text, budget);
     if (!spend(budget, bytes.length * testCost) || !program.test(bytes)) return null;
@@ -124,6 +137,13 @@ class CompiledPattern implements Pattern {
     const match = this.#runMatcher(text, brief);
     budget.steps -= allowed - brief.steps;
     return brief.exhausted ? this.#searchByRe2(text, program, translation, budget) : match;
+  }
+
+  /** Undefined where the generated code cannot tell. */
+  #searchQuickly(text: string, bytes: Uint8Array, budget: Budget): PatternMatch | null | undefined {
+    if (this.#quick === undefined) this.#quick = this.#briefSteps === 0 ? null : quickSearch(this.#tree, this.#re2);
+    const marks = this.#quick?.search(bytes, budget, this.#briefSteps);
+    return marks === undefined || marks === null ? marks : new Match(text, marks, this.#tree.names);
   }
 
   #searchByRe2(text: string, program: Re2Program, { groups }: Translation, budget: Budget): PatternMatch | null {

@@ -7,7 +7,23 @@
 export interface Re2 {
   compile(source: string): Re2Program;
   encode(text: string): Uint8Array;
+  /** Makes a function of generated code (`new Function`), where the host may do that: the matcher is twenty times as slow. */
+  build?(parameters: readonly string[], body: string): Search;
 }
+
+/**
+ * A search in the bytes of an ASCII text: 1 if there is a match (its marks are in `marks`), 0 if there is none, -1 if
+ * `state[0]` steps or the room on the stack did not do. The steps that remain are left in `state[0]`. `marks` and `registers`
+ * hold -1 at the start.
+ */
+export type Search = (
+  bytes: Uint8Array,
+  marks: Int32Array,
+  registers: Int32Array,
+  stack: Int32Array,
+  state: Int32Array,
+  low: Uint8Array,
+) => number;
 
 export interface Re2Program {
   /** Whether the program matches anywhere in the UTF-8 bytes. */

@@ -1,0 +1,45 @@
+/** Runs the code that is generated for an expression, in the texts and within the steps that it is for. */
+
+import { generate, parameters, stackSize } from './generate.ts';
+import type { Budget, Re2, Search } from './pattern.ts';
+import { compileProgram } from './program.ts';
+import type { Tree } from './tree.ts';
+
+/** One search runs at a time, and none leaves anything behind. */
+const stack = new Int32Array(stackSize);
+const state = new Int32Array(1);
+
+export class QuickSearch {
+  readonly #search: Search;
+  readonly #low: Uint8Array;
+  readonly #marks: Int32Array;
+  readonly #registers: Int32Array;
+
+  constructor(search: Search, low: Uint8Array, groups: number, registers: number) {
+    this.#search = search;
+    this.#low = low;
+    this.#marks = new Int32Array(2 * (groups + 1));
+    this.#registers = new Int32Array(registers);
+  }
+
+  /** The marks of the first match in an ASCII text, null if there is none, undefined if `steps` did not do. */
+  search(bytes: Uint8Array, budget: Budget, steps: number): Int32Array | null | undefined {
+    const allowed = Math.min(steps, budget.steps);
+    state[0] = allowed;
+    this.#marks.fill(-1);
+    this.#registers.fill(-1);
+    const found = this.#search(bytes, this.#marks, this.#registers, stack, state, this.#low);
+    budget.steps -= allowed - Math.max(0, state[0] ?? 0);
+    if (found < 0) return undefined;
+    return found === 1 ? this.#marks.slice() : null;
+  }
+}
+
+/** Null where the host cannot make functions, or the expression has what only the matcher can do. */
+export function quickSearch(tree: Tree, re2: Re2): QuickSearch | null {
+  if (re2.build === undefined) return null;
+  const program = compileProgram(tree);
+  const generated = generate(program);
+  if (generated === null) return null;
+  return new QuickSearch(re2.build(parameters, generated.body), generated.low, program.groups, program.registers);
+}
