@@ -8,7 +8,7 @@ import {
   translateDatePattern,
   unboundPattern,
 } from './datepattern.ts';
-import { type DateContext, type DateResult, dateValue } from './datevalue.ts';
+import { asciiDigits, type DateContext, type DateResult, dateValue } from './datevalue.ts';
 import type { Pattern, PatternMatch } from './regex/pattern.ts';
 
 /** Compiles a date's Python regex; `numbered` keeps unnamed groups. */
@@ -152,7 +152,7 @@ function epochGroup(digits: string): string {
 
 function epochValue(text: string | undefined, long: boolean): DateResult {
   if (text === undefined) return 'error';
-  const value = Number(text);
+  const value = Number(asciiDigits(text));
   if (Number.isNaN(value)) return 'error';
   if (!long || text.length < 13) return value;
   return text.length >= 16 && !text.includes('.') ? value / 1_000_000 : value / 1_000;

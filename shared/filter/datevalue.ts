@@ -141,7 +141,12 @@ function number(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const trimmed = text.trim();
   if (/^[0-9]+$/.test(trimmed)) return Number(trimmed);
-  return Number(Array.from(trimmed, digitOf).join(''));
+  return Number(asciiDigits(trimmed));
+}
+
+/** Digits of any script as those of ours, as Python reads them; all else stays. */
+export function asciiDigits(text: string): string {
+  return text.replace(/(?![0-9])\p{Nd}/gu, (digit) => String(digitOf(digit)));
 }
 
 /** Unicode keeps every script's ten digits together, zero first. */

@@ -44,13 +44,16 @@ function countBreaks(text: string, end: number): number {
   return count;
 }
 
+/** Where Python's `splitlines` begins a new line: fail2ban takes the skipped text apart with it. */
+const lineEnd = /\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]/;
+
 /** What the `<SKIPLINES>` groups caught, as lines. */
 function skippedLines(match: PatternMatch): string[] {
   let text = '';
   for (let index = 0; Object.hasOwn(match.groups, `skiplines${index}`); index += 1) {
     text += match.groups[`skiplines${index}`] ?? '';
   }
-  const lines = text.split('\n');
+  const lines = text.split(lineEnd);
   if (lines.at(-1) === '') lines.pop();
   return lines;
 }

@@ -170,6 +170,12 @@ describe('several lines', () => {
     );
     expect(feed(filter, 'from 192.0.2.2').status).toBe('missed');
   });
+
+  it('takes skipped text apart where Python ends lines, so that one with a form feed is not found again', () => {
+    const filter = filterOf(['^fail of (?P<user>\\w+)<SKIPLINES>^from <HOST>$'], { maxlines: 3 });
+    for (const text of ['fail of bob', 'noi\fse']) feed(filter, text);
+    expect(feed(filter, 'from 192.0.2.1').failures[0]?.matches).toHaveLength(3);
+  });
 });
 
 describe('times', () => {
