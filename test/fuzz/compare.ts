@@ -1,7 +1,10 @@
 /** Whether two verdicts agree; where they do not, the difference that the README names, if it is one. */
+import { canonical } from '../../shared/address.ts';
 import type { LineResult } from '../../shared/filter/filter.ts';
 import type { FuzzLine, Sequence, TheirVerdict } from './oracle.ts';
 import { byRegexAndId, sortedKeys, type Verdict, verdictOf } from './ours.ts';
+
+type Unjudged = Extract<TheirVerdict, { readonly status: 'too long' | 'error' }>;
 
 export interface Judged {
   readonly sequence: Sequence;
@@ -32,12 +35,27 @@ const named: readonly NamedDifference[] = [
     applies: ({ result }) => result.trouble?.kind === 'steps',
     ends: true,
   },
+  {
+    name: 'spelling of ::/96',
+    reason:
+      'the C library writes an address in ::/96 with dots (::255.255.1.146); we write each address as RFC 5952 has it',
+    applies: ({ theirs, result }) => {
+      const said = told(theirs);
+      return 'failures' in said && same(verdictOf(result), { ...said, failures: said.failures.map(respelt) });
+    },
+    ends: false,
+  },
 ];
+
+function respelt<T extends { readonly id: string; readonly ip: string }>(failure: T): T {
+  const spelt = (text: string) => (/^::(?:\d+\.){3}\d+(?:\/\d+)?$/.test(text) ? (canonical(text) ?? text) : text);
+  return { ...failure, id: spelt(failure.id), ip: spelt(failure.ip) };
+}
 
 export type Outcome =
   | { readonly kind: 'agrees' }
   | { readonly kind: 'named'; readonly name: string; readonly ends: boolean }
-  | { readonly kind: 'differs'; readonly ours: Verdict; readonly theirs: Verdict | TheirVerdict };
+  | { readonly kind: 'differs'; readonly ours: Verdict; readonly theirs: Verdict | Unjudged };
 
 export function compare(judged: Judged): Outcome {
   const ours = verdictOf(judged.result);
@@ -49,7 +67,7 @@ export function compare(judged: Judged): Outcome {
 }
 
 /** A line that fail2ban drops with an error is a miss; which regexes had hit before that, it does not say. */
-function told(verdict: TheirVerdict): Verdict | TheirVerdict {
+function told(verdict: TheirVerdict): Verdict | Unjudged {
   if (verdict.status === 'too long' || verdict.status === 'error') return verdict;
   const failures = verdict.failures.map(({ id, ip, family, time, regex, matches, groups }) => {
     const { users, ip: _, ...texts } = groups;
@@ -71,7 +89,7 @@ function told(verdict: TheirVerdict): Verdict | TheirVerdict {
   };
 }
 
-function same(ours: Verdict, theirs: Verdict | TheirVerdict): boolean {
+function same(ours: Verdict, theirs: Verdict | Unjudged): boolean {
   if (theirs.status === 'error') return ours.failures.length === 0;
   return JSON.stringify(ours) === JSON.stringify(theirs);
 }

@@ -155,7 +155,7 @@ async function shortest(oracle: Oracle, sequence: Sequence, found: Found): Promi
 }
 
 /** Asks both about a sequence once more; null if they agree. */
-export async function replay(oracle: Oracle, sequence: Sequence): Promise<Found | null> {
+export async function replay(oracle: Pick<Oracle, 'judge'>, sequence: Sequence): Promise<Found | null> {
   const theirs = await oracle.judge(sequence);
   const ours = attempt(() => ourFilter(sequence));
   if (ours === null || 'error' in theirs) {
