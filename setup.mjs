@@ -26,6 +26,8 @@ const programs = {
   ps: 'procps',
   python3: 'python3',
 };
+/** An ordinary user's namespaces need more than one user id: sshd gives up its privileges to another. */
+const programsOfUsers = { newuidmap: 'uidmap' };
 const compilers = { 'g++': 'g++', make: 'make', python3: 'python3' };
 
 /** One line that says what is missing and how to get it, and the end. */
@@ -135,14 +137,19 @@ async function buildMatcher(node) {
   if (!matcherWorks(node)) throw new SetupError(`re2 was compiled but does not load under ${versionOf(node)}`);
 }
 
-/** re2's own prebuilt binary: there on most machines with internet; where it cannot be had, we compile. */
-async function downloadMatcher(node, options) {
+/**
+ * re2's own prebuilt binary: there on most machines with internet; where it cannot be had, we compile. The program that
+ * fetches it would begin to compile by itself through npm, and go on with that when its time is over: it gets no npm.
+ * Whether what came is any good, we see for ourselves.
+ */
+async function downloadMatcher(node, { cwd, env }) {
   const fetcher = join(modules, 'install-artifact-from-github/bin/install-from-cache.js');
   const args = [fetcher, '--artifact', 'build/Release/re2.node', '--host-var', 'RE2_DOWNLOAD_MIRROR'];
+  const told = { ...env, npm_package_json: join(cwd, 'package.json'), npm_execpath: 'false' };
   try {
-    await run('looking for a prebuilt re2', node, args, { ...options, timeout: 30_000 });
+    await run('looking for a prebuilt re2', node, args, { cwd, env: told, timeout: 30_000 });
   } catch {
-    return false;
+    // it ends with an error in either case
   }
   return matcherWorks(node);
 }
@@ -162,6 +169,10 @@ function isOnPath(program) {
 function missing(wanted) {
   const names = Object.keys(wanted).filter((program) => !isOnPath(program));
   return [...new Set(names.map((program) => wanted[program]))];
+}
+
+function wantedPrograms() {
+  return process.getuid?.() === 0 ? programs : { ...programs, ...programsOfUsers };
 }
 
 /** Installs them where we may (root on Debian); elsewhere names them. `why` ends the sentence. */
@@ -211,7 +222,7 @@ async function main(args) {
   await buildMatcher(chooseNode());
   if (purpose === undefined) return;
   try {
-    await installDebianPackages(missing(programs), `for the ${purpose}`);
+    await installDebianPackages(missing(wantedPrograms()), `for the ${purpose}`);
   } catch (error) {
     // a test that lacks its program is skipped with the reason; the demo cannot do without
     if (purpose !== 'test') throw error;

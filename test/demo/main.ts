@@ -1,6 +1,6 @@
 /** `npm run demo [-- --json] [-- --keep]`: the main job end to end, on real parts, in namespaces of its own. */
 import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -67,8 +67,10 @@ async function tell(screen: Screen): Promise<{ steps: Step[]; world: World | nul
 /** A shell inside, with a command for each place; without a terminal, waits to be interrupted. */
 async function keep(world: World): Promise<void> {
   const places = { 'host-a': world.hostA.place, 'host-b': world.hostB.place, attacker: world.attacker.place };
+  const commands = join(world.folder, 'bin');
+  mkdirSync(commands);
   for (const [name, place] of Object.entries(places))
-    writeFileSync(join(world.folder, name), `#!/bin/sh\n${place.shellPrefix} "$@"\n`, { mode: 0o755 });
+    writeFileSync(join(commands, name), `#!/bin/sh\n${place.shellPrefix} "$@"\n`, { mode: 0o755 });
   const { hostA, edge } = world;
   const bin = fileURLToPath(new URL('../../host-agent/bin', import.meta.url));
   console.error(`
@@ -78,7 +80,7 @@ Everything runs on. In here:  host-a COMMAND   host-b COMMAND   attacker COMMAND
   curl -H "Authorization: Bearer ${'$'}OPERATOR_TOKEN" ${edge.url}/v1/status`);
   const env = {
     ...process.env,
-    PATH: `${world.folder}:${bin}:${process.env['PATH']}`,
+    PATH: `${commands}:${bin}:${process.env['PATH']}`,
     OPERATOR_TOKEN: edge.operatorToken,
   };
   if (process.stdin.isTTY) {
@@ -86,9 +88,8 @@ Everything runs on. In here:  host-a COMMAND   host-b COMMAND   attacker COMMAND
     spawnSync('sh', ['-i'], { stdio: 'inherit', env });
     return;
   }
-  console.error(
-    'From another terminal: nsenter -t PID -a, PID being the oldest process of this demo; end it with Ctrl-C.\n',
-  );
+  const inside = `nsenter -t "$(pgrep -nf 'demo/main.ts --keep --inside')" -a`;
+  console.error(`From another terminal: ${inside} env PATH="${commands}:${bin}:$PATH" sh\nEnd it with Ctrl-C.\n`);
   await new Promise((resolve) => process.once('SIGINT', resolve).once('SIGTERM', resolve));
 }
 

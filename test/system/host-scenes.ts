@@ -1,5 +1,5 @@
 /** One host without an edge: what a kill -9 and a restart may not take away. */
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Attacker, connect, login, makeAttacker } from '../world/attacker.ts';
@@ -81,4 +81,47 @@ export async function bansSurviveRestart(): Promise<unknown> {
   const left = await inKernel(host, 'addr-set-sshd');
   if (left.length > 0 || lifted.trim() !== String(others.length + 1)) throw new Error(`${lifted} ${left.join()}`);
   return { connections_refused_meanwhile: answers.length, restored: kernel.length };
+}
+
+/** What a reload exchanges, and what it leaves alone; one with an error in it changes nothing. */
+export async function reloads(): Promise<unknown> {
+  const jails = (ports: string) => `[sshd]\nenabled = true\nbantime = 1h\nport = ${ports}\n`;
+  const pair = await makePair(jails('ssh'));
+  const { host, attacker } = pair;
+  const configure = (text: string) => writeFileSync(join(host.config, 'jail.local'), text);
+  await startAgent(host);
+  await client(host, 'set', 'sshd', 'banip', attackerAddress);
+  // the port of the rule changes, the bans stay
+  configure(jails('2222'));
+  await client(host, 'reload');
+  const moved = await connect(attacker, addresses.hostA.v4, 22);
+  // an error is told with its place, and nothing changes
+  configure(`${jails('ssh')}findtime = soon\n`);
+  const told = await client(host, 'reload').catch((error: Error) => error.message);
+  const kept = await inKernel(host, 'addr-set-sshd');
+  // a second jail comes, and goes with its sets
+  configure(`${jails('ssh')}\n[second]\nenabled = true\nfilter = sshd\nport = 80\n`);
+  await client(host, 'reload');
+  await client(host, 'set', 'second', 'banip', '198.51.100.3');
+  const second = await inKernel(host, 'addr-set-second');
+  configure(jails('ssh'));
+  await client(host, 'reload');
+  const gone = (await host.place.run(['nft', 'list', 'set', 'inet', 'f2b-table', 'addr-set-second'])).code;
+  const back = await connect(attacker, addresses.hostA.v4, 22);
+  // stop --unban takes everything away
+  await client(host, 'stop', '--unban');
+  await host.agent.ended;
+  const table = (await host.place.run(['nft', 'list', 'table', 'inet', 'f2b-table'])).code;
+  const seen = { moved, kept, second, gone: gone !== 0, back, table: table !== 0, told: told.includes('jail.local:5') };
+  const expected = {
+    moved: 'open',
+    kept: [attackerAddress],
+    second: ['198.51.100.3'],
+    gone: true,
+    back: 'refused',
+    table: true,
+    told: true,
+  };
+  if (JSON.stringify(seen) !== JSON.stringify(expected)) throw new Error(`${JSON.stringify(seen)}; told: ${told}`);
+  return seen;
 }

@@ -1,11 +1,12 @@
 /** The scenes of the system tests by name: each needs namespaces of its own. */
 import { badInput } from './bad-input.ts';
-import { bansSurviveRestart, countsSurviveKill } from './host-scenes.ts';
+import { bansSurviveRestart, countsSurviveKill, reloads } from './host-scenes.ts';
 import { killed } from './kill.ts';
 
 export const scenes: ReadonlyMap<string, () => Promise<unknown>> = new Map([
   ['counts survive kill -9', countsSurviveKill],
   ['bans survive a restart', bansSurviveRestart],
+  ['reload', reloads],
   ['bad input', badInput],
   ['kill the banning agent', () => killed('hostA', 11)],
   ['kill the other agent', () => killed('hostB', 12)],
