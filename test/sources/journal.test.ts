@@ -126,6 +126,8 @@ describe('the journal', () => {
     say('3');
     journald.rotate();
     say('4');
+    // history is what journald has taken in before the reader starts
+    await until(() => journald.run(['journalctl', '--output=cat']).includes(`t${count} 4`));
     const second = follow({ position: first.position() });
     await until(() => second.mine().length === 2);
     expect(second.batches.at(-1)?.live).toBe(false);
