@@ -112,7 +112,7 @@ function reversed(text: string): string {
   return `${[...nibbles].reverse().join('.')}.`;
 }
 
-export function familyOf(text: string): 'inet4' | 'inet6' | null {
+function familyOf(text: string): 'inet4' | 'inet6' | null {
   const prefix = parsePrefix(text);
   if (prefix === null) return null;
   return prefix.family === 4 ? 'inet4' : 'inet6';
