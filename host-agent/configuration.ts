@@ -1,5 +1,6 @@
 /** From fail2ban's language to what the agent runs: each jail's plan, and all that is wrong, with its place. */
 import type { ActionConf } from '../shared/config/action-conf.ts';
+import { tagsIn } from '../shared/config/dynamic-tags.ts';
 import type { FilterConf as WrittenFilter } from '../shared/config/filter-conf.ts';
 import { configError, type Finding, findingOf, mildFinding } from '../shared/config/finding.ts';
 import { type JailConf, readJails } from '../shared/config/jail-conf.ts';
@@ -67,15 +68,20 @@ function checked(jail: JailConf, withEdge: boolean, ports: ConfigurationPorts, f
   return plan;
 }
 
+/** What a failure that is not counted yet does not know. */
+const historyTags = /^(?:ipmatches|ipjailmatches|ipfailures|ipjailfailures|raw-ticket|jail\..*)$/;
+
 function refuseUnsupported(jail: JailConf, withEdge: boolean): void {
   const place = { file: jail.file, line: jail.line };
   if (withEdge && jail.name === edgeJail) {
     const remedy = 'give the jail another name';
     throw configError('ERR_CONFIG_JAIL', `the jail ${edgeJail} is edgeban's own on an enrolled host`, place, remedy);
   }
-  if (jail.ignorecommand !== null) {
-    const remedy = 'remove it, and name the addresses in ignoreip';
-    throw configError('ERR_CONFIG_UNSUPPORTED', 'ignorecommand is not supported', place, remedy);
+  const used = tagsIn(`${jail.ignorecommand ?? ''}${jail.ignorecache?.key ?? ''}`);
+  const missing = used.find((tag) => historyTags.test(tag));
+  if (missing !== undefined) {
+    const message = `ignorecommand, ignorecache: the tag <${missing}> is not supported`;
+    throw configError('ERR_CONFIG_UNSUPPORTED', message, place, 'use <ip>, <F-USER>, <matches>, …');
   }
 }
 
@@ -123,6 +129,8 @@ function planOf(jail: JailConf): JailPlan {
     name,
     rules: { maxretry, findtime, bantime, maxmatches, increment, ignoreself },
     ignoreip: jail.ignoreip,
+    ignorecommand: jail.ignorecommand,
+    ignorecache: jail.ignorecache,
     filter: jail.filter.failregex.length === 0 ? null : writtenFilter(jail),
     logencoding: jail.logencoding,
     backend: backend.name,
@@ -163,6 +171,8 @@ const edgePlan: JailPlan = {
   rules: edgeRules,
   // whom any other jail spares is spared here, too: the roster knows
   ignoreip: [],
+  ignorecommand: null,
+  ignorecache: null,
   filter: null,
   logencoding: 'auto',
   backend: 'feed',

@@ -1,6 +1,7 @@
 /** The daemon: opens what it needs, starts the agent, and stays until it is told to stop. */
 import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import type { Finding } from '../shared/config/finding.ts';
 import { describeError, EdgebanError } from '../shared/errors.ts';
@@ -21,6 +22,7 @@ import { realWorld } from './edge/world.ts';
 import { actionOf, configurationPorts, sourceOf } from './kit.ts';
 import { Log } from './log.ts';
 import { createRe2 } from './re2.ts';
+import { Shell } from './shell.ts';
 import { type HostSql, openSqlite, setAsideDatabase } from './sqlite.ts';
 import { version } from './version.ts';
 
@@ -140,6 +142,8 @@ function agentOf({ sql, log, enrolled, dbFile, reread }: AgentNeeds, configurati
     dbFile,
     re2: createRe2(),
     resolver: new Resolver(Date.now),
+    shell: new Shell(),
+    hostname: hostname(),
     now,
     random: Math.random,
     createAction: ({ file, parameters }) => actionOf(file, parameters, { nft, now }),

@@ -1,5 +1,5 @@
 /** Names in log lines to addresses: cached, bounded, and never in the way of the next line. */
-import { lookup } from 'node:dns/promises';
+import { lookup, lookupService } from 'node:dns/promises';
 import { canonical } from '../shared/address.ts';
 
 export const dnsLimits = {
@@ -16,7 +16,7 @@ type Lookup = (name: string) => Promise<readonly string[]>;
 
 interface Entry {
   readonly answer: Promise<readonly string[]>;
-  addresses: readonly string[] | null;
+  found: readonly string[] | null;
   readonly until_ms: number;
 }
 
@@ -24,25 +24,57 @@ async function systemLookup(name: string): Promise<readonly string[]> {
   return (await lookup(name, { all: true })).map(({ address }) => address);
 }
 
-/** Names that do not resolve, or for which there is no room, have no addresses. */
+async function systemReverse(address: string): Promise<readonly string[]> {
+  return [(await lookupService(address, 0)).hostname];
+}
+
+/** Names that do not resolve, or for which there is no room, have no addresses; and the other way round. */
 export class Resolver {
+  readonly #forward: Lookups;
+  readonly #reverse: Lookups;
+
+  constructor(now_ms: () => number, lookupName: Lookup = systemLookup, lookupAddress: Lookup = systemReverse) {
+    const addresses = async (name: string) => {
+      const found = (await lookupName(name)).map(canonical).filter((address) => address !== null);
+      return [...new Set(found)].slice(0, dnsLimits.addresses_max);
+    };
+    this.#forward = new Lookups(now_ms, addresses);
+    this.#reverse = new Lookups(now_ms, lookupAddress);
+  }
+
+  /** What is known now; starts asking where nothing is. */
+  known(name: string): readonly string[] | 'pending' {
+    return this.#forward.known(name);
+  }
+
+  addresses(name: string): Promise<readonly string[]> {
+    return this.#forward.answer(name);
+  }
+
+  /** The host name of an address; null if it has none. */
+  async nameOf(address: string): Promise<string | null> {
+    return (await this.#reverse.answer(address))[0] ?? null;
+  }
+}
+
+/** Questions and their answers: few at once, each kept for a while. */
+class Lookups {
   readonly #lookup: Lookup;
   readonly #now_ms: () => number;
   readonly #entries = new Map<string, Entry>();
   readonly #waiting: (() => void)[] = [];
   #running = 0;
 
-  constructor(now_ms: () => number, lookupName: Lookup = systemLookup) {
+  constructor(now_ms: () => number, lookup: Lookup) {
     this.#now_ms = now_ms;
-    this.#lookup = lookupName;
+    this.#lookup = lookup;
   }
 
-  /** What is known now; starts asking where nothing is. */
   known(name: string): readonly string[] | 'pending' {
-    return this.#entry(name)?.addresses ?? (this.#entries.has(name) ? 'pending' : []);
+    return this.#entry(name)?.found ?? (this.#entries.has(name) ? 'pending' : []);
   }
 
-  async addresses(name: string): Promise<readonly string[]> {
+  async answer(name: string): Promise<readonly string[]> {
     return (await this.#entry(name)?.answer) ?? [];
   }
 
@@ -53,9 +85,9 @@ export class Resolver {
       this.#entries.delete(name);
       return null;
     }
-    const entry: Entry = { answer: this.#ask(name), addresses: null, until_ms: this.#now_ms() + dnsLimits.kept_ms };
-    void entry.answer.then((addresses) => {
-      entry.addresses = addresses;
+    const entry: Entry = { answer: this.#ask(name), found: null, until_ms: this.#now_ms() + dnsLimits.kept_ms };
+    void entry.answer.then((found) => {
+      entry.found = found;
     });
     this.#entries.delete(name);
     this.#entries.set(name, entry);
@@ -69,8 +101,7 @@ export class Resolver {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     this.#running += 1;
     try {
-      const found = (await this.#lookup(name)).map(canonical).filter((address) => address !== null);
-      return [...new Set(found)].slice(0, dnsLimits.addresses_max);
+      return await this.#lookup(name);
     } catch {
       // no such name, or no resolver: nobody to ban
       return [];

@@ -88,6 +88,7 @@ export class Agent implements AgentControl {
     this.#chores.stop();
     await this.#reloading.catch(() => undefined);
     await this.#reading.close();
+    this.#core.parts.shell.close();
     if (options.unban) await this.unbanAll();
     await this.#link?.close();
     await this.#roster.close({ flush: options.unban });

@@ -10,12 +10,13 @@ import {
   type PendingFailure,
 } from '../../shared/filter/filter.ts';
 import type { Store } from '../../shared/store/store.ts';
-import type { Line } from '../../shared/ticket.ts';
+import type { Failure, Line } from '../../shared/ticket.ts';
 import type { UnixTime } from '../../shared/time.ts';
 import type { Action, Block, Change } from '../actions/action.ts';
 import type { Log } from '../log.ts';
 import { addressOf, type Court } from './court.ts';
 import type { Effects } from './effects.ts';
+import type { Answer, IgnoreCommand } from './ignore-command.ts';
 import type { JailPlan } from './plan.ts';
 import { Projection } from './projection.ts';
 import { timeText } from './wording.ts';
@@ -24,6 +25,15 @@ export interface JailParts {
   readonly plan: JailPlan;
   readonly filter: Filter | null;
   readonly actions: readonly Action[];
+  readonly ignoreCommand: IgnoreCommand | null;
+}
+
+/** Failures that cannot be judged before somebody else has answered. */
+export interface Waiting {
+  /** Whose addresses are being looked up. */
+  readonly named: readonly PendingFailure[];
+  /** About which ignorecommand has to be asked. */
+  readonly asked: readonly Failure[];
 }
 
 export interface JailWorld {
@@ -42,6 +52,7 @@ export class Jail {
   /** Whom the jail spares: as configured, until a client changes it. */
   ignoreip: readonly IgnoreConf[];
   readonly #filter: Filter | null;
+  readonly #ignoreCommand: IgnoreCommand | null;
   readonly #world: JailWorld;
   readonly #projections: readonly Projection[];
   /** When each kind of oddity was last told: once a day is enough. */
@@ -53,6 +64,7 @@ export class Jail {
     this.plan = parts.plan;
     this.ignoreip = parts.plan.ignoreip;
     this.#filter = parts.filter;
+    this.#ignoreCommand = parts.ignoreCommand;
     this.#world = world;
     this.#projections = parts.actions.map((action) => this.#projectionOf(action));
   }
@@ -66,20 +78,21 @@ export class Jail {
     return this.#filter?.failregex ?? [];
   }
 
-  /** Judges lines in order; returns failures whose host names are still being looked up. */
-  read(lines: readonly Line[], mode: LineMode, now: UnixTime, effects: Effects): PendingFailure[] {
-    const pending: PendingFailure[] = [];
-    if (this.#filter === null) return pending;
+  /** Judges lines in order; returns what has to wait. */
+  read(lines: readonly Line[], mode: LineMode, now: UnixTime, effects: Effects): Waiting {
+    const named: PendingFailure[] = [];
+    const asked: Failure[] = [];
+    if (this.#filter === null) return { named, asked };
     for (const line of lines) {
       const result = this.#judge(this.#filter, line, mode, now, effects);
       if (result === null) continue;
-      for (const failure of result.failures) this.hear(failure, now, effects);
-      pending.push(...result.pending);
+      asked.push(...this.#hearOrWait(result.failures, now, effects));
+      named.push(...result.pending);
       if (result.notice !== null && result.notice !== 'too-old')
         this.#tell(result.notice, noticeText(result.notice, result.time), now, effects);
       if (result.trouble !== null) this.#tell(result.trouble.where, troubleText(result.trouble), now, effects);
     }
-    return pending;
+    return { named, asked };
   }
 
   /** A fault of ours on one line must not stop the lines after it. */
@@ -93,15 +106,37 @@ export class Jail {
     }
   }
 
-  hear(failure: Parameters<Court['hear']>[1], now: UnixTime, effects: Effects): void {
+  hear(failure: Failure, now: UnixTime, effects: Effects): void {
     const decision = this.#world.court.hear(this.name, failure, now, effects);
     if (decision.kind !== 'ignored') this.totalFailed += 1;
     if (decision.kind === 'ban') this.totalBanned += 1;
   }
 
-  /** The failures of a name whose addresses have come. */
-  hearNamed(pending: PendingFailure, addresses: readonly string[], now: UnixTime, effects: Effects): void {
-    for (const failure of failuresOf(pending, addresses)) this.hear(failure, now, effects);
+  /** The failures of a name whose addresses have come; returns those about which ignorecommand has to be asked. */
+  hearNamed(pending: PendingFailure, addresses: readonly string[], now: UnixTime, effects: Effects): Failure[] {
+    return this.#hearOrWait(failuresOf(pending, addresses), now, effects);
+  }
+
+  /** Asks ignorecommand about a failure; the answer belongs into hearAnswered. Never rejects. */
+  async ask(failure: Failure): Promise<Answer> {
+    return (await this.#ignoreCommand?.ask(failure)) ?? { ignored: false, trouble: null };
+  }
+
+  hearAnswered(failure: Failure, { ignored, trouble }: Answer, now: UnixTime, effects: Effects): void {
+    if (trouble !== null) this.#tell(trouble, `ignorecommand: ${trouble}: the failure counts`, now, effects);
+    if (!ignored) this.hear(failure, now, effects);
+    else effects.say(() => this.#world.log.logger('filter').info(`[${this.name}] Ignore ${failure.id} by command`));
+  }
+
+  /** Whom the rules spare, nobody needs to ask about. */
+  #hearOrWait(failures: readonly Failure[], now: UnixTime, effects: Effects): Failure[] {
+    const waiting: Failure[] = [];
+    for (const failure of failures) {
+      const asks = this.#ignoreCommand !== null && this.#world.engine.ignored(this.name, failure) === null;
+      if (asks) waiting.push(failure);
+      else this.hear(failure, now, effects);
+    }
+    return waiting;
   }
 
   /** Makes the firewall what the store says. */

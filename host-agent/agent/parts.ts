@@ -9,6 +9,7 @@ import type { Action } from '../actions/action.ts';
 import type { EdgeReport } from '../control/agent-control.ts';
 import type { Resolver } from '../dns.ts';
 import type { Log } from '../log.ts';
+import type { Shell } from '../shell.ts';
 import type { Source } from '../sources/source.ts';
 import type { Court } from './court.ts';
 import type { Desk } from './desk.ts';
@@ -45,6 +46,8 @@ export interface AgentParts {
   readonly dbFile: string;
   readonly re2: Re2;
   readonly resolver: Resolver;
+  readonly shell: Shell;
+  readonly hostname: string;
   now(): UnixTime;
   random(): number;
   createAction(plan: ActionPlan): Action;

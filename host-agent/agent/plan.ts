@@ -1,5 +1,5 @@
 /** What the agent needs to know of one jail, whatever the configuration's language says it in. */
-import type { IgnoreConf } from '../../shared/config/jail-values.ts';
+import type { IgnoreCache, IgnoreConf } from '../../shared/config/jail-values.ts';
 import type { JailRules } from '../../shared/engine/decision.ts';
 import type { FilterConf } from '../../shared/filter/filter.ts';
 
@@ -27,6 +27,9 @@ export interface JailPlan {
   /** `ignoreip` stands by itself: its names and files change with time. */
   readonly rules: Omit<JailRules, 'ignoreip'>;
   readonly ignoreip: readonly IgnoreConf[];
+  /** For the shell; null for none. */
+  readonly ignorecommand: string | null;
+  readonly ignorecache: IgnoreCache | null;
   /** Null: a jail without lines, whose bans come from elsewhere (the feed). */
   readonly filter: FilterConf | null;
   readonly logencoding: string;

@@ -2,18 +2,40 @@
 
 import { EdgebanError } from '../../shared/errors.ts';
 import type { CivilTime, LocalZone } from '../../shared/filter/calendar.ts';
+import type { Seconds, UnixTime } from '../../shared/time.ts';
 
 /** The zone of the process (TZ, /etc/localtime). */
-export const localZone: LocalZone = {
-  toUnix: ({ year, month, day, hour, minute, second }: CivilTime) => {
-    const at = new Date(2000, 0, 1, hour, minute, second);
+export const localZone: LocalZone = { toUnix, offsetAt };
+
+/** The minute asked for last, and when it begins: lines of a log come in order. */
+let lastMinute = '';
+let lastMinuteAt = 0;
+
+function toUnix({ year, month, day, hour, minute, second }: CivilTime): UnixTime {
+  const asked = `${year} ${month} ${day} ${hour} ${minute}`;
+  if (asked !== lastMinute) {
+    const at = new Date(2000, 0, 1, hour, minute);
     // the constructor takes the years 0 to 99 for 1900 to 1999
     at.setFullYear(year, month - 1, day);
-    at.setHours(hour, minute, second, 0);
-    return at.getTime() / 1000;
-  },
-  offsetAt: (time) => -new Date(time * 1000).getTimezoneOffset() * 60,
-};
+    at.setHours(hour, minute, 0, 0);
+    lastMinuteAt = at.getTime() / 1000;
+    lastMinute = asked;
+  }
+  return lastMinuteAt + second;
+}
+
+/** The minute since 1970 asked for last, and the offset in it; no zone changes within a minute any more. */
+let lastOffsetMinute = Number.NaN;
+let lastOffset = 0;
+
+function offsetAt(time: UnixTime): Seconds {
+  const minute = Math.floor(time / 60);
+  if (minute !== lastOffsetMinute) {
+    lastOffset = -new Date(time * 1000).getTimezoneOffset() * 60;
+    lastOffsetMinute = minute;
+  }
+  return lastOffset;
+}
 
 /** `auto` is UTF-8. Bytes that are no text become U+FFFD. Throws ERR_FILTER_ENCODING for an unknown name. */
 export function decoderOf(logencoding: string): (bytes: Uint8Array) => string {

@@ -1,7 +1,9 @@
 /** From a source to the jails that read it: one batch of lines, one transaction. */
 import type { Filter, PendingFailure } from '../../shared/filter/filter.ts';
-import type { Line } from '../../shared/ticket.ts';
+import type { Failure, Line } from '../../shared/ticket.ts';
+import type { UnixTime } from '../../shared/time.ts';
 import type { Batch, Source } from '../sources/source.ts';
+import type { Effects } from './effects.ts';
 import type { Jail } from './jail.ts';
 import type { Core } from './parts.ts';
 import { type SourcePlan, sourceName } from './plan.ts';
@@ -12,6 +14,7 @@ export class Reading {
   readonly #core: Core;
   readonly #roster: Roster;
   readonly #sources: Sources;
+  #isClosed = false;
 
   constructor(core: Core, roster: Roster) {
     this.#core = core;
@@ -34,6 +37,7 @@ export class Reading {
   }
 
   close(): Promise<void> {
+    this.#isClosed = true;
     return this.#sources.close();
   }
 
@@ -56,20 +60,38 @@ export class Reading {
     const mode = batch.live ? 'operation' : 'initial';
     const readers = jails.flatMap((name) => this.#roster.get(name) ?? []);
     const { result } = desk.transact((effects, now) => {
-      const pending = readers.map((jail) => [jail, jail.read(batch.lines, mode, now, effects)] as const);
+      const waiting = readers.map((jail) => [jail, jail.read(batch.lines, mode, now, effects)] as const);
       parts.store.positions.set(batch.source, batch.position);
-      return pending;
+      return waiting;
     });
-    for (const [jail, pending] of result) for (const failure of pending) void this.#hearLater(jail, failure);
+    for (const [jail, { named, asked }] of result) {
+      for (const failure of named) void this.#hearNamed(jail, failure);
+      for (const failure of asked) void this.#hearAnswered(jail, failure);
+    }
   }
 
   /** A failure of a host name counts when its addresses have come. */
-  async #hearLater(jail: Jail, failure: PendingFailure): Promise<void> {
-    const { desk, parts } = this.#core;
-    const addresses = await parts.resolver.addresses(failure.name);
-    if (this.#roster.get(jail.name) !== jail) return;
+  async #hearNamed({ name }: Jail, failure: PendingFailure): Promise<void> {
+    const addresses = await this.#core.parts.resolver.addresses(failure.name);
+    this.#later(name, (jail, now, effects) => {
+      const asked = jail.hearNamed(failure, addresses, now, effects);
+      for (const each of asked) void this.#hearAnswered(jail, each);
+    });
+  }
+
+  /** A failure about which ignorecommand is asked counts when the answer has come. */
+  async #hearAnswered(asked: Jail, failure: Failure): Promise<void> {
+    const answer = await asked.ask(failure);
+    this.#later(asked.name, (jail, now, effects) => jail.hearAnswered(failure, answer, now, effects));
+  }
+
+  /** A transaction of the jail that now bears the name: there may have been a reload, or a stop. */
+  #later(name: string, body: (jail: Jail, now: UnixTime, effects: Effects) => void): void {
+    const jail = this.#roster.get(name);
+    const { desk } = this.#core;
+    if (jail === undefined || this.#isClosed) return;
     try {
-      desk.transact((effects, now) => jail.hearNamed(failure, addresses, now, effects));
+      desk.transact((effects, now) => body(jail, now, effects));
     } catch (error) {
       // the desk has told what is wrong with the database
       if (!desk.isBroken) throw error;

@@ -7,6 +7,7 @@ import { createFilter, type Filter } from '../../shared/filter/filter.ts';
 import type { UnixTime } from '../../shared/time.ts';
 import type { Effects } from './effects.ts';
 import type { Fleet } from './fleet.ts';
+import { IgnoreCommand } from './ignore-command.ts';
 import { IgnoreSources } from './ignore-sources.ts';
 import { Jail } from './jail.ts';
 import type { Core } from './parts.ts';
@@ -66,13 +67,25 @@ export class Roster {
       const actions = plan.actions.map((action) => parts.createAction(action));
       const world = { store, engine, court, log, isKnown: () => !desk.isBroken };
       engine.setRules(plan.name, { ...plan.rules, ignoreip: this.#ignored.entriesOf(plan.ignoreip) });
-      this.#jails.set(plan.name, new Jail({ plan, filter, actions }, world));
+      this.#jails.set(plan.name, new Jail({ plan, filter, actions, ignoreCommand: this.#ignoreCommand(plan) }, world));
       return true;
     } catch (error) {
       if (!(error instanceof EdgebanError)) throw error;
       log.logger('jail').error(`[${plan.name}] is left out: ${describeError(error)} (${error.code})`);
       return false;
     }
+  }
+
+  #ignoreCommand({ name, ignorecommand, ignorecache }: JailPlan): IgnoreCommand | null {
+    if (ignorecommand === null) return null;
+    const { parts, engine } = this.#core;
+    return new IgnoreCommand(ignorecommand, ignorecache, {
+      shell: parts.shell,
+      nameOf: (address) => parts.resolver.nameOf(address),
+      hostname: parts.hostname,
+      now: () => parts.now(),
+      bantime: () => engine.rules(name).bantime,
+    });
   }
 
   compile(plan: JailPlan): Filter | null {

@@ -12,6 +12,7 @@ import { runCommand } from '../../host-agent/control/commands.ts';
 import { Resolver } from '../../host-agent/dns.ts';
 import { Log } from '../../host-agent/log.ts';
 import { createRe2 } from '../../host-agent/re2.ts';
+import { Shell, type ShellLimits, shellLimits } from '../../host-agent/shell.ts';
 import type { Sink, Source } from '../../host-agent/sources/source.ts';
 import { openSqlite } from '../../host-agent/sqlite.ts';
 import { openStore } from '../../shared/store/store.ts';
@@ -34,10 +35,11 @@ export interface AgentBench {
 export interface BenchOptions {
   /** Addresses by host name. */
   readonly names?: Readonly<Record<string, readonly string[]>>;
+  readonly shell?: Partial<ShellLimits>;
 }
 
 /** `DIR` in the text of jail.conf stands for the configuration folder. */
-export async function startAgent(jails: string, { names = {} }: BenchOptions = {}): Promise<AgentBench> {
+export async function startAgent(jails: string, { names = {}, shell = {} }: BenchOptions = {}): Promise<AgentBench> {
   const dir = mkdtempSync(join(tmpdir(), 'edgeban-agent-'));
   const write = (name: string, text: string) => {
     writeFileSync(join(dir, name), text);
@@ -61,6 +63,8 @@ export async function startAgent(jails: string, { names = {} }: BenchOptions = {
     store: openStore(sql, { dbmaxmatches: 10, freshStream: () => crypto.randomUUID() }),
     dbFile: ':memory:',
     re2: ports.re2,
+    shell: new Shell({ ...shellLimits, ...shell }),
+    hostname: 'host-a.example',
     resolver: new Resolver(Date.now, (name) => Promise.resolve(names[name] ?? [])),
     now,
     random: () => 0.5,

@@ -33,3 +33,11 @@ test('a file of ignoreip that is not there is a warning at its line; one without
     "6 error ERR_CONFIG_VALUE: ignoreip: 'file:spared' is no absolute path",
   ]);
 });
+
+test('ignorecommand may not ask for what is not known yet', () => {
+  expect(findings('ignorecommand = /bin/ask <ip> "<F-USER>" <matches>')).toEqual([]);
+  expect(findings('ignorecommand = /bin/ask <ipjailmatches>')).toEqual([
+    '1 error ERR_CONFIG_UNSUPPORTED: ignorecommand, ignorecache: the tag <ipjailmatches> is not supported',
+  ]);
+  expect(findings('ignorecommand = /bin/ask\nignorecache = key="<jail.found>"')).toHaveLength(1);
+});
