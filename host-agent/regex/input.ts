@@ -8,9 +8,9 @@ import { startJournalctl } from '../sources/journalctl.ts';
 import { journalArguments, matchArguments } from '../sources/journalmatch.ts';
 import { JsonEntries } from './journal-json.ts';
 
-/** Some lines, and how many bytes of the input are read with them. */
+/** Some lines, to be gone through once before the next chunk is asked for, and how many bytes are read with them. */
 export interface Chunk {
-  readonly lines: readonly Line[];
+  readonly lines: Iterable<Line>;
   readonly bytes: number;
 }
 
@@ -60,12 +60,12 @@ export function sizeOf(path: string): number {
   }
 }
 
-/** Every chunk is a buffer of its own: lines stay as they are while others are read. */
+/** One buffer is read into again and again: what is to last has to be copied. */
 function* bytesOf(path: string): Generator<Buffer> {
   const fd = open(path);
+  const bytes = Buffer.allocUnsafeSlow(chunk_bytes);
   try {
     for (;;) {
-      const bytes = Buffer.allocUnsafeSlow(chunk_bytes);
       const count = readSync(fd, bytes, 0, bytes.length, null);
       if (count === 0) return;
       yield bytes.subarray(0, count);
@@ -80,21 +80,25 @@ export function* fileLines(path: string, last: boolean): Generator<Chunk> {
   let pending: Buffer = Buffer.alloc(0);
   for (const bytes of bytesOf(path)) {
     const whole = pending.length === 0 ? bytes : Buffer.concat([pending, bytes]);
-    const lines: Line[] = [];
-    let at = 0;
-    for (let end = whole.indexOf(newline); end >= 0; end = whole.indexOf(newline, at)) {
-      lines.push({ bytes: whole.subarray(at, end) });
-      at = end + 1;
-    }
-    pending = cut(whole.subarray(at));
-    yield { lines, bytes: bytes.length };
+    const end = whole.lastIndexOf(newline) + 1;
+    yield { lines: linesIn(whole, end), bytes: bytes.length };
+    pending = rest(whole.subarray(end));
   }
   if (last && pending.length > 0) yield { lines: [{ bytes: pending }], bytes: 0 };
 }
 
-/** Of a line without an end only the begin is kept. */
-function cut(bytes: Buffer): Buffer {
-  return bytes.length > line_bytes_max ? Buffer.from(bytes.subarray(0, line_bytes_max)) : bytes;
+/** One line at a time: thousands of them at once would outlive a round of the garbage collector. */
+function* linesIn(bytes: Buffer, end: number): Generator<Line> {
+  for (let at = 0; at < end; ) {
+    const next = bytes.indexOf(newline, at);
+    yield { bytes: bytes.subarray(at, next) };
+    at = next + 1;
+  }
+}
+
+/** A copy of what is left for the next chunk; of a line without an end only the begin is kept. */
+function rest(bytes: Buffer): Buffer {
+  return Buffer.from(bytes.subarray(0, line_bytes_max));
 }
 
 export function textLines(lines: readonly string[]): Chunk[] {
@@ -108,8 +112,8 @@ export function* savedJournal(path: string, kind: 'export' | 'json'): Generator<
     yield { lines: linesOf(() => parser.push(bytes), path), bytes: bytes.length };
   }
   // an export's last entry may lack the empty line behind it
-  const rest = linesOf(() => parser.push(Buffer.from('\n\n')), path);
-  if (rest.length > 0) yield { lines: rest, bytes: 0 };
+  const late = linesOf(() => parser.push(Buffer.from('\n\n')), path);
+  if (late.length > 0) yield { lines: late, bytes: 0 };
 }
 
 function linesOf(parse: () => readonly Entry[], path: string): Line[] {

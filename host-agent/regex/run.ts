@@ -40,6 +40,7 @@ export async function run(trial: Trial): Promise<Results | null> {
   let number = 0;
   for await (const { lines, bytes } of input.chunks) {
     const now = ports.now_ms() / 1000;
+    const before = number;
     for (const line of lines) {
       number += 1;
       if (skips && isSkipped(line.bytes)) continue;
@@ -47,7 +48,7 @@ export async function run(trial: Trial): Promise<Results | null> {
       const failures = result.pending.length === 0 ? result.failures : await resolved(result, ports);
       sink(number, result, failures, line);
     }
-    progress.add(bytes, lines.length);
+    progress.add(bytes, number - before);
     if (!screen.open) break;
   }
   progress.end();

@@ -136,9 +136,25 @@ function weekdayOfParts(parts: DateParts): number | undefined {
   return parts['A'] === undefined ? undefined : dayNames.indexOf(parts['A'].toLowerCase());
 }
 
+/** A number of ASCII digits alone, -1 for all else: dates are read on every line. */
+function plainNumber(text: string): number {
+  if (text === '') return -1;
+  let value = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const digit = text.charCodeAt(at) - 48;
+    if (digit < 0 || digit > 9) return -1;
+    value = 10 * value + digit;
+  }
+  return value;
+}
+
 /** Python's int(): digits of any script, blanks around them. */
 function number(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
+  if (text.length <= 4) {
+    const value = plainNumber(text);
+    if (value >= 0) return value;
+  }
   const trimmed = text.trim();
   if (/^[0-9]+$/.test(trimmed)) return Number(trimmed);
   return Number(asciiDigits(trimmed));

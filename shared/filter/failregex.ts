@@ -100,7 +100,8 @@ function mergeOf(from: string, prefix: string): Merge[] {
 
 function mergeGroups(match: PatternMatch, merges: ReturnType<typeof mergesOf>): Groups {
   const groups: Groups = {};
-  for (const [name, value] of Object.entries(match.groups)) groups[name] = value ?? null;
+  const caught = match.groups;
+  for (const name in caught) groups[name] = caught[name] ?? null;
   for (const { from, into } of merges.alternatives) {
     const value = groups[from] ?? '';
     if (value !== '' && (groups[into] ?? '') === '') groups[into] = value;

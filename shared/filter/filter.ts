@@ -22,6 +22,7 @@ import { type LineParts, splitAtMatch, textOf, wholeLine } from './matched-lines
 import { newDraft, Sessions } from './mlfid.ts';
 import { compilePattern, newBudget } from './regex/compile.ts';
 import type { Pattern, PatternMatch, Re2 } from './regex/pattern.ts';
+import { Watch } from './regex/watch.ts';
 
 export type { LocalZone } from './calendar.ts';
 export type { TemplateUse } from './datedetector.ts';
@@ -66,6 +67,8 @@ export interface FilterPorts {
   decode(bytes: Uint8Array): string;
   /** Addresses of a name from a cache; `pending` where the answer is still being fetched. Never waits. */
   resolve(name: string): readonly string[] | 'pending';
+  /** Milliseconds that this thread has computed, where the host can tell: a line that takes too many is a miss. */
+  cpu_ms?(): number;
 }
 
 /** Compiled once, then fed line after line: dates, sessions and `maxlines` remember the lines before. */
@@ -104,10 +107,12 @@ class LineFilter implements Filter {
   readonly #ignoreregexes: readonly FilterRegex[];
   readonly #dates: LineDates;
   readonly #sessions = new Sessions();
+  readonly #watch: Watch | undefined;
   #buffer: readonly LineParts[] = [];
 
   constructor(conf: FilterConf, ports: FilterPorts, now: UnixTime) {
     this.#ports = ports;
+    this.#watch = ports.cpu_ms === undefined ? undefined : new Watch(() => ports.cpu_ms?.() ?? 0);
     this.#usedns = conf.usedns ?? 'warn';
     this.#checkAll = conf.checkAllRegex ?? false;
     this.#maxlines = checkedMaxlines(conf.maxlines ?? 1);
@@ -152,7 +157,7 @@ class LineFilter implements Filter {
   }
 
   process(line: Line, now: UnixTime, mode: LineMode = 'operation'): LineResult {
-    const budget = newBudget();
+    const budget = newBudget(undefined, this.#watch);
     const text = this.#textOf(line.bytes);
     const dated =
       line.time === undefined
@@ -198,6 +203,7 @@ class LineFilter implements Filter {
   #searchAll(lines: readonly LineParts[], text: string, prefix: Groups, verdict: Verdict): void {
     let current = text;
     for (const [index, regex] of this.#failregexes.entries()) {
+      if (!mayStart(regex, current)) continue;
       const match = this.#search(regex, current, `failregex ${index}`, verdict);
       if (verdict.trouble !== null) return;
       if (match === null) continue;
@@ -264,6 +270,11 @@ class LineFilter implements Filter {
     if (verdict.budget.exhausted) verdict.trouble ??= { kind: 'steps', where };
     return match;
   }
+}
+
+/** Of twenty failregexes that begin with a word, most need not be searched for at all. */
+function mayStart({ pattern: { start } }: FilterRegex, text: string): boolean {
+  return start === null || (start[text.charCodeAt(0)] ?? 1) === 1;
 }
 
 function checkedMaxlines(maxlines: number): number {

@@ -5,29 +5,32 @@ import { dropLooks } from './analysis.ts';
 import { assemble } from './assemble.ts';
 import { Matcher } from './matcher.ts';
 import { parsePattern } from './parse.ts';
-import type { Budget, Pattern, PatternMatch, PatternOptions, Re2, Re2Program } from './pattern.ts';
-import { compileProgram } from './program.ts';
+import type { Budget, Pattern, PatternMatch, PatternOptions, Re2 } from './pattern.ts';
+import { PricedProgram, spend } from './priced.ts';
+import { compileProgram, type Program } from './program.ts';
 import { type QuickSearch, quickSearch } from './quick.ts';
 import { type Alphabet, type Translation, toRe2 } from './to-re2.ts';
 import type { Tree } from './tree.ts';
+import type { Watch } from './watch.ts';
 
 /** Steps that the searches of one line may take together; the matcher takes five to twenty million a second. */
 export const lineStepsMax = 100_000;
-/** RE2's work in the same steps, a byte: to find whether there is a match, and to find its groups. */
-const testCost = 1 / 32;
-const execCost = 1 / 2;
 /** Steps that the matcher may try for before RE2 is asked for the groups. */
 const briefStepsMax = 2_000;
+/** In longer texts RE2 is quicker to say that there is no match than the generated code is, which looks at each place. */
+const quickBytesMax = 2_048;
 /** What the matcher must be able to spend, a character, to be started at all: it may go through a text in one step. */
 const matcherCost = 1 / 4;
 
-export function newBudget(steps = lineStepsMax): Budget {
-  return { steps, exhausted: false };
+/** `watch` also limits the time; without one only steps count. */
+export function newBudget(steps = lineStepsMax, watch?: Watch): Budget {
+  watch?.begin();
+  return { steps, exhausted: false, watch };
 }
 
 /** A translation, compiled; without a program where RE2 finds it too large. */
 interface Route {
-  readonly program: Re2Program | null;
+  readonly program: PricedProgram | null;
   readonly translation: Translation;
 }
 
@@ -87,6 +90,7 @@ class CompiledPattern implements Pattern {
   readonly #briefSteps: number;
   readonly #ascii: Route;
   readonly #unicode: Route;
+  readonly start: Uint8Array | null;
   #matcher: Matcher | null = null;
   /** Null where there is none; undefined until it is asked for. */
   #quick: QuickSearch | null | undefined;
@@ -103,7 +107,7 @@ class CompiledPattern implements Pattern {
     // Now, and not when an attacker's line asks for it: it takes longer than a search.
     this.#unicode = this.#route('unicode');
     // The matcher is made when it is needed first; what is too large for it is refused now.
-    compileProgram(tree);
+    this.start = startOf(compileProgram(tree));
   }
 
   /** How texts are searched, for tests and figures. */
@@ -113,7 +117,7 @@ class CompiledPattern implements Pattern {
 
   search(text: string, budget?: Budget): PatternMatch | null {
     const allowed = budget ?? newBudget();
-    const match = allowed.exhausted ? null : this.#search(text.isWellFormed() ? text : text.toWellFormed(), allowed);
+    const match = allowed.exhausted ? null : this.#search(text, allowed);
     if (budget === undefined && allowed.exhausted) {
       throw new EdgebanError('ERR_REGEX_STEPS', `a search took more than ${lineStepsMax} steps`, {
         remedy: 'make the regular expression more specific',
@@ -122,14 +126,17 @@ class CompiledPattern implements Pattern {
     return match;
   }
 
-  #search(text: string, budget: Budget): PatternMatch | null {
-    const bytes = this.#re2.encode(text);
+  #search(given: string, budget: Budget): PatternMatch | null {
+    const bytes = this.#re2.encode(given);
+    // as long in bytes as in characters: ASCII, and so well formed
+    const text = bytes.length === given.length || given.isWellFormed() ? given : given.toWellFormed();
     const route = bytes.length === text.length ? this.#ascii : this.#unicode;
-    const found = route === this.#ascii ? this.#searchQuickly(text, bytes, budget) : undefined;
+    const isQuick = route === this.#ascii && bytes.length <= Math.min(quickBytesMax, budget.steps);
+    const found = isQuick ? this.#searchQuickly(text, bytes, budget) : undefined;
     if (found !== undefined) return found;
     const { program, translation } = route;
     if (program === null) return this.#searchExactly(text, budget);
-    if (!spend(budget, bytes.length * testCost) || !program.test(bytes)) return null;
+    if (!program.test(bytes, budget)) return null;
     if (!fits(translation, text)) return this.#searchExactly(text, budget);
     // For its groups RE2 takes longer than the matcher does on most lines.
     const allowed = Math.min(this.#briefSteps, budget.steps);
@@ -146,9 +153,8 @@ class CompiledPattern implements Pattern {
     return marks === undefined || marks === null ? marks : new Match(text, marks, this.#tree.names);
   }
 
-  #searchByRe2(text: string, program: Re2Program, { groups }: Translation, budget: Budget): PatternMatch | null {
-    if (!spend(budget, text.length * execCost)) return null;
-    const found = program.exec(text);
+  #searchByRe2(text: string, program: PricedProgram, { groups }: Translation, budget: Budget): PatternMatch | null {
+    const found = program.exec(text, budget);
     if (found === null) return null;
     const marks = new Int32Array(2 * (this.#tree.groups + 1)).fill(-1);
     [0, ...groups].forEach((group, i) => {
@@ -173,21 +179,19 @@ class CompiledPattern implements Pattern {
     if (alphabet === 'unicode' && translation.source === this.#ascii.translation.source) {
       return { program: this.#ascii.program, translation };
     }
-    return { program: compiled(this.#re2, translation.source), translation };
+    return { program: compiled(this.#re2, translation), translation };
   }
 }
 
-/** Takes steps from the budget, or says that there are not so many left. */
-function spend(budget: Budget, steps: number): boolean {
-  if (budget.steps < steps) budget.exhausted = true;
-  else budget.steps -= Math.ceil(steps);
-  return !budget.exhausted;
+/** The characters with which a text must begin that a match anchored at its begin can start in. */
+function startOf({ anchored, first }: Program): Uint8Array | null {
+  return anchored && first !== null ? first.low : null;
 }
 
 /** Null where RE2 refuses: what it is given is sound, so it can only be too large for it. */
-function compiled(re2: Re2, source: string): Re2Program | null {
+function compiled(re2: Re2, { source, size }: Translation): PricedProgram | null {
   try {
-    return re2.compile(source);
+    return new PricedProgram(re2.compile(source), size);
   } catch {
     return null;
   }

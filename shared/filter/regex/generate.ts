@@ -12,12 +12,18 @@ export interface Generated {
   /** The body of a Search. */
   readonly body: string;
   readonly low: Uint8Array;
+  /** The sets of characters with which every match begins, where it can only be at the begin of the text. */
+  readonly lead: readonly Uint8Array[];
 }
 
-/** Numbers of a stack of ways, three for each. */
-export const stackSize = 3 * 1024;
 /** An expression that comes to more would take V8 long to compile. */
-const instructionsMax = 1_500;
+const instructionsMax = 1_000;
+/** Numbers on the stack of ways, three for each, with which a search goes on. */
+const waysMax = 3 * 1_024;
+/** What is put on it before it is looked at again comes to two ways an instruction at the most. */
+export const stackSize = waysMax + 3 * 2 * instructionsMax;
+/** So many characters at the begin are held against a text before its search is begun. */
+const leadMax = 6;
 /** A set of more ranges is looked up in a table. */
 const rangesMax = 3;
 
@@ -33,7 +39,24 @@ export function generate(program: Program): Generated | null {
   const writer = new Writer(program);
   const main = writer.routine(0, 'main');
   if (main === null) return null;
-  return { body: `'use strict';\n${writer.asides.join('\n')}\n${writer.searching(main)}`, low: writer.low() };
+  return {
+    body: `'use strict';\n${writer.asides.join('\n')}\n${writer.searching(main)}`,
+    low: writer.low(),
+    lead: leadOf(program),
+  };
+}
+
+function leadOf({ anchored, code }: Program): Uint8Array[] {
+  const lead: Uint8Array[] = [];
+  let pc = 0;
+  while (anchored && lead.length < leadMax) {
+    const instruction = code[pc];
+    if (instruction?.op === 'char' && instruction.count === 1) lead.push(instruction.test.low);
+    else if (instruction?.op !== 'save' && instruction?.op !== 'anchor') break;
+    pc += 1;
+  }
+  const next = anchored ? firstAt(code, pc) : null;
+  return next === null ? lead : [...lead, next];
 }
 
 class Writer {
@@ -131,18 +154,25 @@ class Routine {
     const reached = reachable(this.#code, begin);
     const targets = targetsOf(this.#code, reached, begin);
     const lines: string[] = [];
+    let word: SetTest[] = [];
     for (const [pc, instruction] of this.#code.entries()) {
       if (!reached.has(pc)) continue;
       if (targets.has(pc)) lines.push(`case ${pc}:`);
-      lines.push(this.#instruction(pc, instruction));
-      // what does not come next in the text of the program has to be jumped to
       const next = nextOf(pc, instruction);
-      if (next !== null && next !== followerOf(reached, pc)) lines.push(`pc = ${next}; continue;`);
+      const goesOn = next !== null && next === followerOf(reached, pc);
+      if (instruction.op === 'char' && instruction.count === 1) word.push(instruction.test);
+      if (word.length > 0 && (!goesOn || targets.has(next) || !isLetter(this.#code[next]))) {
+        lines.push(this.#word(word));
+        word = [];
+      }
+      if (!isLetter(instruction)) lines.push(this.#instruction(pc, instruction));
+      // what does not come next in the text of the program has to be jumped to
+      if (next !== null && !goesOn) lines.push(`pc = ${next}; continue;`);
     }
     if (!this.#possible) return null;
     const failure = this.#kind === 'main' ? 'break;' : 'state[0] = steps; return 0;';
     return `for (;;) {
-if (--steps < 0) { state[0] = 0; return -1; }
+if (--steps < 0 || top >= ${waysMax}) { state[0] = 0; return -1; }
 run: switch (pc) {
 ${lines.join('\n')}
 ${this.#resumes.join('\n')}
@@ -215,12 +245,16 @@ if (!found) ${this.#kind === 'main' ? failure : `{ ${failure} }`}
   }
 
   #push(entry: string, first: string, second: string): string {
-    return `if (top >= ${stackSize}) { state[0] = 0; return -1; }
-stack[top] = ${entry}; stack[top + 1] = ${first}; stack[top + 2] = ${second}; top += 3;`;
+    return `stack[top] = ${entry}; stack[top + 1] = ${first}; stack[top + 2] = ${second}; top += 3;`;
+  }
+
+  /** Characters in a row. */
+  #word(tests: readonly SetTest[]): string {
+    const all = tests.map((test, index) => `(${this.#writer.isIn(test, index === 0 ? 'at' : `at + ${index}`)})`);
+    return `if (at + ${tests.length} > n || !(${all.join(' && ')})) break run;\nat += ${tests.length};`;
   }
 
   #char({ test, count }: Instruction & { op: 'char' }): string {
-    if (count === 1) return `if (at >= n || !(${this.#writer.isIn(test, 'at')})) break run;\nat++;`;
     return `if (at + ${count} > n) break run;
 for (let i = 0; i < ${count}; i++) if (!(${this.#writer.isIn(test, 'at + i')})) break run;
 at += ${count}; steps -= ${count >> 2};`;
@@ -298,6 +332,10 @@ for (let i = from; i < to && same; i++) same = bytes[i] === bytes[at + i - from]
 if (!same) break run;
 steps -= (to - from) >> 2; at += to - from; }`;
   }
+}
+
+function isLetter(instruction: Instruction | undefined): boolean {
+  return instruction?.op === 'char' && instruction.count === 1;
 }
 
 function rangesOf(low: Uint8Array): [number, number][] {

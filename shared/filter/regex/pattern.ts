@@ -1,5 +1,7 @@
 /** Python `re` for filters and dates: what the rest of the program sees of it. */
 
+import type { Watch } from './watch.ts';
+
 /**
  * RE2, handed in by the host (`host-agent/re2.ts` wraps npm `re2`): `compile` takes RE2 syntax and throws on what it cannot;
  * `encode` turns a text into UTF-8 once, so that many programs can test the same line.
@@ -39,6 +41,8 @@ export interface Re2Program {
 export interface Budget {
   steps: number;
   exhausted: boolean;
+  /** Of the line's time, where the host has a clock for it. */
+  readonly watch?: Watch | undefined;
 }
 
 export interface PatternMatch {
@@ -56,6 +60,11 @@ export interface Pattern {
   readonly source: string;
   /** Named groups in the order of their opening. */
   readonly names: readonly string[];
+  /**
+   * May it match a text that begins with this character (of ASCII)? 1 at the codes of those with which it may, by a table of
+   * 128; null where it may with all.
+   */
+  readonly start: Uint8Array | null;
   /**
    * The first match in the text, as Python's `re.search` finds it. Without a budget a fresh one is used, and using it up throws
    * ERR_REGEX_STEPS.

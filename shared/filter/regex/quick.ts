@@ -1,6 +1,6 @@
 /** Runs the code that is generated for an expression, in the texts and within the steps that it is for. */
 
-import { generate, parameters, stackSize } from './generate.ts';
+import { type Generated, generate, parameters, stackSize } from './generate.ts';
 import type { Budget, Re2, Search } from './pattern.ts';
 import { compileProgram } from './program.ts';
 import type { Tree } from './tree.ts';
@@ -12,18 +12,29 @@ const state = new Int32Array(1);
 export class QuickSearch {
   readonly #search: Search;
   readonly #low: Uint8Array;
+  readonly #lead: readonly Uint8Array[];
   readonly #marks: Int32Array;
   readonly #registers: Int32Array;
 
-  constructor(search: Search, low: Uint8Array, groups: number, registers: number) {
+  constructor(search: Search, { low, lead }: Generated, groups: number, registers: number) {
     this.#search = search;
     this.#low = low;
+    this.#lead = lead;
     this.#marks = new Int32Array(2 * (groups + 1));
     this.#registers = new Int32Array(registers);
   }
 
+  /** Looks at the first characters: of twenty expressions most are done with after one. */
+  #mayMatch(bytes: Uint8Array): boolean {
+    for (let at = 0; at < this.#lead.length; at += 1) {
+      if (this.#lead[at]?.[bytes[at] ?? 128] !== 1) return false;
+    }
+    return true;
+  }
+
   /** The marks of the first match in an ASCII text, null if there is none, undefined if `steps` did not do. */
-  search(bytes: Uint8Array, budget: Budget, steps: number): Int32Array | null | undefined {
+  search(bytes: Uint8Array, budget: Budget, steps: number): readonly number[] | null | undefined {
+    if (!this.#mayMatch(bytes)) return null;
     const allowed = Math.min(steps, budget.steps);
     state[0] = allowed;
     this.#marks.fill(-1);
@@ -31,7 +42,11 @@ export class QuickSearch {
     const found = this.#search(bytes, this.#marks, this.#registers, stack, state, this.#low);
     budget.steps -= allowed - Math.max(0, state[0] ?? 0);
     if (found < 0) return undefined;
-    return found === 1 ? this.#marks.slice() : null;
+    if (found === 0) return null;
+    // a typed array would have memory of its own to be asked for and freed
+    const marks: number[] = [];
+    for (const mark of this.#marks) marks.push(mark);
+    return marks;
   }
 }
 
@@ -41,5 +56,5 @@ export function quickSearch(tree: Tree, re2: Re2): QuickSearch | null {
   const program = compileProgram(tree);
   const generated = generate(program);
   if (generated === null) return null;
-  return new QuickSearch(re2.build(parameters, generated.body), generated.low, program.groups, program.registers);
+  return new QuickSearch(re2.build(parameters, generated.body), generated, program.groups, program.registers);
 }
