@@ -11,9 +11,10 @@ import { createFilter, type FilterConf, type FilterPorts } from '../shared/filte
 import type { Re2 } from '../shared/filter/regex/pattern.ts';
 import type { UnixTime } from '../shared/time.ts';
 import type { Action } from './actions/action.ts';
+import { decoderOf } from './agent/decoder.ts';
 import type { AgentPlan } from './agent/parts.ts';
 import { edgeJail, edgeRules, type JailPlan } from './agent/plan.ts';
-import { decoderOf, localZone } from './agent/ports.ts';
+import { localZone } from './agent/ports.ts';
 
 export interface ConfigurationPorts {
   readonly files: ConfigFiles;

@@ -1,6 +1,5 @@
-/** What shared/filter asks of a host: the local time zone, and bytes to text. */
+/** What shared/filter asks of a host: the local time zone. */
 
-import { EdgebanError } from '../../shared/errors.ts';
 import type { CivilTime, LocalZone } from '../../shared/filter/calendar.ts';
 import type { Seconds, UnixTime } from '../../shared/time.ts';
 
@@ -35,17 +34,4 @@ function offsetAt(time: UnixTime): Seconds {
     lastOffsetMinute = minute;
   }
   return lastOffset;
-}
-
-/** `auto` is UTF-8. Bytes that are no text become U+FFFD. Throws ERR_FILTER_ENCODING for an unknown name. */
-export function decoderOf(logencoding: string): (bytes: Uint8Array) => string {
-  const name = ['', 'auto'].includes(logencoding.toLowerCase()) ? 'utf-8' : logencoding;
-  try {
-    const decoder = new TextDecoder(name, { ignoreBOM: true });
-    return (bytes) => decoder.decode(bytes);
-  } catch {
-    throw new EdgebanError('ERR_FILTER_ENCODING', `unknown logencoding ${JSON.stringify(logencoding)}`, {
-      remedy: 'use auto, utf-8, iso-8859-1 or another encoding by its common name',
-    });
-  }
 }

@@ -5,6 +5,7 @@ import type { IgnoreEntry } from '../../shared/engine/decision.ts';
 import { describeError, EdgebanError } from '../../shared/errors.ts';
 import { createFilter, type Filter } from '../../shared/filter/filter.ts';
 import type { UnixTime } from '../../shared/time.ts';
+import { decoderOf } from './decoder.ts';
 import type { Effects } from './effects.ts';
 import type { Fleet } from './fleet.ts';
 import { IgnoreCommand } from './ignore-command.ts';
@@ -12,7 +13,7 @@ import { IgnoreSources } from './ignore-sources.ts';
 import { Jail } from './jail.ts';
 import type { Core } from './parts.ts';
 import { edgeJail, type JailPlan } from './plan.ts';
-import { decoderOf, localZone } from './ports.ts';
+import { localZone } from './ports.ts';
 
 /** Nobody waits longer for the names in ignoreip. */
 const names_ms_max = 5_000;

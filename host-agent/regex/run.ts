@@ -2,7 +2,7 @@
 import { pythonRepr } from '../../shared/config/python-text.ts';
 import { type Filter, type FilterFailure, failuresOf, type LineResult } from '../../shared/filter/filter.ts';
 import type { Line } from '../../shared/ticket.ts';
-import { decoderOf } from '../agent/ports.ts';
+import { decoderOf } from '../agent/decoder.ts';
 import { type Format, formatOf, verdictJson } from './formats.ts';
 import type { Input } from './log.ts';
 import type { RegexOptions } from './options.ts';

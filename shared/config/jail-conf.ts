@@ -19,6 +19,7 @@ import {
   incrementOf,
   JailValues,
   type LogPath,
+  logencodingOf,
   logpathsOf,
 } from './jail-values.ts';
 import { type KnownNames, unknownOptions } from './known-options.ts';
@@ -156,7 +157,7 @@ function jailConf(place: JailPlace, values: JailValues, random: () => number): J
     ...reading.origin,
     backend: backendOf(values),
     logpath: logpathsOf(values),
-    logencoding: values.text('logencoding') ?? 'auto',
+    logencoding: logencodingOf(values),
     logtimezone: values.text('logtimezone'),
     maxretry,
     maxmatches: values.int('maxmatches', 5, 0),

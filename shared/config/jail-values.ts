@@ -5,6 +5,7 @@ import type { Seconds } from '../time.ts';
 import { factorOf, formulaOf, parseSeconds } from './arithmetic.ts';
 import { configError, type Finding, findingOf, mildFinding } from './finding.ts';
 import type { JailOption, JailReading } from './jail-reading.ts';
+import { codecOf } from './logencoding.ts';
 import { parseNamedOptions } from './options-syntax.ts';
 import { linesOf, type Origin, originAt, type Sourced } from './sourced.ts';
 
@@ -121,6 +122,13 @@ function multipliersOf(values: JailValues): number[] {
   const message = `bantime.multipliers = ${source.text}: not a list of whole numbers`;
   values.error('ERR_CONFIG_VALUE', message, source, 'write numbers with blanks between: 1 2 4 8');
   return [];
+}
+
+/** A name that something can be decoded by. */
+export function logencodingOf(values: JailValues): string {
+  const name = values.text('logencoding') ?? 'auto';
+  values.evaluated('logencoding', 'ERR_FILTER_ENCODING', codecOf);
+  return name;
 }
 
 export interface LogPath {

@@ -41,3 +41,11 @@ test('ignorecommand may not ask for what is not known yet', () => {
   ]);
   expect(findings('ignorecommand = /bin/ask\nignorecache = key="<jail.found>"')).toHaveLength(1);
 });
+
+test('a logencoding that cannot be decoded is an error at its line', () => {
+  expect(findings('logencoding = ISO-8859-1')).toEqual([]);
+  expect(findings('logencoding = utf9')).toEqual([
+    '5 error ERR_FILTER_ENCODING: logencoding = utf9: unknown logencoding "utf9"',
+  ]);
+  expect(findings('logencoding = utf-16')).toHaveLength(1);
+});

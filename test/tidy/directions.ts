@@ -33,7 +33,9 @@ export const rooms: readonly Room[] = [
     from: [
       ...host,
       'host-agent/sources/',
-      ...['agent/ports.ts', 'config-files.ts', 'dns.ts', 'log.ts', 're2.ts'].map((file) => `host-agent/${file}`),
+      ...['agent/decoder.ts', 'agent/ports.ts', 'config-files.ts', 'dns.ts', 'log.ts', 're2.ts'].map(
+        (file) => `host-agent/${file}`,
+      ),
     ],
   },
   { path: 'host-agent/sources/', from: host },

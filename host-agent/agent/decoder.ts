@@ -1,0 +1,30 @@
+/** Bytes of a log line to text, as Python would decode them with errors='replace'. */
+import { type Codec, codecOf } from '../../shared/config/logencoding.ts';
+
+type Decode = (bytes: Uint8Array) => string;
+
+/** `auto` is UTF-8. Bytes that are no text become U+FFFD. Throws ERR_FILTER_ENCODING for an unknown name. */
+export function decoderOf(logencoding: string): Decode {
+  const codec = codecOf(logencoding);
+  const decoder = new TextDecoder(codec.label, { ignoreBOM: true });
+  const decode: Decode = (bytes) => decoder.decode(bytes);
+  return codec.fix === undefined && codec.bytes === undefined ? decode : byTable(tableOf(codec, decode));
+}
+
+/** What each byte stands for. */
+function tableOf({ fix, bytes = {} }: Codec, decode: Decode): string[] {
+  return Array.from({ length: 256 }, (_, byte) => {
+    const char = String.fromCharCode(byte);
+    const isC1 = byte >= 0x80 && byte < 0xa0;
+    if (byte < 0x80 || (fix === 'c1-as-is' && isC1)) return char;
+    const found = bytes[byte] ?? decode(Uint8Array.of(byte));
+    return fix === 'ascii' || (fix === 'no-c1' && isC1 && found === char) ? '\ufffd' : found;
+  });
+}
+
+function byTable(table: readonly string[]): Decode {
+  return (bytes) => {
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+    return text.replace(/[\x80-\xff]/g, (char) => table[char.charCodeAt(0)] ?? char);
+  };
+}
