@@ -73,7 +73,7 @@ export class DateDetector {
 
   constructor(patterns: readonly string[], kit: TemplateKit) {
     for (const pattern of patterns) this.#append(templatesOf(pattern, kit), isSeveral(pattern));
-    if (this.#slots.length === 0) this.#append(defaultTemplates(kit), true);
+    if (this.#slots.length === 0) this.#append(compiledOnes(defaultTemplates(kit)), true);
   }
 
   get templates(): readonly TemplateUse[] {
@@ -232,9 +232,15 @@ function isSeveral(pattern: string): boolean {
 function templatesOf(pattern: string, kit: TemplateKit): readonly DateTemplate[] {
   const key = pattern.includes('%') ? pattern : pattern.toUpperCase();
   if (key === '{DEFAULT}') return [];
-  if (key === lineBeginMark) return defaultTemplates(kit).filter((template) => template.lineBegin);
+  if (key === lineBeginMark) return compiledOnes(defaultTemplates(kit).filter((template) => template.lineBegin));
   const framed = key.includes('{DATE}');
-  const templates = framed ? framedDefaults(pattern, kit) : [makeTemplate(key === '{NONE}' ? '{UNB}^' : pattern, kit)];
-  for (const template of templates) template.pattern(); // so that a bad one is refused now, not at the first line
+  return compiledOnes(
+    framed ? framedDefaults(pattern, kit) : [makeTemplate(key === '{NONE}' ? '{UNB}^' : pattern, kit)],
+  );
+}
+
+/** A bad one is refused now, and no attacker's line has to wait for it. */
+function compiledOnes(templates: readonly DateTemplate[]): readonly DateTemplate[] {
+  for (const template of templates) template.pattern();
   return templates;
 }

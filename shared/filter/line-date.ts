@@ -42,6 +42,9 @@ const tolerance_seconds = 60;
 export class LineDates {
   readonly #conf: DateConf;
   readonly #defaultMinutes: number | null;
+  /** Made at once: compiling the default list takes longer than a line may. */
+  readonly #prepared: DateDetector;
+  /** The same, if its templates are asked for or configured: a journal has no need of them. */
   #detector: DateDetector | null;
   #lastText = '';
   #lastTime: UnixTime | null = null;
@@ -56,7 +59,8 @@ export class LineDates {
       .split('\n')
       .map((line) => line.trim())
       .filter((line) => line !== '');
-    this.#detector = patterns.length === 0 ? null : new DateDetector(patterns, conf.kit);
+    this.#prepared = new DateDetector(patterns, conf.kit);
+    this.#detector = patterns.length === 0 ? null : this.#prepared;
   }
 
   get templates(): DateDetector['templates'] {
@@ -84,7 +88,7 @@ export class LineDates {
   }
 
   #found(text: string, now: UnixTime, budget: Budget): DatedLine | 'error' {
-    this.#detector ??= new DateDetector([], this.#conf.kit);
+    this.#detector ??= this.#prepared;
     const found = this.#detector.find(text, now, budget);
     const bare = {
       parts: { before: '', date: '', after: text },

@@ -19,6 +19,8 @@ export const lineStepsMax = 100_000;
 const briefStepsMax = 2_000;
 /** In longer texts RE2 is quicker to say that there is no match than the generated code is, which looks at each place. */
 const quickBytesMax = 2_048;
+/** Steps that it counts as to generate the code. */
+const quickMakingCost = 8_000;
 /** What the matcher must be able to spend, a character, to be started at all: it may go through a text in one step. */
 const matcherCost = 1 / 4;
 
@@ -148,9 +150,17 @@ class CompiledPattern implements Pattern {
 
   /** Undefined where the generated code cannot tell. */
   #searchQuickly(text: string, bytes: Uint8Array, budget: Budget): PatternMatch | null | undefined {
-    if (this.#quick === undefined) this.#quick = this.#briefSteps === 0 ? null : quickSearch(this.#tree, this.#re2);
+    if (this.#quick === undefined && !this.#makeQuick(budget)) return undefined;
     const marks = this.#quick?.search(bytes, budget, this.#briefSteps);
     return marks === undefined || marks === null ? marks : new Match(text, marks, this.#tree.names);
+  }
+
+  /** A line makes a few at the most: each takes as long as many searches. False if it is another line's turn. */
+  #makeQuick(budget: Budget): boolean {
+    if (this.#briefSteps > 0 && budget.steps < lineStepsMax / 2) return false;
+    this.#quick = this.#briefSteps === 0 ? null : quickSearch(this.#tree, this.#re2);
+    if (this.#quick !== null) budget.steps -= quickMakingCost;
+    return true;
   }
 
   #searchByRe2(text: string, program: PricedProgram, { groups }: Translation, budget: Budget): PatternMatch | null {

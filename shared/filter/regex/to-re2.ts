@@ -19,6 +19,8 @@ export interface Translation {
    * `wider`: finds something wherever Python does, and more.
    */
   readonly fit: 'exact' | 'last-line' | 'wider';
+  /** About as many states as RE2 needs: its work for a byte at the worst. */
+  readonly size: number;
 }
 
 /**
@@ -72,6 +74,11 @@ class Translator {
   constructor(alphabet: Alphabet, captured: ReadonlySet<number>) {
     this.#alphabet = alphabet;
     this.#captured = captured;
+  }
+
+  /** Characters that counted repeats come to. */
+  get repeated(): number {
+    return repeatsMax - this.#room;
   }
 
   node(node: Node): string {
@@ -193,5 +200,6 @@ function isSimple(node: Node): boolean {
 export function toRe2(tree: Tree, alphabet: Alphabet, captured: ReadonlySet<number>): Translation {
   const translator = new Translator(alphabet, captured);
   const source = translator.node(tree.root);
-  return { source, groups: translator.groups, fit: translator.fit };
+  const size = source.length + 2 * translator.repeated;
+  return { source, groups: translator.groups, fit: translator.fit, size };
 }
