@@ -98,13 +98,13 @@ function collector(trial: Trial): { sink: Sink; results(seconds: number): Result
   const prefixes: string[] = [];
   let buffered = filter.buffered;
   const sink: Sink = (_, result, failures, line) => {
+    // the lines that a match takes along come before the one that made it
+    if (filter.maxlines > 1) tally.moveTaken(buffered, filter.buffered, filter.maxlines);
+    buffered = filter.buffered;
     tally.add(result, failures, () => decode(line.bytes).replace(/[\r\n]+$/, ''));
     if (options.verbose > 0 && result.prefix !== null && prefixes.length <= limit) {
       prefixes.push(prefixes.length === limit ? '...' : pythonRepr(result.prefix));
     }
-    if (filter.maxlines === 1) return;
-    tally.moveTaken(buffered, filter.buffered, filter.maxlines);
-    buffered = filter.buffered;
   };
   const dates = !journal || options.datepattern !== null || rules.datepattern !== null;
   const results = (seconds: number): Results => ({ options, rules, filter, tally, prefixes, dates, seconds, limit });

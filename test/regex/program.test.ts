@@ -1,0 +1,171 @@
+/** edgeban-regex as its user sees it: layout, counts, lists, formats, exit codes, journals, refusals. */
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { edgebanRegex, folderOf } from './run-program.ts';
+
+const filter = `[Definition]
+prefregex = ^\\s*\\S+ daemon: <F-CONTENT>.+</F-CONTENT>$
+failregex = ^bad login of <F-USER>\\S+</F-USER> from <HOST>$
+            ^<F-NOFAIL>hello</F-NOFAIL> <F-ID>\\S+</F-ID>$
+ignoreregex = of friend from
+`;
+const jails = '[DEFAULT]\nlogtimezone = UTC+0200\n[mine]\nfilter = daemon\nlogpath = /nowhere\n';
+const log = `2026-06-14 11:52:01 h1 daemon: bad login of root from 192.0.2.1
+# 2026-06-14 11:52:01 h1 daemon: bad login of root from 192.0.2.1
+
+2026-06-14 11:52:02 h1 daemon: bad login of friend from 192.0.2.2
+2026-06-14 11:52:03 h1 daemon: hello 192.0.2.3
+2026-06-14 11:52:04 h1 daemon: nothing
+2026-06-14 11:52:05 h1 daemon: bad login of bob from two.example
+2026-06-14 11:52:06 h1 daemon: bad login of eve from 192.0.2.9`;
+const folder = folderOf({ 'filter.d/daemon.conf': filter, 'jail.conf': jails, 'my.conf': filter, log });
+const path = join(folder, 'log');
+const hosts = { 'two.example': ['192.0.2.7', '2001:db8::7'] };
+
+function run(...argv: string[]) {
+  return edgebanRegex(['-c', folder, ...argv], { hosts });
+}
+
+describe('the report', () => {
+  it('counts as fail2ban-regex counts', async () => {
+    const { code, out } = await run('--print-all-matched', path, 'filter.d/daemon.conf');
+    expect(code).toBe(0);
+    expect(out).toContain(`Use      filter file : daemon, basedir: ${folder}\nUse         log file : ${path}\n`);
+    expect(out).toContain('Prefregex: 5 total\n|  ^\\s*\\S+ daemon: (?P<content>.+)$\n`-\n');
+    expect(out).toContain('Failregex: 4 total\n|-  #) [# of hits] regular expression\n|   1) [3] ^bad login');
+    expect(out).toContain('|   2) [1] ^<F-NOFAIL>hello');
+    expect(out).toContain('Ignoreregex: 1 total\n');
+    expect(out).toContain('Date template hits:\n|- [# of hits] date format\n|  [5] {^LN-BEG}ExYear');
+    expect(out).toContain('Lines: 5 lines, 2 ignored, 2 matched, 1 missed\n');
+    expect(out).toContain('|- Missed line(s):\n|  2026-06-14 11:52:04 h1 daemon: nothing\n`-');
+    expect(out).toContain('|- Matched line(s):\n|  2026-06-14 11:52:01');
+  });
+
+  it('lists addresses and unused regexes with -v, and says which of several hit', async () => {
+    const { out } = await run('-v', '-r', path, 'my <HOST>', 'nothing');
+    expect(out).toContain('|   1) [0] my <HOST>\n');
+    const both = await run('-v', '2026-06-14 11:52:01 a 192.0.2.1', 'filter.d/daemon.conf');
+    expect(both.out).toContain('|   2) [0] ^<F-NOFAIL>');
+  });
+
+  it('prints no longer list than asked for', async () => {
+    const many = folderOf({ log: '2026-06-14 11:52:04 x\n'.repeat(21) });
+    const { out } = await run(join(many, 'log'), 'y <HOST>');
+    expect(out).toContain('Missed line(s): too many to print.  Use --print-all-missed to print all 21 lines');
+    const all = await run('--print-all-missed', join(many, 'log'), 'y <HOST>');
+    expect(all.out.match(/11:52:04 x/g)).toHaveLength(21);
+  });
+
+  it('finds jails before filters, and files that belong to no configuration', async () => {
+    expect((await run(path, 'mine')).out).toContain('Use             jail : mine\n');
+    expect((await run(path, join(folder, 'my.conf'))).out).toContain(`Use      filter file : ${folder}/my.conf\n`);
+  });
+
+  it('counts the lines of a match that takes several', async () => {
+    const regex = '^first (?P<user>\\w+)<SKIPLINES>^second <HOST>$';
+    const { out } = await run('-L', '3', '-d', '{NONE}', 'first bob\nnoise\nsecond 192.0.2.1', regex);
+    expect(out).toContain('Use         maxlines : 3\n');
+    expect(out).toContain('Use      multi line : 3 line(s)\n|  1: first bob\n');
+    expect(out).toContain('Lines: 3 lines, 0 ignored, 2 matched, 1 missed');
+  });
+
+  it('makes control characters of a line harmless', async () => {
+    const { out } = await run('\x1b[31mred', 'y <HOST>');
+    expect(out).toContain('[31mred');
+  });
+});
+
+describe('-o', () => {
+  it.each([
+    ['id', '192.0.2.1\n192.0.2.7\n2001:db8::7\n'],
+    ['user', 'root\nbob\nbob\n'],
+    ['<F-USER>@<ip> <family> <time> <nothing>', /^root@192\.0\.2\.1 inet4 \d+\.0 <nothing>\nbob@192/],
+    ['msg', /^2026-06-14 11:52:01 h1 daemon: bad login of root from 192\.0\.2\.1\n2026/],
+    ['row', /^\['192\.0\.2\.1',\t\d+\.0,\t\{'user': 'root', 'ip4': '192\.0\.2\.1'\}\],\n/],
+  ])('%s', async (format, expected) => {
+    const { code, out } = await run('-o', format, path, 'filter.d/daemon.conf');
+    expect(code).toBe(0);
+    if (typeof expected === 'string') expect(out).toBe(expected);
+    else expect(out).toMatch(expected);
+  });
+
+  it('json tells the verdict on every line, as the server would judge it', async () => {
+    const { out } = await run('-o', 'json', '--timezone', 'UTC', path, 'mine');
+    const verdicts = out
+      .trim()
+      .split('\n')
+      .map((text): unknown => JSON.parse(text));
+    const found = { ip: '192.0.2.1', family: 'inet4', time: Date.UTC(2026, 5, 14, 11, 52, 1) / 1000, regex: 0 };
+    expect(verdicts[0]).toEqual({
+      line: 1,
+      status: 'match',
+      failures: [{ fid: '192.0.2.1', ...found, groups: { ip4: '192.0.2.1', user: 'root' } }],
+    });
+    expect(verdicts).toMatchObject([
+      { status: 'match' },
+      { status: 'missed' },
+      { status: 'missed' },
+      { status: 'ignored' },
+      { status: 'nofail' },
+      { status: 'missed' },
+      { status: 'match', failures: [{ fid: '192.0.2.7' }, { fid: '2001:db8::7' }] },
+      { line: 8, status: 'match' },
+    ]);
+  });
+});
+
+describe('a saved journal', () => {
+  const fields = { _HOSTNAME: 'h1', SYSLOG_IDENTIFIER: 'daemon', MESSAGE: 'bad login of root from 192.0.2.1' };
+  const entry = { __CURSOR: 's=0', __REALTIME_TIMESTAMP: '1781437923000000', ...fields };
+  const binary = { ...entry, MESSAGE: [...Buffer.from('bad login of \xff from 192.0.2.4', 'latin1')] };
+  const exported = Object.entries(entry)
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join('')
+    .replace('s=0', 's=0;i=1');
+
+  it.each([
+    ['json', `${JSON.stringify(entry)}\n${JSON.stringify(binary)}\n`, '192.0.2.1\n192.0.2.4\n'],
+    ['export', `${exported}\n${exported}`, '192.0.2.1\n192.0.2.1\n'],
+  ])('in %s', async (_, text, expected) => {
+    const saved = join(folderOf({ saved: text }), 'saved');
+    const { out } = await run('-o', 'id', saved, 'filter.d/daemon.conf');
+    expect(out).toBe(expected);
+  });
+});
+
+describe('what is wrong', () => {
+  it.each([
+    [['a'], 255, 'provide both <LOG> and <REGEX>'],
+    [['--nope', 'a', 'b'], 2, 'no such option: --nope'],
+    [['--print-all', 'a', 'b'], 2, 'ambiguous option: --print-all'],
+    [['-L', 'x', 'a', 'b'], 2, "invalid integer value: 'x'"],
+    [['-D', 'a', 'b'], 2, '-D is not implemented'],
+    [['-l', 'debug', 'a', 'b'], 2, '-l debug is not implemented'],
+    [['-o', '<ip-host>', 'a <HOST>', 'b <HOST>'], 2, '<ip-host> is not implemented'],
+  ])('%j', async (argv, code, message) => {
+    const printed = await run(...argv);
+    expect(printed.code).toBe(code);
+    expect(printed.err).toContain(message);
+  });
+
+  it.each([
+    [['a', 'b'], 'no failure-id group'],
+    [['a', 'b <HOST>['], 'unterminated character set'],
+    [['-d', '%q', 'a', 'b <HOST>'], 'datepattern'],
+    [['--timezone', 'foo', 'a', '<HOST>'], 'no known time zone'],
+    [['-e', 'klingon', 'a', '<HOST>'], 'encoding'],
+    [['systemd-journal[journalflags=99]', '<HOST>'], 'journalflags'],
+    [['a', 'mine[[]'], 'Wrong filter name or options'],
+  ])('%j', async (argv, message) => {
+    const printed = await run(...argv);
+    expect(printed.code).toBe(255);
+    expect(printed.out).toContain('ERROR: ');
+    expect(printed.out).toContain(message);
+  });
+});
+
+it('shows how far it is on a terminal', async () => {
+  const { progress } = await edgebanRegex(['-c', folder, path, 'y <HOST>'], { terminal: true, tick_ms: 2_000 });
+  expect(progress[0]).toMatch(/^\[#+\] 100 % {2}7 lines, 0 s left$/);
+  expect(progress.at(-1)).toBe('');
+});
