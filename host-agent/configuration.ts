@@ -39,7 +39,7 @@ export function readConfiguration(dir: string, withEdge: boolean, ports: Configu
   const all: Finding[] = [...serverFindings, ...findings];
   const plans: JailPlan[] = [];
   for (const jail of jails) {
-    const plan = checked(jail, withEdge, ports, all);
+    const plan = checked(jail, { withEdge, prefix6: server.guard.prefix6 }, ports, all);
     if (plan !== null) plans.push(plan);
   }
   if (withEdge) plans.push(edgePlan);
@@ -49,7 +49,12 @@ export function readConfiguration(dir: string, withEdge: boolean, ports: Configu
 }
 
 /** The plan of a jail that would run; null, and findings, for one that would not. */
-function checked(jail: JailConf, withEdge: boolean, ports: ConfigurationPorts, findings: Finding[]): JailPlan | null {
+function checked(
+  jail: JailConf,
+  { withEdge, prefix6 }: { readonly withEdge: boolean; readonly prefix6: number },
+  ports: ConfigurationPorts,
+  findings: Finding[],
+): JailPlan | null {
   const before = findings.length;
   const attempt = <T>(make: () => T): T | null => {
     try {
@@ -60,6 +65,7 @@ function checked(jail: JailConf, withEdge: boolean, ports: ConfigurationPorts, f
     }
   };
   attempt(() => refuseUnsupported(jail, withEdge));
+  attempt(() => refuseWide(jail, prefix6));
   for (const action of jail.actions)
     attempt(() => located(action, () => ports.createAction(action.file, action.parameters)));
   const plan = attempt(() => planOf(jail));
@@ -84,6 +90,14 @@ function refuseUnsupported(jail: JailConf, withEdge: boolean): void {
     const message = `ignorecommand, ignorecache: the tag <${missing}> is not supported`;
     throw configError('ERR_CONFIG_UNSUPPORTED', message, place, 'use <ip>, <F-USER>, <matches>, …');
   }
+}
+
+/** What the guard would refuse each time it came up. */
+function refuseWide(jail: JailConf, prefix6: number): void {
+  if (jail.ipv6prefix >= prefix6) return;
+  const message = `ipv6prefix = ${jail.ipv6prefix}: wider than the /${prefix6} that may be banned`;
+  const remedy = `write ${prefix6} or more, or lower prefix6 in [Guard]`;
+  throw configError('ERR_CONFIG_VALUE', message, { file: jail.file, line: jail.line }, remedy);
 }
 
 /** A file of ignoreip that is not there may come; that it lets nobody off till then should be known. */
@@ -124,11 +138,11 @@ function located<T>(action: ActionConf, make: () => T): T {
 }
 
 function planOf(jail: JailConf): JailPlan {
-  const { name, backend, maxretry, findtime, bantime, increment, ignoreself } = jail;
+  const { name, backend, maxretry, findtime, bantime, increment, ignoreself, sliding } = jail;
   const maxmatches = jail.maxmatches;
   return {
     name,
-    rules: { maxretry, findtime, bantime, maxmatches, increment, ignoreself },
+    rules: { maxretry, findtime, bantime, maxmatches, increment, ignoreself, sliding, prefix6: jail.ipv6prefix },
     ignoreip: jail.ignoreip,
     ignorecommand: jail.ignorecommand,
     ignorecache: jail.ignorecache,

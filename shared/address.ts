@@ -58,6 +58,13 @@ export function lastOf(prefix: Prefix): bigint {
   return prefix.first | ((1n << BigInt(widths[prefix.family] - prefix.bits)) - 1n);
 }
 
+/** The prefix of `bits` around an IPv6 prefix; others, and what is as wide already, stay as they are. */
+export function widened(prefix: Prefix, bits: number): Prefix {
+  return prefix.family === 6 && prefix.bits > bits
+    ? { ...prefix, bits, first: cleared(6, prefix.first, bits) }
+    : prefix;
+}
+
 /** Is every address of `inner` in `outer`? */
 export function contains(outer: Prefix, inner: Prefix): boolean {
   return outer.family === inner.family && outer.first <= inner.first && lastOf(inner) <= lastOf(outer);
@@ -70,8 +77,13 @@ export function overlaps(a: Prefix, b: Prefix): boolean {
 
 function withBits(family: Family, address: bigint, bits: number | null): Prefix | null {
   if (bits === null) return null;
+  return { family, bits, first: cleared(family, address, bits) };
+}
+
+/** Without its host bits. */
+function cleared(family: Family, address: bigint, bits: number): bigint {
   const shift = BigInt(widths[family] - bits);
-  return { family, bits, first: (address >> shift) << shift };
+  return (address >> shift) << shift;
 }
 
 /** Without leading zeros: some programs would read those as octal. */

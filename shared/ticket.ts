@@ -46,8 +46,10 @@ export interface Counter {
   readonly first: UnixTime;
   /** The newest failure. */
   readonly time: UnixTime;
-  /** What is held against maxretry: an estimate (engine/findtime.ts says of what). */
+  /** What is held against maxretry: an estimate (engine/findtime.ts says of what), or how many `times` there are. */
   readonly retry: number;
+  /** With a sliding window: when the newest failures were, oldest first. */
+  readonly times: readonly UnixTime[];
   readonly failures: number;
   readonly matches: readonly string[];
 }

@@ -57,5 +57,14 @@ export const edgeJail = 'edge';
 
 /** Rules of the jail `edge`: it counts nothing. */
 export const edgeRules: JailPlan['rules'] = {
-  ...{ maxretry: 1, findtime: 0, maxmatches: 0, bantime: 0, increment: null, ignoreself: true },
+  ...{
+    maxretry: 1,
+    findtime: 0,
+    maxmatches: 0,
+    bantime: 0,
+    increment: null,
+    ignoreself: true,
+    sliding: false,
+    prefix6: 128,
+  },
 };

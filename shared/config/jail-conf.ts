@@ -9,7 +9,7 @@ import { filterConf } from './filter-values.ts';
 import { configError, type Finding, findingOf, mildFinding } from './finding.ts';
 import { interpolated } from './interpolation.ts';
 import { readWithBackend } from './jail-backend.ts';
-import { type JailAsked, type JailPlace, jailOptions, readJail } from './jail-reading.ts';
+import { type JailAsked, type JailPlace, jailOptions, ownOptions, readJail } from './jail-reading.ts';
 import {
   type IgnoreCache,
   type IgnoreConf,
@@ -39,6 +39,10 @@ export interface JailConf {
   readonly maxretry: number;
   readonly maxmatches: number;
   readonly findtime: Seconds;
+  /** edgeban's own `findtime.sliding`: count what is inside findtime, instead of fail2ban's estimate. */
+  readonly sliding: boolean;
+  /** edgeban's own `ipv6prefix`: IPv6 addresses are counted and banned as prefixes of this length. */
+  readonly ipv6prefix: number;
   /** Negative: forever. */
   readonly bantime: Seconds;
   readonly increment: IncrementConf | null;
@@ -63,7 +67,7 @@ export interface Jails {
 const variables =
   'port protocol chain mode banaction banaction_allports mta destemail sender sendername fail2ban_agent'.split(' ');
 const known: KnownNames = {
-  options: [...Object.keys(jailOptions), 'skip_if_nologs', 'systemd_if_nologs'],
+  options: [...Object.keys(jailOptions), ...Object.keys(ownOptions), 'skip_if_nologs', 'systemd_if_nologs'],
   variables,
 };
 
@@ -162,6 +166,8 @@ function jailConf(place: JailPlace, values: JailValues, random: () => number): J
     maxretry,
     maxmatches: values.int('maxmatches', 5, 0),
     findtime: values.seconds('findtime', 600, (value) => value > 0),
+    sliding: slidingOf(values, maxretry),
+    ipv6prefix: values.int('ipv6prefix', 128, 1, 128),
     bantime: values.seconds('bantime', 600, () => true),
     increment: incrementOf(values, random),
     ignoreself: values.bool('ignoreself', true),
@@ -172,6 +178,18 @@ function jailConf(place: JailPlace, values: JailValues, random: () => number): J
     filter: filterConf(values),
     actions: actionsOf(values),
   };
+}
+
+/** A window keeps the time of each failure: more of them than this nobody means. */
+const sliding_maxretry_max = 1_000;
+
+function slidingOf(values: JailValues, maxretry: number): boolean {
+  const isSliding = values.bool('findtime.sliding', false);
+  const source = values.option('maxretry')?.source;
+  if (!isSliding || maxretry <= sliding_maxretry_max || source === undefined) return isSliding;
+  const message = `maxretry = ${maxretry}: findtime.sliding counts to ${sliding_maxretry_max}`;
+  values.error('ERR_CONFIG_VALUE', message, source, 'lower it, or leave findtime.sliding off');
+  return isSliding;
 }
 
 function variablesOf({ config }: JailPlace, name: string): Record<string, string> {

@@ -69,6 +69,14 @@ export const jailOptions = {
   journalmatch: 'string',
 } as const satisfies Record<string, OptionType>;
 
+/** Options that fail2ban does not know; they are no part of its command stream. */
+export const ownOptions = {
+  'findtime.sliding': 'bool',
+  ipv6prefix: 'int',
+} as const satisfies Record<string, OptionType>;
+
+const allOptions = { ...jailOptions, ...ownOptions };
+
 /** Options that are there even where nothing sets them. */
 const defaults: Readonly<Record<string, { readonly value: Plain; readonly text: string }>> = {
   enabled: { value: false, text: 'False' },
@@ -150,13 +158,13 @@ function replaceBackend(reading: JailReading, backend: string | undefined): void
   reading.options.set('backend', { value: backend, source: sourced(backend, originAt(option.source)) });
 }
 
-type JailOptionName = keyof typeof jailOptions;
-const optionNames = Object.keys(jailOptions).filter((name): name is JailOptionName => name in jailOptions);
+type JailOptionName = keyof typeof allOptions;
+const optionNames = Object.keys(allOptions).filter((name): name is JailOptionName => name in allOptions);
 
 function readOption(config: Config, reading: JailReading, name: JailOptionName): void {
   const source = interpolated(config, reading.name, name);
   const otherwise = defaults[name];
-  if (source !== null) reading.options.set(name, converted(source, jailOptions[name]));
+  if (source !== null) reading.options.set(name, converted(source, allOptions[name]));
   else if (otherwise !== undefined) {
     reading.options.set(name, { value: otherwise.value, source: sourced(otherwise.text, reading.origin) });
   }

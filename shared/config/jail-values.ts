@@ -45,13 +45,14 @@ export class JailValues {
     return typeof value === 'boolean' ? value : otherwise;
   }
 
-  /** A whole number of at least `least`. */
-  int(name: string, otherwise: number, least: number): number {
+  /** A whole number of at least `least`, and of no more than `most`. */
+  int(name: string, otherwise: number, least: number, most = Number.POSITIVE_INFINITY): number {
     const option = this.option(name);
     if (option === undefined) return otherwise;
     const { value, source } = option;
-    if (typeof value === 'number' && value >= least) return value;
-    const remedy = commentHint(source.text) ?? `write a whole number of at least ${least}`;
+    if (typeof value === 'number' && value >= least && value <= most) return value;
+    const range = Number.isFinite(most) ? `from ${least} to ${most}` : `of at least ${least}`;
+    const remedy = commentHint(source.text) ?? `write a whole number ${range}`;
     this.error('ERR_CONFIG_VALUE', `${name} = ${source.text}: not a number that it takes`, source, remedy);
     return otherwise;
   }

@@ -2,7 +2,7 @@
 import { type ActionReading, actionFlags, boolOf } from './action-conf.ts';
 import { filterOptions, journalMatchesOf, regexesOf } from './filter-conf.ts';
 import type { Finding } from './finding.ts';
-import { intOf, type JailReading } from './jail-reading.ts';
+import { intOf, type JailReading, ownOptions } from './jail-reading.ts';
 import { logpathOf, words } from './jail-values.ts';
 import { readJailReadings } from './open-jails.ts';
 import { type Plain, pythonRepr } from './python-text.ts';
@@ -101,7 +101,11 @@ function filterCommands(jail: string, name: string, value: Value): Command[] {
   return regexes.map((regex) => ['set', jail, `add${name}`, regex]);
 }
 
-const elsewhere: ReadonlySet<string> = new Set(['action', 'filter', 'enabled', 'backend', 'logpath', ...filterOptions]);
+const elsewhere: ReadonlySet<string> = new Set([
+  ...['action', 'filter', 'enabled', 'backend', 'logpath'],
+  ...filterOptions,
+  ...Object.keys(ownOptions),
+]);
 
 function jailValues(jail: JailReading): Command[] {
   return [...jail.options]

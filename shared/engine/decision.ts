@@ -17,6 +17,8 @@ export interface IgnoreEntry {
 export interface JailRules extends CountingRules, BantimeRules {
   readonly ignoreip: readonly IgnoreEntry[];
   readonly ignoreself: boolean;
+  /** IPv6 addresses are counted and banned as prefixes of this length; 128 is each by itself. */
+  readonly prefix6: number;
 }
 
 /** Not counted. `length`: the id is longer than is kept. (ignorecommand is asked by the host, before the engine.) */

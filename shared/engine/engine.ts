@@ -1,11 +1,12 @@
 /** The only place where a ban is decided: failures go in, decisions come out, nothing is written. */
-import { canonical, contains, isSingle, type Prefix, parsePrefix } from '../address.ts';
+import { canonical, isSingle, parsePrefix, width } from '../address.ts';
 import type { Ban, Counter, Failure, PastBan } from '../ticket.ts';
 import { isOver, laterOf, type UnixTime, untilOf } from '../time.ts';
 import { bantimeOf, restoredBan, weightOf } from './bantime.ts';
 import type { Decision, Found, History, Ignored, IgnoreEntry, JailRules, KnownBad, Verdict } from './decision.ts';
 import { Counters, countingLimits } from './findtime.ts';
 import type { Guard } from './guard.ts';
+import { type Identified, isInside, prefixesOf, widenedIds, widenedText } from './ids.ts';
 import { PrefixSet } from './prefix-set.ts';
 
 export const engineLimits = {
@@ -98,8 +99,9 @@ export class Engine {
     const ignored = this.ignored(jail, failure);
     if (ignored !== null) return ignored;
     const time = Math.min(failure.time, now);
-    const count = state.counters.add({ ...failure, time }, state.rules);
-    const decision = this.#judge(jail, state, failure.id, time, count, now);
+    const wide = this.#widened(jail, failure);
+    const count = state.counters.add({ ...wide, time }, state.rules);
+    const decision = this.#judge(jail, state, wide.id, time, count, now);
     this.#purge(state, now);
     return decision;
   }
@@ -107,7 +109,7 @@ export class Engine {
   /** The client's `set JAIL attempt ID [line …]`: one failure for each line, at least one; ignoreip is not asked. */
   attempt(jail: string, id: string, lines: readonly string[], now: UnixTime): Decision {
     const state = this.#jail(jail);
-    const seed = this.#seed(id, now, lines);
+    const seed = this.#widened(jail, this.#seed(id, now, lines));
     const refused = this.#refused(seed);
     if (refused !== null) return refused;
     const count = state.counters.add({ ...seed, time: now, matches: lines }, state.rules, Math.max(1, lines.length));
@@ -122,11 +124,20 @@ export class Engine {
 
   /** The bans in force that `unbanip ID` lifts: the one of this id, or all inside it if it is a network. */
   heldBy(jail: string, id: string): Ban[] {
-    const held = this.#history.held(jail, canonical(id) ?? id);
+    const { prefix6 } = this.#jail(jail).rules;
+    const held = this.#history.held(jail, canonical(id) ?? id) ?? this.#history.held(jail, widenedText(id, prefix6));
     if (held !== null) return [held];
     const network = parsePrefix(id);
     if (network === null || isSingle(network)) return [];
-    return [...this.#history.heldIn(jail)].filter((ban) => inside(network, ban.id));
+    return [...this.#history.heldIn(jail)].filter((ban) => isInside(network, ban.id));
+  }
+
+  /** With its prefix in the place of an IPv6 address, where the jail counts so and nobody who is spared lives in it. */
+  #widened<T extends Identified>(jail: string, failure: T): T {
+    const { prefix6 } = this.#jail(jail).rules;
+    if (prefix6 >= width(6)) return failure;
+    const wide = widenedIds(failure, prefix6);
+    return this.ignored(jail, wide) === null ? wide : failure;
   }
 
   /** Is the failure not to be counted, and why? (`failure` asks by itself; the host asks before it runs ignorecommand.) */
@@ -278,15 +289,4 @@ function found(count: number, maxretry: number, bad: KnownBad | null): Found {
 function already(held: Ban, longer: Ban): Verdict {
   if (laterOf(held.until, longer.until) === held.until) return { kind: 'already', ban: held };
   return { kind: 'prolong', ban: longer, was: held.until };
-}
-
-/** What is banned may be told by the id, by the address behind it, or both: neither may be a guarded one. */
-function prefixesOf(seed: { readonly id: string; readonly ip: string | null }): Prefix[] {
-  const texts = seed.ip === null || seed.ip === seed.id ? [seed.id] : [seed.id, seed.ip];
-  return texts.map(parsePrefix).filter((prefix) => prefix !== null);
-}
-
-function inside(network: Prefix, id: string): boolean {
-  const prefix = parsePrefix(id);
-  return prefix !== null && contains(network, prefix);
 }

@@ -1,17 +1,22 @@
-/** Counts the failures of one jail as fail2ban's FailManager does: an estimate over findtime, not a sliding window. */
+/** Counts the failures of one jail as fail2ban's FailManager does: an estimate over findtime, and a sliding window on request. */
 import type { Counter, Failure } from '../ticket.ts';
 import type { Seconds, UnixTime } from '../time.ts';
+import { slide, type Window, weigh } from './sliding-window.ts';
 
 export interface CountingRules {
   readonly findtime: Seconds;
   readonly maxretry: number;
   /** How many matched lines a counter keeps; 0 keeps none once a second failure has come. */
   readonly maxmatches: number;
+  /** Count exactly what happened inside findtime, instead of fail2ban's estimate. */
+  readonly sliding: boolean;
 }
 
 /** What an attacker can make a jail remember. */
 export const countingLimits = {
   counters_per_jail_max: 200_000,
+  /** Of sliding windows; beyond it the counters that failed longest ago go. */
+  times_per_jail_max: 2_000_000,
   matches_per_failure_max: 100,
   match_chars_max: 4096,
   /** Of all counters of a jail; beyond it the counters that failed longest ago forget their lines, not their count. */
@@ -20,11 +25,8 @@ export const countingLimits = {
 
 type CountingLimits = { readonly [name in keyof typeof countingLimits]: number };
 
-interface Tally {
+interface Tally extends Window {
   ip: string | null;
-  first: UnixTime;
-  time: UnixTime;
-  retry: number;
   failures: number;
 }
 
@@ -43,6 +45,7 @@ export class Counters {
   readonly #tallies = new Map<string, Tally>();
   readonly #matches = new Map<string, readonly string[]>();
   #matchesChars = 0;
+  #timesKept = 0;
   #dirty = new Set<string>();
 
   constructor(jail: string, limits: CountingLimits = countingLimits) {
@@ -58,10 +61,19 @@ export class Counters {
   /** Counts a failure (`weight` times) and returns the estimate that is held against maxretry. */
   add(failure: Pick<Failure, 'id' | 'ip' | 'time' | 'matches'>, rules: CountingRules, weight = 1): number {
     const known = this.#tallies.get(failure.id);
-    const tally = known ?? { ip: failure.ip, first: failure.time, time: failure.time, retry: 0, failures: 0 };
-    if (failure.time > tally.time) moveOn(tally, failure.time, rules.findtime);
+    const tally = known ?? {
+      ip: failure.ip,
+      first: failure.time,
+      time: failure.time,
+      retry: 0,
+      failures: 0,
+      times: [],
+    };
+    const before = tally.times.length;
+    if (rules.sliding) slide(tally, failure.time, weight, rules.findtime, Math.max(1, rules.maxretry));
+    else estimate(tally, failure.time, weight, rules.findtime);
+    this.#timesKept += tally.times.length - before;
     tally.ip ??= failure.ip;
-    tally.retry += weight;
     tally.failures += 1;
     const matches = failure.matches.slice(-this.#limits.matches_per_failure_max);
     const earlier = this.#matches.get(failure.id) ?? [];
@@ -73,19 +85,29 @@ export class Counters {
   raise(id: string, retries: number): number {
     const tally = this.#tallies.get(id);
     if (tally === undefined) return 0;
-    tally.retry += retries;
+    if (tally.times.length === 0) tally.retry += retries;
+    else {
+      weigh(tally, retries);
+      this.#timesKept += retries;
+    }
     this.#dirty.add(id);
     return tally.retry;
   }
 
   get(id: string): Counter | null {
     const tally = this.#tallies.get(id);
-    return tally === undefined ? null : { jail: this.#jail, id, ...tally, matches: this.#matches.get(id) ?? [] };
+    if (tally === undefined) return null;
+    return { jail: this.#jail, id, ...tally, times: [...tally.times], matches: this.#matches.get(id) ?? [] };
   }
 
   /** Forgets the failures of `id`. */
   drop(id: string): void {
-    if (this.#tallies.delete(id)) this.#dirty.add(id);
+    const tally = this.#tallies.get(id);
+    if (tally !== undefined) {
+      this.#tallies.delete(id);
+      this.#timesKept -= tally.times.length;
+      this.#dirty.add(id);
+    }
     this.#forgetMatches(id);
   }
 
@@ -96,9 +118,10 @@ export class Counters {
 
   /** Puts back a counter that was saved. */
   load(counter: Counter): void {
-    const { id, ip, first, time, retry, failures, matches } = counter;
+    const { id, ip, first, time, retry, failures, times, matches } = counter;
     const wasDirty = this.#dirty.has(id);
-    this.#put(id, { ip, first, time, retry, failures }, matches);
+    this.#timesKept += times.length - (this.#tallies.get(id)?.times.length ?? 0);
+    this.#put(id, { ip, first, time, retry, failures, times: [...times] }, matches);
     if (!wasDirty) this.#dirty.delete(id);
   }
 
@@ -119,8 +142,15 @@ export class Counters {
     this.#tallies.set(id, tally);
     this.#dirty.add(id);
     this.#keepMatches(id, matches);
-    const oldest = this.#tallies.keys().next();
-    if (this.#tallies.size > this.#limits.counters_per_jail_max && oldest.done !== true) this.drop(oldest.value);
+    for (const oldest of this.#tallies.keys()) {
+      if (!this.#isFull()) return;
+      this.drop(oldest);
+    }
+  }
+
+  #isFull(): boolean {
+    const { counters_per_jail_max, times_per_jail_max } = this.#limits;
+    return this.#tallies.size > counters_per_jail_max || this.#timesKept > times_per_jail_max;
   }
 
   #keepMatches(id: string, matches: readonly string[]): void {
@@ -144,12 +174,14 @@ export class Counters {
 }
 
 /** A later failure: what lies before findtime is replaced by an estimate from the rate so far. */
-function moveOn(tally: Tally, time: UnixTime, findtime: Seconds): void {
-  if (tally.first < time - findtime) {
+function estimate(tally: Tally, time: UnixTime, weight: number, findtime: Seconds): void {
+  if (time > tally.time && tally.first < time - findtime) {
     tally.retry = roundHalfEven((tally.retry / (time - tally.first)) * findtime);
     tally.first = time - findtime;
   }
-  tally.time = time;
+  tally.time = Math.max(tally.time, time);
+  tally.retry += weight;
+  tally.times = [];
 }
 
 function lastOnes(matches: readonly string[], max: number): readonly string[] {

@@ -1,6 +1,6 @@
 /** The engine's counters, saved so that a crash forgets no failure. */
 import type { Counter } from '../ticket.ts';
-import { number, text, textOrNull, texts } from './row.ts';
+import { number, numbers, text, textOrNull, texts } from './row.ts';
 import type { Sql, SqlRow } from './sql.ts';
 
 /** As the engine's takeDirtyCounters() tells them. */
@@ -9,8 +9,8 @@ export interface CounterChanges {
   readonly gone: readonly Pick<Counter, 'jail' | 'id'>[];
 }
 
-const put = `INSERT OR REPLACE INTO counters (jail, id, ip, first, time, retry, failures, matches)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?)`;
+const put = `INSERT OR REPLACE INTO counters (jail, id, ip, first, time, retry, failures, times, matches)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
 export class SavedCounters {
   readonly #sql: Sql;
@@ -22,8 +22,8 @@ export class SavedCounters {
   /** Call it in the transaction that also writes the bans and positions to which the counters belong. */
   save(changes: CounterChanges): void {
     for (const { jail, id } of changes.gone) this.#sql.all('DELETE FROM counters WHERE jail = ? AND id = ?', jail, id);
-    for (const { jail, id, ip, first, time, retry, failures, matches } of changes.put)
-      this.#sql.all(put, jail, id, ip, first, time, retry, failures, JSON.stringify(matches));
+    for (const { jail, id, ip, first, time, retry, failures, times, matches } of changes.put)
+      this.#sql.all(put, jail, id, ip, first, time, retry, failures, JSON.stringify(times), JSON.stringify(matches));
   }
 
   /** All of them, the longest without a failure first. */
@@ -45,6 +45,7 @@ function counterOf(row: SqlRow): Counter {
     time: number(row, 'time'),
     retry: number(row, 'retry'),
     failures: number(row, 'failures'),
+    times: numbers(row, 'times'),
     matches: texts(row, 'matches'),
   };
 }

@@ -28,6 +28,13 @@ export function texts(row: SqlRow, column: string): string[] {
   return value.filter((item) => typeof item === 'string');
 }
 
+/** A column that holds a JSON list of numbers. */
+export function numbers(row: SqlRow, column: string): number[] {
+  const value: unknown = JSON.parse(text(row, column));
+  if (!Array.isArray(value)) throw wrong(column, 'a list');
+  return value.filter((item) => typeof item === 'number');
+}
+
 function wrong(column: string, wanted: string): Error {
   return new Error(`the database holds something else than ${wanted} in column ${column}`);
 }

@@ -60,6 +60,8 @@ export const storeMigrations: Migrations = [
   -- single values: outbox.stream, outbox.acked, outbox.compacted, outbox.lost, holders.last, holders.floor, and its users' own
   CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
   `,
+  // times is a JSON list, empty where the counter is an estimate
+  "ALTER TABLE counters ADD COLUMN times TEXT NOT NULL DEFAULT '[]'",
 ];
 
 /**

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { diskFiles } from '../../host-agent/config-files.ts';
 import { readConfiguration } from '../../host-agent/configuration.ts';
 import { createRe2 } from '../../host-agent/re2.ts';
+import { readStream } from '../../shared/config/stream.ts';
 
 let dir = '';
 beforeEach(() => {
@@ -48,4 +49,21 @@ test('a logencoding that cannot be decoded is an error at its line', () => {
     '5 error ERR_FILTER_ENCODING: logencoding = utf9: unknown logencoding "utf9"',
   ]);
   expect(findings('logencoding = utf-16')).toHaveLength(1);
+});
+
+test("edgeban's own options: known, in their types, within bounds, and no part of fail2ban's stream", () => {
+  expect(findings('findtime.sliding = true\nipv6prefix = 64')).toEqual([]);
+  expect(findings('ipv6prefix = 129')).toEqual([
+    '5 error ERR_CONFIG_VALUE: ipv6prefix = 129: not a number that it takes',
+  ]);
+  expect(findings('ipv6prefix = 32')).toEqual([
+    '1 error ERR_CONFIG_VALUE: ipv6prefix = 32: wider than the /48 that may be banned',
+  ]);
+  expect(findings('findtime.sliding = yes\nmaxretry = 5000')).toEqual([
+    '6 error ERR_CONFIG_VALUE: maxretry = 5000: findtime.sliding counts to 1000',
+  ]);
+  expect(findings('findtime.slidin = yes')).toHaveLength(1);
+  findings('findtime.sliding = true\nipv6prefix = 64');
+  const { commands } = readStream(diskFiles, dir, () => []);
+  expect(JSON.stringify(commands)).not.toMatch(/sliding|ipv6prefix/);
 });

@@ -115,6 +115,7 @@ test('counters, positions and single values are kept', async () => {
   await onStore(({ counters, positions, meta }) => {
     const counter: Counter = {
       ...{ jail: 'sshd', id: 'a', ip: null, first: 1.5, time: 3, retry: 2, failures: 2 },
+      times: [1.5, 3],
       matches: ['x'],
     };
     const older = { ...counter, id: 'b', time: 2, ip: '192.0.2.1' };

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { Counters, countingLimits, roundHalfEven } from '../../shared/engine/findtime.ts';
 
-const rules = { findtime: 600, maxretry: 5, maxmatches: 5 };
+const rules = { findtime: 600, maxretry: 5, maxmatches: 5, sliding: false };
 
 function failure(time: number, id = '192.0.2.1', matches = [`at ${time}`]) {
   return { id, ip: id, time, matches };
@@ -80,7 +80,7 @@ test('lines are forgotten before counts are', () => {
 
 test('only what changed since the last call is dirty; what is loaded is not', () => {
   const counters = new Counters('sshd');
-  counters.load({ jail: 'sshd', first: 0, retry: 2, failures: 2, ...failure(5, 'a') });
+  counters.load({ jail: 'sshd', first: 0, retry: 2, failures: 2, times: [], ...failure(5, 'a') });
   expect(counters.takeDirty().size).toBe(0);
   expect(counters.add(failure(6, 'a'), rules)).toBe(3);
   counters.drop('b');

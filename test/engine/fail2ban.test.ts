@@ -94,7 +94,8 @@ function decide(series: Series): { decision: Decision; failing: number }[] {
   const engine = new Engine({ guard: new Guard(), history, random: () => 0 });
   const increment = Object.keys(series.past).length === 0 ? null : plain;
   const { findtime, maxretry, maxmatches } = series;
-  engine.setRules('j', { findtime, maxretry, maxmatches, bantime: -1, increment, ignoreip: [], ignoreself: false });
+  const ours = { ignoreip: [], ignoreself: false, sliding: false, prefix6: 128 };
+  engine.setRules('j', { findtime, maxretry, maxmatches, bantime: -1, increment, ...ours });
   return series.failures.map(({ now, ...failure }) => {
     const decision = engine.failure('j', { ...failure, ip: failure.id, groups: {} }, now);
     return { decision, failing: engine.failing('j') };

@@ -1,0 +1,31 @@
+/** What an id, and the address behind it, stand for in prefixes. */
+import { contains, formatPrefix, type Prefix, parsePrefix, widened } from '../address.ts';
+
+/** A failure, a ban, or what becomes one. */
+export interface Identified {
+  readonly id: string;
+  readonly ip: string | null;
+}
+
+/** What is banned may be told by the id, by the address behind it, or both: neither may be a guarded one. */
+export function prefixesOf({ id, ip }: Identified): Prefix[] {
+  const texts = ip === null || ip === id ? [id] : [id, ip];
+  return texts.map(parsePrefix).filter((prefix) => prefix !== null);
+}
+
+/** Is the id an address or network inside of `network`? */
+export function isInside(network: Prefix, id: string): boolean {
+  const prefix = parsePrefix(id);
+  return prefix !== null && contains(network, prefix);
+}
+
+/** With prefixes of `bits` in the places of IPv6 addresses. */
+export function widenedIds<T extends Identified>(of: T, bits: number): T {
+  return { ...of, id: widenedText(of.id, bits), ip: of.ip === null ? null : widenedText(of.ip, bits) };
+}
+
+/** The prefix of `bits` around an IPv6 address; any other text as it is. */
+export function widenedText(text: string, bits: number): string {
+  const prefix = parsePrefix(text);
+  return prefix?.family === 6 ? formatPrefix(widened(prefix, bits)) : text;
+}
