@@ -22,6 +22,7 @@ import { realWorld } from './edge/world.ts';
 import { actionOf, configurationPorts, sourceOf } from './kit.ts';
 import { Log } from './log.ts';
 import { createRe2 } from './re2.ts';
+import { ServerSettings } from './server-settings.ts';
 import { Shell } from './shell.ts';
 import { type HostSql, openSqlite, setAsideDatabase } from './sqlite.ts';
 import { version } from './version.ts';
@@ -60,10 +61,14 @@ async function run({ settings, configDir, ready }: ServeOptions, log: Log): Prom
       const enrolled = readSettings(edgeFiles(settings.dbfile).settings);
       const read = () => readConfiguration(configDir, enrolled !== null, configurationPorts());
       const configuration = usable(read(), log);
-      const agent = agentOf(
-        { sql, log, enrolled, dbFile: settings.dbfile, reread: async () => strict(read()) },
-        configuration,
-      );
+      const inForce = new ServerSettings(configuration.server, log);
+      const reread = async () => {
+        const next = read();
+        const plan = strict(next, log);
+        inForce.takeOver(next.server);
+        return plan;
+      };
+      const agent = agentOf({ sql, log, enrolled, dbFile: settings.dbfile, reread }, configuration);
       await agent.start();
       started.resolve(agent);
       ready();
@@ -199,20 +204,25 @@ function startLink(settings: EdgeSettings, store: Store, fleet: Fleet, resync: (
 
 /** At a start: what is broken is left out and told; a configuration that cannot be read at all is an error. */
 function usable(configuration: Configuration, log: Log): Configuration {
-  const told = log.logger('configreader');
-  for (const finding of configuration.findings) {
-    const text = `${finding.jail === undefined ? '' : `[${finding.jail}] `}${findingText(finding)}`;
-    if (finding.severity === 'error') told.error(text);
-    else if (finding.severity === 'warning') told.warning(text);
-    else told.info(text);
-  }
+  tell(configuration.findings, log);
   const fatal = configuration.findings.find(({ severity, jail }) => severity === 'error' && jail === undefined);
   if (fatal !== undefined && configuration.plan.jails.length === 0) throw errorOf(fatal);
   return configuration;
 }
 
+function tell(findings: readonly Finding[], log: Log): void {
+  const told = log.logger('configreader');
+  for (const finding of findings) {
+    const text = `${finding.jail === undefined ? '' : `[${finding.jail}] `}${findingText(finding)}`;
+    if (finding.severity === 'error') told.error(text);
+    else if (finding.severity === 'warning') told.warning(text);
+    else told.info(text);
+  }
+}
+
 /** At a reload: an error anywhere leaves all as it is. */
-function strict(configuration: Configuration): AgentPlan {
+function strict(configuration: Configuration, log: Log): AgentPlan {
+  tell(configuration.findings, log);
   const first = configuration.findings.find(({ severity }) => severity === 'error');
   if (first !== undefined) throw errorOf(first);
   return configuration.plan;
