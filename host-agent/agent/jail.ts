@@ -31,9 +31,9 @@ export interface JailParts {
 /** Failures that cannot be judged before somebody else has answered. */
 export interface Waiting {
   /** Whose addresses are being looked up. */
-  readonly named: readonly PendingFailure[];
+  readonly named: PendingFailure[];
   /** About which ignorecommand has to be asked. */
-  readonly asked: readonly Failure[];
+  readonly asked: Failure[];
 }
 
 export interface JailWorld {
@@ -51,6 +51,8 @@ export class Jail {
   readonly plan: JailPlan;
   /** Whom the jail spares: as configured, until a client changes it. */
   ignoreip: readonly IgnoreConf[];
+  /** How it counts and bans: likewise. */
+  rules: JailPlan['rules'];
   readonly #filter: Filter | null;
   readonly #ignoreCommand: IgnoreCommand | null;
   readonly #world: JailWorld;
@@ -59,10 +61,13 @@ export class Jail {
   readonly #told = new Map<string, UnixTime>();
   totalFailed = 0;
   totalBanned = 0;
+  /** Lines that took more than their time, and count as misses. */
+  givenUp = 0;
 
   constructor(parts: JailParts, world: JailWorld) {
     this.plan = parts.plan;
     this.ignoreip = parts.plan.ignoreip;
+    this.rules = parts.plan.rules;
     this.#filter = parts.filter;
     this.#ignoreCommand = parts.ignoreCommand;
     this.#world = world;
@@ -73,26 +78,27 @@ export class Jail {
     return this.plan.name;
   }
 
+  change(rules: Partial<JailPlan['rules']>): void {
+    this.rules = { ...this.rules, ...rules };
+    this.#filter?.setFindtime(this.rules.findtime);
+  }
+
   /** The regexes in use. */
   get failregex(): readonly string[] {
     return this.#filter?.failregex ?? [];
   }
 
-  /** Judges lines in order; returns what has to wait. */
-  read(lines: readonly Line[], mode: LineMode, now: UnixTime, effects: Effects): Waiting {
-    const named: PendingFailure[] = [];
-    const asked: Failure[] = [];
-    if (this.#filter === null) return { named, asked };
-    for (const line of lines) {
-      const result = this.#judge(this.#filter, line, mode, now, effects);
-      if (result === null) continue;
-      asked.push(...this.#hearOrWait(result.failures, now, effects));
-      named.push(...result.pending);
-      if (result.notice !== null && result.notice !== 'too-old')
-        this.#tell(result.notice, noticeText(result.notice, result.time), now, effects);
-      if (result.trouble !== null) this.#tell(result.trouble.where, troubleText(result.trouble), now, effects);
-    }
-    return { named, asked };
+  /** Judges a line, and puts what has to wait with what waits. */
+  read(line: Line, mode: LineMode, now: UnixTime, effects: Effects, { named, asked }: Waiting): void {
+    const result = this.#filter === null ? null : this.#judge(this.#filter, line, mode, now, effects);
+    if (result === null) return;
+    if (result.failures.length > 0) asked.push(...this.#hearOrWait(result.failures, now, effects));
+    if (result.pending.length > 0) named.push(...result.pending);
+    if (result.notice !== null && result.notice !== 'too-old')
+      this.#tell(result.notice, noticeText(result.notice, result.time), now, effects);
+    if (result.trouble === null) return;
+    if (result.trouble.kind === 'steps') this.givenUp += 1;
+    this.#tell(result.trouble.where, troubleText(result.trouble, this.givenUp), now, effects);
   }
 
   /** A fault of ours on one line must not stop the lines after it. */
@@ -186,7 +192,7 @@ function noticeText(notice: 'odd-time' | 'no-date', time: UnixTime | null): stri
   return `Detected a log entry with a time far from now (${timeText(time)}); it counts as now: is a time zone wrong?`;
 }
 
-function troubleText(trouble: { readonly kind: 'steps' | 'date'; readonly where: string }): string {
+function troubleText(trouble: { readonly kind: 'steps' | 'date'; readonly where: string }, givenUp: number): string {
   if (trouble.kind === 'date') return `a date that cannot be read (${trouble.where}): the line is left out`;
-  return `${trouble.where} took too long on a line: the line counts as a miss`;
+  return `${trouble.where} took too long on a line: the line counts as a miss (number ${givenUp} of this jail)`;
 }

@@ -1,19 +1,43 @@
 /** From a source to the jails that read it: one batch of lines, one transaction. */
+import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises';
 import type { Filter, PendingFailure } from '../../shared/filter/filter.ts';
 import type { Failure, Line } from '../../shared/ticket.ts';
 import type { UnixTime } from '../../shared/time.ts';
 import type { Batch, Source } from '../sources/source.ts';
 import type { Effects } from './effects.ts';
-import type { Jail } from './jail.ts';
+import type { Jail, Waiting } from './jail.ts';
 import type { Core } from './parts.ts';
 import { type SourcePlan, sourceName } from './plan.ts';
 import type { Roster } from './roster.ts';
 import { Sources } from './sources.ts';
 
+interface Reader {
+  readonly jail: Jail;
+  readonly waiting: Waiting;
+}
+
+interface Slice {
+  readonly lines: number;
+  readonly took_ms: number;
+}
+
+/** So long one log is read at a stretch, in one transaction; a line that was begun is judged to its end. */
+const slice_ms_max = 40;
+/** Lines that take longer than this, all jails together, are dear. */
+const dear_line_ms = 10;
+/** So long they may have taken more than that, less what others took less: one slow moment is nothing. */
+const overdue_ms_max = 500;
+/** A log of dear lines waits as long as they took, and at most so long. */
+const pause_ms_max = 200;
+
 export class Reading {
   readonly #core: Core;
   readonly #roster: Roster;
   readonly #sources: Sources;
+  /** By log: the time that its lines took beyond what lines may take. */
+  readonly #overdue_ms = new Map<string, number>();
+  /** Logs of whose dear lines was told. */
+  readonly #slowed = new Set<string>();
   #isClosed = false;
 
   constructor(core: Core, roster: Roster) {
@@ -54,20 +78,51 @@ export class Reading {
     return source;
   }
 
-  /** The lines' failures, bans, events and the place behind them are written together. */
-  #take(jails: readonly string[], batch: Batch): void {
-    const { desk, parts } = this.#core;
-    const mode = batch.live ? 'operation' : 'initial';
-    const readers = jails.flatMap((name) => this.#roster.get(name) ?? []);
-    const { result } = desk.transact((effects, now) => {
-      const waiting = readers.map((jail) => [jail, jail.read(batch.lines, mode, now, effects)] as const);
-      parts.store.positions.set(batch.source, batch.position);
-      return waiting;
-    });
-    for (const [jail, { named, asked }] of result) {
-      for (const failure of named) void this.#hearNamed(jail, failure);
-      for (const failure of asked) void this.#hearAnswered(jail, failure);
+  /**
+   * The lines' failures, bans, events and the place behind them are written together. Lines for which there is no time now
+   * come again next; meanwhile others have their turn: other logs, clients, the edge.
+   */
+  async #take(jails: readonly string[], batch: Batch): Promise<void> {
+    const { desk } = this.#core;
+    const readers = jails
+      .flatMap((name) => this.#roster.get(name) ?? [])
+      .map((jail): Reader => ({ jail, waiting: { named: [], asked: [] } }));
+    const { result } = desk.transact((effects, now) => this.#judge(readers, batch, now, effects));
+    for (const { jail, waiting } of readers) {
+      for (const failure of waiting.named) void this.#hearNamed(jail, failure);
+      for (const failure of waiting.asked) void this.#hearAnswered(jail, failure);
     }
+    const pause_ms = this.#pauseFor(batch.source, result);
+    await (pause_ms > 0 ? sleep(pause_ms) : immediate());
+  }
+
+  /** As many lines as there is time for, each by all jails. */
+  #judge(readers: readonly Reader[], batch: Batch, now: UnixTime, effects: Effects): Slice {
+    const mode = batch.live ? 'operation' : 'initial';
+    const began = performance.now();
+    let taken = 0;
+    for (const line of batch.lines) {
+      for (const { jail, waiting } of readers) jail.read(line, mode, now, effects, waiting);
+      taken += 1;
+      if (performance.now() - began > slice_ms_max) break;
+    }
+    const position = taken < batch.lines.length ? batch.takeOnly(taken) : batch.position;
+    this.#core.parts.store.positions.set(batch.source, position);
+    return { lines: taken, took_ms: performance.now() - began };
+  }
+
+  /** A log of dear lines gets half of the time at the most: others would wait for it all the time. */
+  #pauseFor(source: string, { lines, took_ms }: Slice): number {
+    const before = this.#overdue_ms.get(source) ?? 0;
+    const overdue_ms = Math.min(overdue_ms_max, Math.max(0, before + took_ms - dear_line_ms * lines));
+    this.#overdue_ms.set(source, overdue_ms);
+    if (overdue_ms < overdue_ms_max) return 0;
+    if (!this.#slowed.has(source)) {
+      const text = `${source}: its lines take more than ${dear_line_ms} ms each: it is read half of the time`;
+      this.#core.parts.log.logger('filter').warning(text);
+      this.#slowed.add(source);
+    }
+    return Math.min(took_ms, pause_ms_max);
   }
 
   /** A failure of a host name counts when its addresses have come. */

@@ -13,7 +13,7 @@ import { IgnoreSources } from './ignore-sources.ts';
 import { Jail } from './jail.ts';
 import type { Core } from './parts.ts';
 import { edgeJail, type JailPlan } from './plan.ts';
-import { localZone } from './ports.ts';
+import { localZone, threadCpu_ms } from './ports.ts';
 
 /** Nobody waits longer for the names in ignoreip. */
 const names_ms_max = 5_000;
@@ -93,7 +93,8 @@ export class Roster {
     if (plan.filter === null) return null;
     const { re2, resolver, now } = this.#core.parts;
     const resolve = (name: string) => resolver.known(name);
-    return createFilter(plan.filter, { re2, zone: localZone, decode: decoderOf(plan.logencoding), resolve }, now());
+    const decode = decoderOf(plan.logencoding);
+    return createFilter(plan.filter, { re2, zone: localZone, decode, resolve, cpu_ms: threadCpu_ms }, now());
   }
 
   /** Asks for the addresses of the names in ignoreip, which may have changed. */
@@ -115,9 +116,24 @@ export class Roster {
     this.#reviewFleet();
   }
 
-  /** Before jails begin: what their names and files stand for. A resolver that does not answer does not hold them up. */
-  async #learn(plans: readonly JailPlan[]): Promise<void> {
-    this.#coming = plans;
+  /** Gives a jail other rules until the next reload. */
+  change(jail: Jail, rules: Partial<JailPlan['rules']>): void {
+    jail.change(rules);
+    this.#renewRules();
+  }
+
+  /** Has a jail spare others until the next reload. */
+  async spare(jail: Jail, ignoreip: readonly IgnoreConf[]): Promise<void> {
+    jail.ignoreip = ignoreip;
+    this.#renewRules();
+    await this.#learn(this.#coming);
+    this.#renewRules();
+    this.#reviewFleet();
+  }
+
+  /** What names and files stand for, also those of jails that are to come. A resolver that does not answer holds nobody up. */
+  async #learn(coming: readonly JailPlan[]): Promise<void> {
+    this.#coming = coming;
     const learnt = this.#ignored.read(this.#ignoreip()).then(() => this.#ignored.resolve(this.#ignoreip()));
     await Promise.race([learnt, sleep(names_ms_max, undefined, { ref: false })]);
   }
@@ -137,7 +153,7 @@ export class Roster {
       const key = list.map(({ text }) => text).join(' ');
       const ignoreip = sets.get(key) ?? this.#ignored.entriesOf(list);
       sets.set(key, ignoreip);
-      this.#core.engine.setRules(jail.name, { ...jail.plan.rules, ignoreip });
+      this.#core.engine.setRules(jail.name, { ...jail.rules, ignoreip });
     }
   }
 

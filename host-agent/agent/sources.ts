@@ -16,7 +16,7 @@ export interface SourcesParts {
   /** Makes a source that goes on where it was left. `jails` says whose findtime counts. */
   create(plan: SourcePlan, jails: readonly string[]): Source;
   /** Takes the lines for the jails that read the source. */
-  take(jails: readonly string[], batch: Batch): void;
+  take(jails: readonly string[], batch: Batch): Promise<void>;
   /** A source ended that should not have. */
   failed(name: string, reason: string): void;
 }

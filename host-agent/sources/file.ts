@@ -111,13 +111,19 @@ class FileSource implements Source {
       const chunk = await this.#read(one);
       if (chunk === null) return i > 0;
       if (chunk === AGAIN) return true;
-      const files = this.#followed.map((each) => each.tail.place);
-      const position = writePosition({ looked: this.#looked, files });
-      await sink({ source: this.name, lines: chunk.lines, position, live: chunk.live });
+      const takeOnly = (count: number) => {
+        one.tail.backTo(count);
+        return this.#position();
+      };
+      await sink({ ...chunk, source: this.name, position: this.#position(), takeOnly });
       // History is read in order, file by file; of news, each file has its turn.
       if (chunk.live && i >= CHUNKS_PER_TURN_MAX) return true;
     }
     return false;
+  }
+
+  #position(): string {
+    return writePosition({ looked: this.#looked, files: this.#followed.map((each) => each.tail.place) });
   }
 
   /** The next chunk; null at the end; AGAIN if the files that are followed have changed. */

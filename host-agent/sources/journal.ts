@@ -118,20 +118,33 @@ class JournalSource implements Source {
       resumeAt = null;
       for (const batch of byAge(entries, startedAt)) {
         if (signal.aborted) return;
-        await this.#give(batch, sink);
+        await this.#give(batch, sink, signal);
       }
     }
   }
 
-  async #give(batch: { live: boolean; entries: readonly Entry[] }, sink: Sink): Promise<void> {
-    const lines: Line[] = batch.entries.map(lineOf);
-    const last = batch.entries.at(-1);
-    const cursor = last === undefined ? null : cursorOf(last);
-    if (cursor === null) return;
-    await sink({ source: this.name, lines, position: JSON.stringify({ v: 1, cursor }), live: batch.live });
-    this.#cursor = cursor;
+  /** In as many parts as the sink takes. */
+  async #give(batch: { live: boolean; entries: readonly Entry[] }, sink: Sink, signal: AbortSignal): Promise<void> {
+    for (let { entries } = batch; entries.length > 0 && !signal.aborted; ) {
+      const lines: Line[] = entries.map(lineOf);
+      let taken = entries;
+      const takeOnly = (count: number) => {
+        taken = entries.slice(0, count);
+        return this.#position(taken);
+      };
+      await sink({ source: this.name, lines, position: this.#position(entries), live: batch.live, takeOnly });
+      this.#cursor = lastCursor(taken) ?? this.#cursor;
+      entries = entries.slice(taken.length);
+    }
     this.#restart_ms = RESTART_MS_MIN;
     this.#incidents.over();
+  }
+
+  /** Behind these entries; each has a cursor (journalctl says so), but it is what others may have written. */
+  #position(entries: readonly Entry[]): string {
+    const cursor = lastCursor(entries) ?? this.#cursor;
+    if (cursor === null) throw new Error('journal entries without a cursor');
+    return JSON.stringify({ v: 1, cursor });
   }
 
   /** The first entry is the one of the cursor, if it is there still. */
@@ -176,6 +189,10 @@ class JournalSource implements Source {
     const remedy = 'it is started again by itself; see that `journalctl --follow` works';
     this.#incidents.report(new EdgebanError('ERR_JOURNAL_FAILED', message, { remedy }));
   }
+}
+
+function lastCursor(entries: readonly Entry[]): string | null {
+  return entries.map(cursorOf).findLast((cursor) => cursor !== null) ?? null;
 }
 
 /** A stream that is torn down by our own stop has ended, not failed. */

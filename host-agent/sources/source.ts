@@ -15,6 +15,8 @@ export interface Batch {
   readonly position: string;
   /** False while catching up on what was there at start (fail2ban: the initial read, before operation mode). */
   readonly live: boolean;
+  /** The sink has time for the first `count` lines only: returns the position behind them; the others come again next. */
+  takeOnly(count: number): string;
 }
 
 /** Takes a batch; the source reads on when it has settled (back-pressure). What it throws ends `run`. */

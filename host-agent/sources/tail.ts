@@ -45,6 +45,10 @@ export class Tail {
   #head = Buffer.alloc(0);
   #last = Buffer.alloc(0);
   #skip = false;
+  /** How it stood before the last chunk, and that chunk. */
+  #before: { readonly offset: number; readonly head: Buffer<ArrayBuffer>; readonly last: Buffer<ArrayBuffer> } | null =
+    null;
+  #chunk: { readonly bytes: Buffer; readonly ends: readonly number[] } | null = null;
 
   private constructor(
     handle: FileHandle,
@@ -115,10 +119,24 @@ export class Tail {
     if (!bytes.subarray(0, this.#last.length).equals(this.#last)) return REPLACED;
     const fresh = bytes.subarray(this.#last.length);
     const live = this.#offset >= this.#past;
-    const { lines, consumed, skip } = cutLines(fresh, this.#skip);
+    // Of a new file one line alone: a copy of it that was just made is found by what was read, which no sink may give back.
+    const { lines, ends, consumed, skip } = cutLines(fresh, this.#skip, this.#offset === 0 ? 1 : BATCH_LINES_MAX);
     if (consumed === 0) return null;
+    this.#before = { offset: this.#offset, head: this.#head, last: this.#last };
+    this.#chunk = { bytes: fresh, ends };
     this.#advance(fresh.subarray(0, consumed), skip);
     return { lines, live };
+  }
+
+  /** Goes back to behind the first `count` lines of the chunk read last. */
+  backTo(count: number): void {
+    const end = this.#chunk?.ends[count - 1];
+    if (this.#before === null || this.#chunk === null || end === undefined)
+      throw new Error(`no line ${count} was read`);
+    if (count === this.#chunk.ends.length) return;
+    const { offset, head, last } = this.#before;
+    this.#stand(offset, head, last, false);
+    this.#advance(this.#chunk.bytes.subarray(0, end), false);
   }
 
   /** Bytes `from` to `to`, fewer at the end of the file; for the search of a date. */
@@ -174,27 +192,34 @@ function markOf(head: Buffer, last: Buffer): string {
 
 interface Cut {
   readonly lines: readonly Line[];
+  /** Where in the bytes each of them ends. */
+  readonly ends: readonly number[];
   readonly consumed: number;
   readonly skip: boolean;
 }
 
 /** Whole lines only; a line that is too long is cut although its end has not come. `skip`: drop up to the first line end. */
-function cutLines(bytes: Buffer, skip: boolean): Cut {
+function cutLines(bytes: Buffer, skip: boolean, lines_max: number): Cut {
   const lines: Line[] = [];
+  const ends: number[] = [];
   let consumed = 0;
   let skipping = skip;
-  while (lines.length < BATCH_LINES_MAX) {
+  while (lines.length < lines_max) {
     const end = bytes.indexOf(NEWLINE, consumed);
     if (end < 0) break;
-    if (!skipping) lines.push({ bytes: trimmed(bytes.subarray(consumed, end)) });
+    if (!skipping) {
+      lines.push({ bytes: trimmed(bytes.subarray(consumed, end)) });
+      ends.push(end + 1);
+    }
     skipping = false;
     consumed = end + 1;
   }
-  if (lines.length === BATCH_LINES_MAX) return { lines, consumed, skip: false };
-  if (skipping) return { lines, consumed: bytes.length, skip: true };
-  if (bytes.length - consumed < LINE_BYTES_MAX) return { lines, consumed, skip: false };
+  if (lines.length === lines_max) return { lines, ends, consumed, skip: false };
+  if (skipping) return { lines, ends, consumed: bytes.length, skip: true };
+  if (bytes.length - consumed < LINE_BYTES_MAX) return { lines, ends, consumed, skip: false };
   lines.push({ bytes: bytes.subarray(consumed, consumed + LINE_BYTES_MAX) });
-  return { lines, consumed: consumed + LINE_BYTES_MAX, skip: true };
+  ends.push(consumed + LINE_BYTES_MAX);
+  return { lines, ends, consumed: consumed + LINE_BYTES_MAX, skip: true };
 }
 
 /** Without the carriage returns before the line end, and not longer than allowed. */

@@ -87,7 +87,15 @@ export async function startAgent(jails: string, { names = {}, shell = {} }: Benc
   const feed = async (...lines: readonly (string | Uint8Array)[]) => {
     for (const [source, sink] of sinks) {
       const read = lines.map((line) => ({ bytes: Buffer.from(line), time: now() }));
-      await sink({ source, lines: read, position: '{}', live: true });
+      for (let left = read; left.length > 0; ) {
+        let taken = left.length;
+        const takeOnly = (count: number) => {
+          taken = count;
+          return '{}';
+        };
+        await sink({ source, lines: left, position: '{}', live: true, takeOnly });
+        left = left.slice(taken);
+      }
     }
   };
   return {
