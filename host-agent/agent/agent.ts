@@ -69,7 +69,12 @@ export class Agent implements AgentControl {
     const jail = this.#roster.get(name);
     if (jail === undefined) return null;
     const { parts, engine, court, desk } = this.#core;
-    return new JailDesk({ jail, store: parts.store, engine, court, desk, files: () => this.#reading.filesOf(name) });
+    return new JailDesk({
+      ...{ jail, store: parts.store, engine, court, desk },
+      files: () => this.#reading.filesOf(name),
+      change: (rules) => this.#roster.change(jail, rules),
+      spare: (ignoreip) => this.#roster.spare(jail, ignoreip),
+    });
   }
 
   unbanAll(): Promise<number> {
@@ -101,6 +106,12 @@ export class Agent implements AgentControl {
 
   get logLevel(): string {
     return this.#core.parts.log.level;
+  }
+
+  setLogLevel(level: string): string {
+    const { log } = this.#core.parts;
+    log.setLevel(level);
+    return log.level;
   }
 
   get logTarget(): string {

@@ -2,6 +2,7 @@
 import { canonical } from '../../shared/address.ts';
 import type { Decision, KnownBad, Verdict } from '../../shared/engine/decision.ts';
 import type { Engine } from '../../shared/engine/engine.ts';
+import { EdgebanError } from '../../shared/errors.ts';
 import type { Store } from '../../shared/store/store.ts';
 import type { Ban, Failure } from '../../shared/ticket.ts';
 import type { Seconds, UnixTime, Until } from '../../shared/time.ts';
@@ -47,6 +48,14 @@ export class Court {
     );
     if (decision.kind !== 'found') this.carryOut(jail, decision, effects);
     return decision;
+  }
+
+  /** A client's failure of an id; returns true if it bans somebody. Throws what a guard says. */
+  attempt(jail: string, id: string, lines: readonly string[], now: UnixTime, effects: Effects): boolean {
+    const decision = this.#parts.engine.attempt(jail, id, lines, now);
+    if (decision.kind === 'refused') throw new EdgebanError(decision.code, `${decision.id}: ${decision.message}`);
+    effects.say(() => this.#parts.log.logger('filter').info(`[${jail}] Attempt ${id} - ${timeText(now)}`));
+    return decision.kind !== 'found' && decision.kind !== 'ignored' && this.carryOut(jail, decision, effects);
   }
 
   /** Writes a verdict down; returns true if somebody is banned who was not before. */

@@ -1,6 +1,6 @@
 /** One jail for the control socket: what a client may see and change of it. */
-import { isSingle } from '../../shared/address.ts';
-import type { IgnoreConf } from '../../shared/config/jail-values.ts';
+import { formatPrefix, isSingle } from '../../shared/address.ts';
+import { type IgnoreConf, ignoreEntryOf } from '../../shared/config/jail-values.ts';
 import type { Engine } from '../../shared/engine/engine.ts';
 import { EdgebanError } from '../../shared/errors.ts';
 import type { Store } from '../../shared/store/store.ts';
@@ -9,6 +9,10 @@ import type { BanId, JailControl, JailCounts, JailSettings, Unbanned } from '../
 import type { Court } from './court.ts';
 import type { Desk } from './desk.ts';
 import type { Jail } from './jail.ts';
+import type { JailPlan } from './plan.ts';
+
+/** What a client may add to ignoreip, with what is there. */
+const ignored_max = 10_000;
 
 export interface JailDeskParts {
   readonly jail: Jail;
@@ -18,6 +22,9 @@ export interface JailDeskParts {
   readonly desk: Desk;
   /** The files that the jail reads now. */
   files(): readonly string[];
+  /** Give the jail other rules, or another list of whom it spares, until the next reload. */
+  change(rules: Partial<JailPlan['rules']>): void;
+  spare(ignoreip: readonly IgnoreConf[]): Promise<void>;
 }
 
 export class JailDesk implements JailControl {
@@ -40,12 +47,13 @@ export class JailDesk implements JailControl {
   settings(): JailSettings {
     const { jail, engine } = this.#parts;
     const { plan } = jail;
-    const { maxretry, findtime, bantime } = engine.rules(jail.name);
+    const { maxretry, findtime, bantime, maxmatches, ignoreself } = engine.rules(jail.name);
     return {
       backend: plan.backend,
-      maxretry,
-      findtime,
-      bantime,
+      ...{ maxretry, findtime, bantime, maxmatches, ignoreself },
+      ignorecommand: plan.ignorecommand ?? '',
+      usedns: plan.filter?.usedns ?? 'warn',
+      logencoding: plan.logencoding,
       ignoreip: shownIgnoreip(jail.ignoreip),
       logpath: this.#parts.files(),
       journalmatch: plan.backend === 'systemd' ? plan.journalmatch.map((match) => match.split(/\s+/)) : [],
@@ -90,6 +98,44 @@ export class JailDesk implements JailControl {
     await settled;
     return result;
   }
+
+  async attempt(id: BanId, lines: readonly string[]): Promise<void> {
+    const { jail, court, desk } = this.#parts;
+    const { result, settled } = desk.transact((effects, now) => court.attempt(jail.name, id, lines, now, effects));
+    jail.totalFailed += 1;
+    if (result) jail.totalBanned += 1;
+    await settled;
+  }
+
+  async addIgnored(texts: readonly string[]): Promise<void> {
+    const { ignoreip } = this.#parts.jail;
+    const all = new Map(
+      [...ignoreip, ...texts.filter((text) => text !== '').map(ignoreEntryOf)].map((entry) => [keyOf(entry), entry]),
+    );
+    const relative = [...all.values()].find((entry) => entry.kind === 'file' && !entry.path.startsWith('/'));
+    if (relative !== undefined) throw new EdgebanError('ERR_CONFIG_VALUE', `'${relative.text}' is no absolute path`);
+    if (all.size > ignored_max)
+      throw new EdgebanError('ERR_CONFIG_LIMIT', `no more than ${ignored_max} entries: use file:PATH`);
+    await this.#parts.spare([...all.values()]);
+  }
+
+  async dropIgnored(text: string): Promise<boolean> {
+    const { ignoreip } = this.#parts.jail;
+    const key = keyOf(ignoreEntryOf(text));
+    const kept = ignoreip.filter((entry) => keyOf(entry) !== key);
+    if (kept.length === ignoreip.length) return false;
+    await this.#parts.spare(kept);
+    return true;
+  }
+
+  change(rules: Partial<JailPlan['rules']>): void {
+    this.#parts.change(rules);
+  }
+}
+
+/** As an entry is told from others: a network by itself, however it is written. */
+function keyOf(entry: IgnoreConf): string {
+  return entry.kind === 'network' ? formatPrefix(entry.prefix) : entry.text;
 }
 
 /** In fail2ban's order: networks and names, then single addresses. */

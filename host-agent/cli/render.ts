@@ -23,6 +23,8 @@ export function render(words: readonly string[], value: ReplyValue): string {
       return renderStats(value);
     case 'get':
       return renderGet(words, value);
+    case 'set':
+      return renderSet(words, value);
     default:
       return str(value);
   }
@@ -42,6 +44,7 @@ function renderStatus(words: readonly string[], value: ReplyValue): string {
 function renderGet(words: readonly string[], value: ReplyValue): string {
   const [, name = '', what, separator] = words;
   if (what === undefined) return renderGlobal(name, value);
+  if (what === 'logencoding') return `Current log encoding is set to:\n${str(value)}`;
   if (!isList(value)) return str(value);
   const items = value.map(str);
   switch (what) {
@@ -62,6 +65,14 @@ function renderGet(words: readonly string[], value: ReplyValue): string {
     default:
       return repr(value);
   }
+}
+
+/** fail2ban answers what stands now, and prints it as `get` does. */
+function renderSet(words: readonly string[], value: ReplyValue): string {
+  const [, name = '', what] = words;
+  if (name === 'loglevel') return renderGlobal(name, value);
+  if (what === 'addignoreip' || what === 'delignoreip') return renderGet(['get', name, 'ignoreip'], value);
+  return str(value);
 }
 
 function renderGlobal(name: string, value: ReplyValue): string {

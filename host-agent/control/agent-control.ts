@@ -20,6 +20,12 @@ export interface JailSettings {
   readonly maxretry: number;
   readonly findtime: Seconds;
   readonly bantime: Seconds;
+  readonly maxmatches: number;
+  readonly ignoreself: boolean;
+  /** Empty for none. */
+  readonly ignorecommand: string;
+  readonly usedns: string;
+  readonly logencoding: string;
   /** As configured, networks and names first, then single addresses, as fail2ban prints them. */
   readonly ignoreip: readonly string[];
   /** The files followed now. */
@@ -47,6 +53,14 @@ export interface JailControl {
   ban(ids: readonly BanId[]): Promise<number>;
   /** Lifts each, and what a network contains; `absent` are those that named no active ban. */
   unban(ids: readonly BanId[]): Promise<Unbanned>;
+  /** Counts a failure for each line, at least one, whatever ignoreip says. Throws ERR_GUARD_* where a guard refuses. */
+  attempt(id: BanId, lines: readonly string[]): Promise<void>;
+  /** Spares these too (addresses, networks, names, `file:PATH`); what is in the list already stands there once. */
+  addIgnored(texts: readonly string[]): Promise<void>;
+  /** False if it is not in the list. */
+  dropIgnored(text: string): Promise<boolean>;
+  /** Changes settings until the next reload. */
+  change(settings: Partial<Pick<JailSettings, 'maxretry' | 'findtime' | 'bantime'>>): void;
 }
 
 export interface Unbanned {
@@ -99,6 +113,8 @@ export interface AgentControl {
   /** `rolled over` for a file target, `flushed` for others (the words that fail2ban's flushlogs answers). */
   flushLogs(): 'rolled over' | 'flushed';
   readonly logLevel: string;
+  /** Until the next reload that finds another one in the file. Returns it as it is now; throws ERR_LOG_LEVEL. */
+  setLogLevel(level: string): string;
   readonly logTarget: string;
   /** Null: no database. */
   readonly dbFile: string | null;

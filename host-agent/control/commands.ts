@@ -1,9 +1,10 @@
 /** fail2ban's words, each to a call on the daemon; the values answered are fail2ban's. */
 import { canonical } from '../../shared/address.ts';
-import type { AgentControl, EdgeReport, JailControl, ReloadOptions } from './agent-control.ts';
-import { CommandError, invalidCommand, missingWord, unknownJail } from './errors.ts';
+import type { AgentControl, EdgeReport, ReloadOptions } from './agent-control.ts';
+import { invalidCommand, jailOf } from './errors.ts';
 import type { ReplyValue } from './framing.ts';
 import { bannedOf, get } from './get.ts';
+import { set } from './set.ts';
 import { flavorOf, jailStatus, overview, overviewOfAll } from './status.ts';
 
 type Command = (agent: AgentControl, words: readonly string[]) => ReplyValue | Promise<ReplyValue>;
@@ -55,22 +56,6 @@ function banned(agent: AgentControl, ids: readonly string[]): ReplyValue {
   return ids.map((id) => sets.filter((set) => set.ids.has(canonical(id) ?? id)).map((set) => set.name));
 }
 
-async function set(agent: AgentControl, words: readonly string[]): Promise<ReplyValue> {
-  const [name, what, ...ids] = words;
-  if (name === undefined || what === undefined) throw missingWord();
-  if (what === 'banip') return ids.length === 0 ? 0 : await jailOf(agent, name).ban(ids);
-  if (what === 'unbanip') return await unbanOf(agent, name, ids);
-  throw invalidCommand(` '${what}' (no set action or not yet implemented)`);
-}
-
-async function unbanOf(agent: AgentControl, name: string, words: readonly string[]): Promise<ReplyValue> {
-  if (words[0] === undefined) throw missingWord();
-  const report = words[0] === '--report-absent';
-  const { lifted, absent } = await jailOf(agent, name).unban(report ? words.slice(1) : words);
-  if (!report || absent.length === 0) return lifted;
-  throw new CommandError('ERR_NOT_BANNED', `not banned: [${absent.map((id) => `'${id}'`).join(', ')}]`);
-}
-
 async function unban(agent: AgentControl, ids: readonly string[]): Promise<ReplyValue> {
   if (ids.length === 0) throw invalidCommand();
   if (ids.length === 1 && ids[0] === '--all') return await agent.unbanAll();
@@ -106,10 +91,4 @@ function edge(agent: AgentControl, words: readonly string[]): ReplyValue {
   if (words.length !== 1 || words[0] !== 'status') throw invalidCommand(' (edge knows: status)');
   const report: EdgeReport | null = agent.edge();
   return report === null ? null : { ...report };
-}
-
-function jailOf(agent: AgentControl, name: string): JailControl {
-  const jail = agent.jail(name);
-  if (jail === null) throw unknownJail(name);
-  return jail;
 }

@@ -1,6 +1,7 @@
 /** Errors as fail2ban's server answers them: its client prints their arguments after `NOK: `. */
 import type { ErrorCode } from '../../shared/errors.ts';
 import { EdgebanError } from '../../shared/errors.ts';
+import type { AgentControl, JailControl } from './agent-control.ts';
 
 /** An error that carries the arguments of the exception that fail2ban would have sent; `message` is what its client prints for it. */
 export class CommandError extends EdgebanError {
@@ -10,6 +11,13 @@ export class CommandError extends EdgebanError {
     super(code, message);
     this.args = args;
   }
+}
+
+/** The jail of this name. Throws ERR_JAIL_UNKNOWN. */
+export function jailOf(agent: AgentControl, name: string): JailControl {
+  const jail = agent.jail(name);
+  if (jail === null) throw unknownJail(name);
+  return jail;
 }
 
 export function unknownJail(name: string): CommandError {

@@ -3,7 +3,7 @@ import { canonical } from '../../shared/address.ts';
 import type { Ban } from '../../shared/ticket.ts';
 import type { UnixTime } from '../../shared/time.ts';
 import type { AgentControl, JailControl, JailSettings } from './agent-control.ts';
-import { invalidCommand, missingWord, unknownJail } from './errors.ts';
+import { invalidCommand, jailOf, missingWord } from './errors.ts';
 import type { ReplyValue } from './framing.ts';
 
 const globals: Readonly<Record<string, (agent: AgentControl) => ReplyValue>> = {
@@ -16,7 +16,12 @@ const settings: Readonly<Record<string, (settings: JailSettings) => ReplyValue>>
   maxretry: (jail) => jail.maxretry,
   findtime: (jail) => jail.findtime,
   bantime: (jail) => jail.bantime,
+  maxmatches: (jail) => jail.maxmatches,
   ignoreip: (jail) => jail.ignoreip,
+  ignoreself: (jail) => jail.ignoreself,
+  ignorecommand: (jail) => jail.ignorecommand,
+  usedns: (jail) => jail.usedns,
+  logencoding: (jail) => jail.logencoding,
   logpath: (jail) => jail.logpath,
   journalmatch: (jail) => jail.journalmatch,
   failregex: (jail) => jail.failregex,
@@ -39,8 +44,7 @@ function getOfJail(agent: AgentControl, name: string, what: string, rest: readon
   if (setting === undefined && what !== 'banned' && what !== 'banip') {
     throw invalidCommand(' (no get action or not yet implemented)');
   }
-  const jail = agent.jail(name);
-  if (jail === null) throw unknownJail(name);
+  const jail = jailOf(agent, name);
   if (setting !== undefined) return setting(jail.settings());
   return what === 'banned' ? bannedOf(jail, rest) : banList(jail.bans(), rest[0] === '--with-time');
 }

@@ -67,6 +67,18 @@ describe('what fail2ban prints', () => {
     );
   });
 
+  test('set prints what stands now', async () => {
+    await serve();
+    expect((await client('set sshd addignoreip 192.0.2.1')).out).toBe(
+      'These IP addresses/networks are ignored:\n|- 127.0.0.0/8\n|- ::1\n`- 192.0.2.1',
+    );
+    expect((await client('set sshd delignoreip ::1')).out.split('\n')).toHaveLength(3);
+    expect((await client('set sshd maxretry 9')).out).toBe('9');
+    expect((await client('set loglevel debug')).out).toBe("Current logging level is 'DEBUG'");
+    expect((await client('get sshd logencoding')).out).toBe('Current log encoding is set to:\nauto');
+    expect((await client('get sshd ignoreself')).out).toBe('True');
+  });
+
   test('no jails', async () => {
     await serve(fakeAgent({}));
     const out = 'Status\n|- Number of jail:\t0\n`- Jail list:\t';

@@ -155,6 +155,14 @@ describe("errors are fail2ban's", () => {
     [['get', 'constructor', 'banip'], "Sorry but the jail 'constructor' does not exist", ['constructor']],
     [['set', 'sshd'], 'Sorry but the command is invalid', ['list index out of range']],
     [['get', 'sshd'], 'Sorry but the command is invalid', ['list index out of range']],
+    [['set', 'sshd', 'maxretry'], 'Sorry but the command is invalid', ['list index out of range']],
+    [['set', 'sshd', 'attempt'], 'Sorry but the command is invalid', ['list index out of range']],
+    [
+      ['set', 'sshd', 'maxretry', '5x'],
+      "invalid literal for int() with base 10: '5x'",
+      ["invalid literal for int() with base 10: '5x'"],
+    ],
+    [['set', 'sshd', 'delignoreip', 'x'], 'list.remove(x): x not in list', ['list.remove(x): x not in list']],
     [['set', 'sshd', 'unbanip'], 'Sorry but the command is invalid', ['list index out of range']],
     [['frobnicate'], 'Invalid command', ['Invalid command']],
     [['toString'], 'Invalid command', ['Invalid command']],
@@ -171,4 +179,18 @@ describe("errors are fail2ban's", () => {
   ])('%j', async (words, message) => {
     await expect(runCommand(twoJails(), words)).rejects.toMatchObject({ code: 'ERR_COMMAND_INVALID', message });
   });
+});
+
+test('settings are changed, and answered as they are now', async () => {
+  const agent = twoJails();
+  expect(await runCommand(agent, ['set', 'sshd', 'findtime', '1d12h'])).toBe(129_600);
+  expect(await runCommand(agent, ['set', 'sshd', 'bantime', '-1'])).toBe(-1);
+  expect(await runCommand(agent, ['set', 'sshd', 'maxretry', ' 7'])).toBe(7);
+  await expect(runCommand(agent, ['set', 'sshd', 'findtime', '0'])).rejects.toThrow('not a length of time');
+  await expect(runCommand(agent, ['set', 'sshd', 'bantime', '10 parsecs'])).rejects.toMatchObject({
+    code: 'ERR_CONFIG_EXPRESSION',
+  });
+  expect(await runCommand(agent, ['get', 'sshd', 'maxretry'])).toBe(7);
+  expect(await runCommand(agent, ['get', 'sshd', 'maxmatches'])).toBe(5);
+  expect(await runCommand(agent, ['get', 'sshd', 'usedns'])).toBe('warn');
 });

@@ -14,20 +14,38 @@ export function fakeBan(id: string, at: number, bantime: number, jail = 'sshd'):
 
 export function fakeJail(name: string, backend: 'polling' | 'systemd', ids: readonly string[]): FakeJail {
   const banned = ids.map((id) => fakeBan(id, 1000, 600, name));
+  const ignoreip = ['127.0.0.0/8', '::1'];
+  let changed = {};
   return {
     banned,
+    attempt: () => Promise.resolve(),
+    addIgnored: (texts) => Promise.resolve(void ignoreip.push(...texts)),
+    dropIgnored: (text) => {
+      const at = ignoreip.indexOf(text);
+      if (at >= 0) ignoreip.splice(at, 1);
+      return Promise.resolve(at >= 0);
+    },
+    change: (settings) => {
+      changed = { ...changed, ...settings };
+    },
     counts: () => ({ currentlyFailed: 2, totalFailed: 5, currentlyBanned: banned.length, totalBanned: 5 }),
     settings: () => ({
       backend,
       maxretry: 5,
       findtime: 600,
       bantime: -1,
-      ignoreip: ['127.0.0.0/8', '::1'],
+      maxmatches: 5,
+      ignoreself: true,
+      ignorecommand: '',
+      usedns: 'warn',
+      logencoding: 'auto',
+      ignoreip,
       logpath: backend === 'polling' ? ['/var/log/a', '/var/log/b'] : [],
       journalmatch: backend === 'systemd' ? [['_SYSTEMD_UNIT=x.service'], ['_COMM=sshd', '_UID=0']] : [],
       failregex: ['^one <HOST>$', '^two <HOST>$'],
       ignoreregex: [],
       actions: ['nftables-multiport', 'edge'],
+      ...changed,
     }),
     bans: () => banned,
     ban: (ids) => {
@@ -71,6 +89,7 @@ export function fakeAgent(jails: Readonly<Record<string, FakeJail>>): FakeAgent 
     },
     flushLogs: () => 'rolled over',
     logLevel: 'INFO',
+    setLogLevel: (level) => level.toUpperCase(),
     logTarget: '/var/log/edgeban.log',
     dbFile: null,
     edge: () => null,
