@@ -1,6 +1,7 @@
 /** The scenes of the system tests by name: each needs namespaces of its own. */
 import { badInput } from './bad-input.ts';
 import { bansSurviveRestart, countsSurviveKill, reloads } from './host-scenes.ts';
+import { hostileScene } from './hostile-lines.ts';
 import { killed } from './kill.ts';
 
 export const scenes: ReadonlyMap<string, () => Promise<unknown>> = new Map([
@@ -8,6 +9,7 @@ export const scenes: ReadonlyMap<string, () => Promise<unknown>> = new Map([
   ['bans survive a restart', bansSurviveRestart],
   ['reload', reloads],
   ['bad input', badInput],
+  ['hostile lines', hostileScene],
   ['kill the banning agent', () => killed('hostA', 11)],
   ['kill the other agent', () => killed('hostB', 12)],
   ['kill workerd', () => killed('workerd', 13)],

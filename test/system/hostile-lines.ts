@@ -1,0 +1,114 @@
+/** A jail whose filter and lines are made to take long; meanwhile others are banned in time, and clients get answers. */
+import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { request } from '../../host-agent/control/client.ts';
+import { agentLog, type Host, inKernel, startAgent } from '../world/host.ts';
+import { until } from '../world/wait.ts';
+import { makePair } from './host-scenes.ts';
+
+/** The issue's bounds. */
+const ban_ms_max = 1_000;
+const ping_ms_max = 1_000;
+const rounds = 8;
+
+/** Nested quantifiers, overlapping alternations, counted repeats and back references: a hundred of them. */
+function hostileRegexes(): string {
+  const kinds = [
+    (n: number) => `^(?:(?:(?:a?)*)*)*b x${n} <HOST>$`,
+    (n: number) => `(?:a|b)*a(?:a|b){${50 + n}}c <HOST>`,
+    (n: number) => `(?:[ab]{1,20}a[ab]{0,20}b){1,4}c${n} <HOST>`,
+    (n: number) => `(?P<q>a+)+(?P=q)b.*x${n} <HOST>`,
+    (n: number) => `^.*<HOST>.*(?!x)y${n}$`,
+  ];
+  return Array.from({ length: 100 }, (_, n) => kinds[n % kinds.length]?.(n) ?? '').join('\n            ');
+}
+
+const hostileLines: readonly string[] = [
+  `${'ab'.repeat(150)} 1.2.3.4`,
+  `${'aabbab'.repeat(10_000)}c 1.2.3.4`,
+  'a'.repeat(1_048_576),
+  ' from 1.2.3.4 y'.repeat(4_000),
+  '\u202e[a] \0\u2028é'.repeat(3_000),
+  '1:2:3.4 '.repeat(100),
+];
+
+const jails = `
+[sshd]
+enabled = true
+backend = auto
+logpath = LOGS/auth.log
+maxretry = 3
+
+[evil]
+enabled = true
+backend = auto
+filter = evil
+logpath = LOGS/evil.log
+maxretry = 3
+`;
+
+export async function hostileScene(): Promise<unknown> {
+  const { host } = await makePair('');
+  const logs = join(host.folder, 'logs');
+  mkdirSync(logs, { recursive: true });
+  for (const name of ['auth.log', 'evil.log']) writeFileSync(join(logs, name), '');
+  writeFileSync(join(host.config, 'filter.d/evil.conf'), `[Definition]\nfailregex = ${hostileRegexes()}\n`);
+  writeFileSync(join(host.config, 'jail.local'), jails.replaceAll('LOGS', logs));
+  await startAgent(host);
+  const stop = new AbortController();
+  const flooding = flood(join(logs, 'evil.log'), stop.signal);
+  const measured = await play(host, join(logs, 'auth.log')).finally(() => stop.abort());
+  await flooding;
+  await until('the notice', () => agentLog(host).includes('[evil] failregex'));
+  const told = agentLog(host)
+    .split('\n')
+    .filter((line) => line.includes('[evil] failregex'));
+  const regexes = told.map((line) => /failregex \d+/.exec(line)?.[0]);
+  if (new Set(regexes).size !== regexes.length) throw new Error(`told more than once: ${told.join('\n')}`);
+  const { ban_ms, ping_ms } = measured;
+  if (Math.max(...ban_ms) > ban_ms_max || Math.max(...ping_ms) > ping_ms_max)
+    throw new Error(`bans after ${ban_ms.join(', ')} ms, pings after ${ping_ms.join(', ')} ms`);
+  return { ...measured, told: told.length, slowed: agentLog(host).includes('read half of the time') };
+}
+
+/** More than the agent can read, always; the log is begun anew before it fills the disk. */
+async function flood(file: string, signal: AbortSignal): Promise<void> {
+  const block = Buffer.from(
+    hostileLines
+      .map((line) => `${stamp()}${line}\n`)
+      .join('')
+      .toWellFormed(),
+  );
+  const invalid = Buffer.from([0xff, 0xfe, 0x00, 0xc3, 0x0a]);
+  for (let written = 0; !signal.aborted; written += block.length) {
+    if (written > 200_000_000) {
+      rmSync(file);
+      written = 0;
+    }
+    appendFileSync(file, Buffer.concat([block, invalid]));
+    await sleep(20);
+  }
+}
+
+/** Failures of one address after the other; how long after the last one each was in the kernel, and a ping meanwhile. */
+async function play(host: Host, log: string): Promise<{ ban_ms: number[]; ping_ms: number[] }> {
+  const ban_ms: number[] = [];
+  const ping_ms: number[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    const address = `198.51.100.${round + 10}`;
+    for (let n = 0; n < 3; n += 1)
+      appendFileSync(log, `${stamp()}sshd[${n + 1}]: Failed password for root from ${address} port 4000 ssh2\n`);
+    const began = performance.now();
+    const pinged = request(host.socket, ['ping'], { timeout: 20 }).then(() => ping_ms.push(Math.round(performance.now() - began)));
+    await until(`the ban of ${address}`, async () => (await inKernel(host, 'addr-set-sshd')).includes(address));
+    ban_ms.push(Math.round(performance.now() - began));
+    await pinged;
+  }
+  return { ban_ms, ping_ms };
+}
+
+function stamp(): string {
+  const [date, time] = new Date(Date.now() - new Date().getTimezoneOffset() * 60_000).toISOString().split(/[T.]/);
+  return `${date} ${time} host-a `;
+}
