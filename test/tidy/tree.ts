@@ -17,7 +17,8 @@ const file_bytes_max = 4_000_000;
 export function readTree(root: string, folder = ''): TextFile[] {
   return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) return foreign.has(entry.name) ? [] : readTree(root, path);
+    if (foreign.has(entry.name)) return [];
+    if (entry.isDirectory()) return readTree(root, path);
     // the programs are links to one launcher
     if (!(entry.isFile() || entry.isSymbolicLink()) || entry.name.endsWith('.log') || entry.name === '.dev.vars')
       return [];
