@@ -71,8 +71,10 @@ async function respond(desk: Desk, request: IncomingMessage, response: ServerRes
   const url = new URL(request.url ?? '/', 'http://fake.invalid');
   const body = await readBody(request, world.options.limits.body_bytes_max);
   if (url.pathname.startsWith(control_path)) {
-    send(response, controlReply(control, url.pathname.slice(control_path.length), body));
-    return world.save();
+    const reply = controlReply(control, url.pathname.slice(control_path.length), body);
+    // before the answer: who has it may kill us at once
+    world.save();
+    return send(response, reply);
   }
   if (world.state.latency_ms > 0) await new Promise((resolve) => setTimeout(resolve, world.state.latency_ms));
   const fault = takeFault(world, request.method ?? 'GET');
