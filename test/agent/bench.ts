@@ -84,24 +84,27 @@ export async function startAgent(jails: string, { names = {}, shell = {} }: Benc
     log.close();
     rmSync(dir, { recursive: true });
   });
-  const feed = async (...lines: readonly (string | Uint8Array)[]) => {
-    for (const [source, sink] of sinks) {
-      const read = lines.map((line) => ({ bytes: Buffer.from(line), time: now() }));
-      for (let left = read; left.length > 0; ) {
-        let taken = left.length;
-        const takeOnly = (count: number) => {
-          taken = count;
-          return '{}';
-        };
-        await sink({ source, lines: left, position: '{}', live: true, takeOnly });
-        left = left.slice(taken);
-      }
-    }
-  };
+  const feed = (...lines: readonly (string | Uint8Array)[]) => feedAll(sinks, lines);
   return {
     ...{ agent, dir, write, feed, log: () => readFileSync(target, 'utf8') },
     say: (...words) => runCommand(agent, words),
   };
+}
+
+/** To every source; what a sink has no time for comes again. */
+async function feedAll(sinks: ReadonlyMap<string, Sink>, lines: readonly (string | Uint8Array)[]): Promise<void> {
+  for (const [source, sink] of sinks) {
+    const read = lines.map((line) => ({ bytes: Buffer.from(line), time: now() }));
+    for (let left = read; left.length > 0; ) {
+      let taken = left.length;
+      const takeOnly = (count: number) => {
+        taken = count;
+        return '{}';
+      };
+      await sink({ source, lines: left, position: '{}', live: true, takeOnly });
+      left = left.slice(taken);
+    }
+  }
 }
 
 function noAction(): never {
