@@ -33,8 +33,12 @@ function isSearch(made: unknown): made is Search {
   return typeof made === 'function';
 }
 
-/** Keeps the bytes of the last text: a line is searched by many programs in a row. */
+/** Room for the bytes of a text of ordinary length: a buffer of its own for each would keep the garbage collector busy. */
+const room_bytes = 64 * 1024;
+
+/** Keeps the bytes of the last text, until the next one: a line is searched by many programs in a row. */
 export function createRe2(): Re2 {
+  const room = Buffer.allocUnsafeSlow(room_bytes);
   let lastText = '';
   let lastBytes = Buffer.from('');
   return {
@@ -42,7 +46,7 @@ export function createRe2(): Re2 {
     build: buildSearch,
     encode: (text) => {
       if (text !== lastText) {
-        lastBytes = Buffer.from(text);
+        lastBytes = 3 * text.length > room_bytes ? Buffer.from(text) : room.subarray(0, room.write(text));
         lastText = text;
       }
       return lastBytes;

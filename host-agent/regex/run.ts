@@ -103,7 +103,7 @@ function collector(trial: Trial): { sink: Sink; results(seconds: number): Result
     buffered = filter.buffered;
     tally.add(result, failures, () => decode(line.bytes).replace(/[\r\n]+$/, ''));
     if (options.verbose > 0 && result.prefix !== null && prefixes.length <= limit) {
-      prefixes.push(prefixes.length === limit ? '...' : pythonRepr(result.prefix));
+      prefixes.push(prefixes.length === limit ? '...' : pythonRepr(result.prefix()));
     }
   };
   const dates = !journal || options.datepattern !== null || rules.datepattern !== null;

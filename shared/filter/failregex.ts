@@ -22,6 +22,8 @@ export interface FilterRegex {
   /** As configured. */
   readonly source: string;
   readonly pattern: Pattern;
+  /** Are there `alt_` or `tuple_` groups? */
+  readonly merges: boolean;
   /** The captured groups with `alt_` and `tuple_` groups merged. */
   groupsOf(match: PatternMatch): Groups;
 }
@@ -44,7 +46,13 @@ export function compileRegex(source: RegexSource, options: CompileOptions): Filt
   if (expanded.trim() === '') throw new EdgebanError('ERR_FILTER_EMPTY', `${options.what} is empty`, placeOf(source));
   const pattern = compiled(expanded, source, options);
   const merges = mergesOf(pattern.names);
-  return { source: source.regex, pattern, groupsOf: (match) => mergeGroups(match, merges) };
+  const { alternatives, tuples } = merges;
+  return {
+    source: source.regex,
+    pattern,
+    merges: alternatives.length + tuples.length > 0,
+    groupsOf: (match) => mergeGroups(match, merges),
+  };
 }
 
 function compiled(expanded: string, source: RegexSource, options: CompileOptions): Pattern {

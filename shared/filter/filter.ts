@@ -183,24 +183,25 @@ class LineFilter implements Filter {
     const early = this.#ignoreregexes.length < this.#failregexes.length - 2;
     if (early && this.#isIgnored(text, verdict)) return;
     const prefix = this.#prefix(text, verdict);
-    if (prefix !== null) this.#searchAll(lines, prefix.text, prefix.groups, verdict);
+    if (prefix !== null) this.#searchAll(lines, prefix, verdict);
   }
 
-  /** The prefregex's groups and the text that the failregexes see; null where it does not match. */
-  #prefix(text: string, verdict: Verdict): { text: string; groups: Groups } | null {
-    if (this.#prefregex === null) return { text, groups: {} };
+  /** The text that the failregexes see; null where the prefregex does not match. */
+  #prefix(text: string, verdict: Verdict): string | null {
+    if (this.#prefregex === null) return text;
     const match = this.#search(this.#prefregex, text, 'prefregex', verdict);
     verdict.prefregex = match !== null;
     if (match === null) return null;
-    verdict.prefix = this.#prefregex.groupsOf(match);
-    const { content, ...groups } = verdict.prefix;
-    if (typeof content !== 'string' || content === '') return { text, groups };
+    const { groupsOf } = this.#prefregex;
+    verdict.prefix = () => groupsOf(match);
+    const content = this.#prefregex.merges ? groupsOf(match)['content'] : match.groups['content'];
+    if (typeof content !== 'string' || content === '') return text;
     this.#buffer = [{ before: '', date: '', after: content }];
-    return { text: textOf(this.#buffer), groups };
+    return `${content}\n`;
   }
 
   /** `lines` are what the text was made of; a hit takes its lines out of the buffer. */
-  #searchAll(lines: readonly LineParts[], text: string, prefix: Groups, verdict: Verdict): void {
+  #searchAll(lines: readonly LineParts[], text: string, verdict: Verdict): void {
     let current = text;
     for (const [index, regex] of this.#failregexes.entries()) {
       if (!mayStart(regex, current)) continue;
@@ -216,7 +217,8 @@ class LineFilter implements Filter {
       if (takesOut || ignored) current = textOf(this.#buffer);
       if (ignored && !this.#checkAll) return;
       if (ignored) continue;
-      const done = this.#take({ ...prefix, ...regex.groupsOf(match) }, matched.map(wholeLine), index, verdict);
+      const groups = { ...prefixGroups(verdict), ...regex.groupsOf(match) };
+      const done = this.#take(groups, matched.map(wholeLine), index, verdict);
       if (done && !this.#checkAll) return;
     }
   }
@@ -270,6 +272,13 @@ class LineFilter implements Filter {
     if (verdict.budget.exhausted) verdict.trouble ??= { kind: 'steps', where };
     return match;
   }
+}
+
+/** What the prefregex caught goes along, but for the text that the failregexes have seen. */
+function prefixGroups({ prefix }: Verdict): Groups {
+  if (prefix === null) return {};
+  const { content: _, ...groups } = prefix();
+  return groups;
 }
 
 /** Of twenty failregexes that begin with a word, most need not be searched for at all. */

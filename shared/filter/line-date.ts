@@ -2,8 +2,9 @@
 import { EdgebanError } from '../errors.ts';
 import type { Seconds, UnixTime } from '../time.ts';
 import { civilOf, type LocalZone, wallSeconds } from './calendar.ts';
-import { DateDetector } from './datedetector.ts';
-import type { TemplateKit } from './datetemplates.ts';
+import { DateDetector, type FoundDate } from './datedetector.ts';
+import type { DateTemplate, TemplateKit } from './datetemplates.ts';
+import type { DateResult } from './datevalue.ts';
 import type { LineParts } from './matched-lines.ts';
 import type { Budget } from './regex/pattern.ts';
 import { zoneMinutes } from './timezones.ts';
@@ -35,6 +36,13 @@ interface DateConf {
   readonly zone: LocalZone;
 }
 
+interface KnownDate {
+  readonly text: string;
+  readonly template: DateTemplate;
+  readonly now: UnixTime;
+  readonly time: DateResult;
+}
+
 /** How far a time may be from now before it counts as wrong. */
 const tolerance_seconds = 60;
 
@@ -47,6 +55,7 @@ export class LineDates {
   /** The same, if its templates are asked for or configured: a journal has no need of them. */
   #detector: DateDetector | null;
   #lastText = '';
+  #known: KnownDate | null = null;
   #lastTime: UnixTime | null = null;
   findtime: Seconds;
 
@@ -105,12 +114,23 @@ export class LineDates {
       after: text.slice(found.end),
     };
     if (parts.date === '') return { ...bare, ...(this.#recent(text, now) ?? { parts, time: now }), template };
-    const time = found.read({ now, zone: this.#conf.zone, defaultMinutes: this.#defaultMinutes });
+    const time = this.#read(found, parts.date, now);
     if (time === 'error') return 'error';
     if (time === 'invalid') return { ...bare, parts, template };
     this.#lastText = parts.date;
     this.#lastTime = time;
     return { ...bare, parts, time, template };
+  }
+
+  /** Many lines of a log tell the same second: what a text was read as is good for the same text again. */
+  #read(found: FoundDate, text: string, now: UnixTime): DateResult {
+    const known = this.#known;
+    if (known !== null && known.text === text && known.template === found.template && known.now === now)
+      return known.time;
+    const time = found.read({ now, zone: this.#conf.zone, defaultMinutes: this.#defaultMinutes });
+    // a group of the pattern's own may leave out parts that count
+    this.#known = found.template.dateGroup === 1 ? null : { text, template: found.template, now, time };
+    return time;
   }
 
   /** The last line's time if it is less than a minute old. */

@@ -58,8 +58,8 @@ export interface LineResult {
   readonly ignoredBy: number | null;
   /** Did the prefregex hit? Null where there is none or it was not asked. */
   readonly prefregex: boolean | null;
-  /** What the prefregex caught. */
-  readonly prefix: Groups | null;
+  /** What the prefregex caught, for those who ask. */
+  readonly prefix: (() => Groups) | null;
   /** The line's time; null where it has none. */
   readonly time: UnixTime | null;
   readonly template: string | null;
@@ -84,7 +84,7 @@ export interface Verdict {
   hits: number[];
   ignoredBy: number | null;
   prefregex: boolean | null;
-  prefix: Groups | null;
+  prefix: (() => Groups) | null;
   others: OtherHit[];
   trouble: LineTrouble | null;
 }

@@ -96,9 +96,10 @@ function compare(kind: LogKind, filter: string, own: Run): boolean {
 }
 
 function measureSshguard(log: string, own: Run): void {
-  const parser = sshguardPaths.find((path) => existsSync(path));
+  const given = process.env['SSHGUARD_PARSER'];
+  const parser = given ?? sshguardPaths.find((path) => existsSync(path));
   if (parser === undefined) {
-    skip("sshguard's parser", 'install the package sshguard');
+    skip("sshguard's parser", 'install the package sshguard, or set SSHGUARD_PARSER');
     return;
   }
   const run = runMeasured(['sh', '-c', '"$0" < "$1"', parser, log], {});

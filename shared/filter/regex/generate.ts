@@ -33,6 +33,8 @@ const firstDepthMax = 14;
 const restoreMark = -1;
 const restoreRegister = -2;
 
+const folded = 'const folded = (byte) => byte >= 65 && byte <= 90 ? byte + 32 : byte;';
+
 /** Null for what only the matcher can do. */
 export function generate(program: Program): Generated | null {
   if (program.code.length > instructionsMax) return null;
@@ -40,7 +42,7 @@ export function generate(program: Program): Generated | null {
   const main = writer.routine(0, 'main');
   if (main === null) return null;
   return {
-    body: `'use strict';\n${writer.asides.join('\n')}\n${writer.searching(main)}`,
+    body: `'use strict';\n${folded}\n${writer.asides.join('\n')}\n${writer.searching(main)}`,
     low: writer.low(),
     lead: leadOf(program),
   };
@@ -324,11 +326,13 @@ if (reached < 0) return -1; if (reached === ${negative ? 1 : 0}) break run; }`;
   }
 
   #backref({ group, fold }: Instruction & { op: 'backref' }): string {
-    if (fold !== 'none') return this.#impossible();
+    // of ASCII only letters have another case, whatever is folded
+    const same =
+      fold === 'none' ? 'bytes[i] === bytes[at + i - from]' : 'folded(bytes[i]) === folded(bytes[at + i - from])';
     return `{ const from = marks[${2 * group}], to = marks[${2 * group + 1}];
 if (from < 0 || to < from || at + to - from > n) break run;
 let same = true;
-for (let i = from; i < to && same; i++) same = bytes[i] === bytes[at + i - from];
+for (let i = from; i < to && same; i++) same = ${same};
 if (!same) break run;
 steps -= (to - from) >> 2; at += to - from; }`;
   }

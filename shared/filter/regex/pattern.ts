@@ -4,7 +4,7 @@ import type { Watch } from './watch.ts';
 
 /**
  * RE2, handed in by the host (`host-agent/re2.ts` wraps npm `re2`): `compile` takes RE2 syntax and throws on what it cannot;
- * `encode` turns a text into UTF-8 once, so that many programs can test the same line.
+ * `encode` turns a text into UTF-8 once, so that many programs can test the same line; the bytes are good until the next call.
  */
 export interface Re2 {
   compile(source: string): Re2Program;
