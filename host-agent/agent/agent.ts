@@ -53,7 +53,10 @@ export class Agent implements AgentControl {
     await this.#roster.restore(this.#roster.names);
     for (const name of this.#roster.names) parts.log.logger('jail').info(`Jail '${name}' started`);
     await this.#reading.follow();
-    if (this.#fleet !== null) this.#link = parts.startLink(this.#fleet, () => this.#tellAnew());
+    if (this.#fleet !== null) {
+      this.#tellNewLedger();
+      this.#link = parts.startLink(this.#fleet, () => this.#tellAnew());
+    }
     this.#chores.start();
   }
 
@@ -176,6 +179,14 @@ export class Agent implements AgentControl {
     const bans = jails.flatMap((jail) => parts.store.bans.heldIn(jail));
     for (const ban of bans) court.pardon(ban, now, effects);
     return bans.length;
+  }
+
+  /** A Worker at which the host was enrolled just now knows nothing of the bans in force. */
+  #tellNewLedger(): void {
+    const { parts, desk } = this.#core;
+    if (parts.host === null || parts.store.meta.get('edge.host') === parts.host) return;
+    this.#tellAnew();
+    desk.transact(() => parts.store.meta.set('edge.host', parts.host ?? ''));
   }
 
   /** The link asks for it when events were lost, here or at the Worker. */
