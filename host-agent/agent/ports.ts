@@ -1,16 +1,19 @@
 /** What shared/filter asks of a host: the local time zone, and how long this thread has been at work. */
 
 import type { CivilTime, LocalZone } from '../../shared/filter/calendar.ts';
+import type { Clock } from '../../shared/filter/regex/watch.ts';
 import type { Seconds, UnixTime } from '../../shared/time.ts';
 
 /** The zone of the process (TZ, /etc/localtime). */
 export const localZone: LocalZone = { toUnix, offsetAt };
 
-/** Milliseconds that this thread has computed, however busy the machine is. */
-export function threadCpu_ms(): number {
-  const { user, system } = process.threadCpuUsage();
-  return (user + system) / 1000;
-}
+export const threadClock: Clock = {
+  cpu_ms: () => {
+    const { user, system } = process.threadCpuUsage();
+    return (user + system) / 1000;
+  },
+  wall_ms: () => performance.now(),
+};
 
 /** The minute asked for last, and when it begins: lines of a log come in order. */
 let lastMinute = '';

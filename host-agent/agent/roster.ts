@@ -13,7 +13,7 @@ import { IgnoreSources } from './ignore-sources.ts';
 import { Jail } from './jail.ts';
 import type { Core } from './parts.ts';
 import { edgeJail, type JailPlan } from './plan.ts';
-import { localZone, threadCpu_ms } from './ports.ts';
+import { localZone, threadClock } from './ports.ts';
 
 /** Nobody waits longer for the names in ignoreip. */
 const names_ms_max = 5_000;
@@ -94,7 +94,7 @@ export class Roster {
     const { re2, resolver, now } = this.#core.parts;
     const resolve = (name: string) => resolver.known(name);
     const decode = decoderOf(plan.logencoding);
-    return createFilter(plan.filter, { re2, zone: localZone, decode, resolve, cpu_ms: threadCpu_ms }, now());
+    return createFilter(plan.filter, { re2, zone: localZone, decode, resolve, clock: threadClock }, now());
   }
 
   /** Asks for the addresses of the names in ignoreip, which may have changed. */

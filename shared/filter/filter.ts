@@ -22,7 +22,7 @@ import { type LineParts, splitAtMatch, textOf, wholeLine } from './matched-lines
 import { newDraft, Sessions } from './mlfid.ts';
 import { compilePattern, newBudget } from './regex/compile.ts';
 import type { Pattern, PatternMatch, Re2 } from './regex/pattern.ts';
-import { Watch } from './regex/watch.ts';
+import { type Clock, Watch } from './regex/watch.ts';
 
 export type { LocalZone } from './calendar.ts';
 export type { TemplateUse } from './datedetector.ts';
@@ -67,8 +67,8 @@ export interface FilterPorts {
   decode(bytes: Uint8Array): string;
   /** Addresses of a name from a cache; `pending` where the answer is still being fetched. Never waits. */
   resolve(name: string): readonly string[] | 'pending';
-  /** Milliseconds that this thread has computed, where the host can tell: a line that takes too many is a miss. */
-  cpu_ms?(): number;
+  /** Where the host has one, a line that takes too long is a miss; without one only steps are counted. */
+  readonly clock?: Clock;
 }
 
 /** Compiled once, then fed line after line: dates, sessions and `maxlines` remember the lines before. */
@@ -112,7 +112,7 @@ class LineFilter implements Filter {
 
   constructor(conf: FilterConf, ports: FilterPorts, now: UnixTime) {
     this.#ports = ports;
-    this.#watch = ports.cpu_ms === undefined ? undefined : new Watch(() => ports.cpu_ms?.() ?? 0);
+    this.#watch = ports.clock === undefined ? undefined : new Watch(ports.clock);
     this.#usedns = conf.usedns ?? 'warn';
     this.#checkAll = conf.checkAllRegex ?? false;
     this.#maxlines = checkedMaxlines(conf.maxlines ?? 1);

@@ -9,7 +9,7 @@ const execCost = 1 / 2;
 /** From so much work on (bytes times size) one search alone may take too long, if RE2 is at its slowest. */
 const dearWork = 1_000_000;
 /** Parts of a text are tried first, of a length that is certain to be quick. */
-const probeWork = 200_000;
+const probeWork = 100_000;
 
 /** What a search of a long text has cost lately. */
 class Price {
@@ -20,9 +20,8 @@ class Price {
     const left_ms = watch.left_ms();
     if (this.#ms_per_byte === 0) this.#probe(text, watch, left_ms, search);
     if (this.#ms_per_byte * text.length > left_ms) return undefined;
-    const before = watch.now();
-    const found = search.whole();
-    this.#learn((watch.now() - before) / text.length);
+    const { found, took_ms } = watch.time(() => search.whole());
+    this.#learn(took_ms / text.length);
     return found;
   }
 
@@ -36,12 +35,13 @@ class Price {
     const part = Math.min(Math.ceil(probeWork / size), Math.floor(length / 9));
     let least = Infinity;
     for (let round = 0; round < 3 && least * length > left_ms; round += 1) {
-      const before = watch.now();
-      for (const third of [0, 1, 2]) {
-        const start = Math.floor((third * length) / 3) + round * part;
-        search.part(start, start + part);
-      }
-      least = Math.min(least, (watch.now() - before) / (3 * part));
+      const { took_ms } = watch.time(() => {
+        for (const third of [0, 1, 2]) {
+          const start = Math.floor((third * length) / 3) + round * part;
+          search.part(start, start + part);
+        }
+      });
+      least = Math.min(least, took_ms / (3 * part));
     }
     this.#ms_per_byte = least;
   }
