@@ -2,11 +2,12 @@
 import { EdgebanError } from '../errors.ts';
 import type { Line } from '../ticket.ts';
 import type { Seconds, UnixTime } from '../time.ts';
-import { civilOf, type LocalZone, wallSeconds } from './calendar.ts';
+import type { LocalZone } from './calendar.ts';
+import { dateConf } from './date-kit.ts';
 import type { TemplateUse } from './datedetector.ts';
 import { checkFailureId, compileRegex, type FilterRegex, type Groups, isSet, type RegexSource } from './failregex.ts';
 import { addressInName, failureId, type UseDns } from './failure-id.ts';
-import { cutMark, date_patterns_max, line_bytes_max, maxlines_max } from './limits.ts';
+import { cutMark, line_bytes_max, maxlines_max } from './limits.ts';
 import { LineDates, type LineMode } from './line-date.ts';
 import {
   failureOf,
@@ -21,7 +22,7 @@ import {
 import { type LineParts, splitAtMatch, textOf, wholeLine } from './matched-lines.ts';
 import { newDraft, Sessions } from './mlfid.ts';
 import { compilePattern, newBudget } from './regex/compile.ts';
-import type { Pattern, PatternMatch, Re2 } from './regex/pattern.ts';
+import type { PatternMatch, Re2 } from './regex/pattern.ts';
 import { type Clock, Watch } from './regex/watch.ts';
 
 export type { LocalZone } from './calendar.ts';
@@ -290,23 +291,4 @@ function checkedMaxlines(maxlines: number): number {
   if (Number.isInteger(maxlines) && maxlines > 0 && maxlines <= maxlines_max) return maxlines;
   const remedy = `give a whole number from 1 to ${maxlines_max}`;
   throw new EdgebanError('ERR_FILTER_MAXLINES', `maxlines ${maxlines} cannot be used`, { remedy });
-}
-
-function dateConf(conf: FilterConf, ports: FilterPorts, now: UnixTime) {
-  const { re2, zone } = ports;
-  const compile = (regex: string, numbered: boolean) => compileDate(re2, regex, numbered);
-  const kit = { compile, year: civilOf(wallSeconds(now, zone)).year };
-  return { datepattern: conf.datepattern ?? null, logtimezone: conf.logtimezone ?? null, kit, zone };
-}
-
-/** Nearly all jails look for the same dates: their patterns are compiled once for each RE2. */
-const datePatterns = new WeakMap<Re2, Map<string, Pattern>>();
-
-function compileDate(re2: Re2, regex: string, numbered: boolean): Pattern {
-  const known = datePatterns.get(re2) ?? new Map<string, Pattern>();
-  datePatterns.set(re2, known);
-  const key = `${numbered} ${regex}`;
-  const pattern = known.get(key) ?? compilePattern(regex, { re2, numbered });
-  if (known.size < date_patterns_max) known.set(key, pattern);
-  return pattern;
 }

@@ -1,8 +1,9 @@
 /** Runs the code that is generated for an expression, in the texts and within the steps that it is for. */
 
-import { type Generated, generate, parameters, stackSize } from './generate.ts';
+import { type Generated, generate, parameters } from './generate.ts';
 import type { Budget, Re2, Search } from './pattern.ts';
 import { compileProgram } from './program.ts';
+import { stackSize } from './routine.ts';
 import type { Tree } from './tree.ts';
 
 /** One search runs at a time, and none leaves anything behind. */

@@ -12,7 +12,7 @@ export interface Clock {
 }
 
 /** The time of the thread that one line may take; beyond it the line is a miss. The matcher's steps come on top. */
-export const line_cpu_ms_max = 20;
+const line_cpu_ms_max = 20;
 
 /** RE2's work (bytes times size of the program, at most some ten nanoseconds each) between two looks at the clock. */
 const blindWorkMax = 500_000;
