@@ -19,8 +19,8 @@ export const lineStepsMax = 100_000;
 const briefStepsMax = 2_000;
 /** In longer texts RE2 is quicker to say that there is no match than the generated code is, which looks at each place. */
 const quickBytesMax = 2_048;
-/** Steps that it counts as to generate the code. */
-const quickMakingCost = 8_000;
+/** Steps that it counts as to generate the code, for each state of RE2's. */
+const quickMakingCost = 100;
 /** What the matcher must be able to spend, a character, to be started at all: it may go through a text in one step. */
 const matcherCost = 1 / 4;
 
@@ -157,9 +157,15 @@ class CompiledPattern implements Pattern {
 
   /** A line makes a few at the most: each takes as long as many searches. False if it is another line's turn. */
   #makeQuick(budget: Budget): boolean {
-    if (this.#briefSteps > 0 && budget.steps < lineStepsMax / 2) return false;
-    this.#quick = this.#briefSteps === 0 ? null : quickSearch(this.#tree, this.#re2);
-    if (this.#quick !== null) budget.steps -= quickMakingCost;
+    if (this.#briefSteps === 0) {
+      this.#quick = null;
+      return true;
+    }
+    if (budget.steps < (3 * lineStepsMax) / 4) return false;
+    this.#quick = quickSearch(this.#tree, this.#re2);
+    const cost = quickMakingCost * this.#ascii.translation.size;
+    // what is left has to do for the searches of the line
+    budget.steps = Math.max(lineStepsMax / 2, budget.steps - cost);
     return true;
   }
 
