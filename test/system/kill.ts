@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { type Edge, listItems, startFake, startWorker } from '../world/edge.ts';
 import { client, type Host, startAgent } from '../world/host.ts';
 import { until } from '../world/wait.ts';
-import { everywhere, makeWorld, type World } from '../world/world.ts';
+import { enrolAt, everywhere, makeWorld, type World } from '../world/world.ts';
 
 export type Victim = 'hostA' | 'hostB' | 'workerd' | 'fake';
 
@@ -29,6 +29,20 @@ export async function killed(victim: Victim, seed: number): Promise<unknown> {
   await noneTwice(world);
   if (Math.max(...agreed_ms) > agreement_ms_max) throw new Error(`agreed after ${agreed_ms.join(', ')} ms`);
   return { victim, rounds, bans: wanted.size, agreed_ms };
+}
+
+/** A Worker that is new to a host hears of the bans that the host has made before. */
+export async function enrolledLater(): Promise<unknown> {
+  const world = await makeWorld({ jails: '[sshd]\nenabled = true\nbantime = 1h\n', unenrolled: true });
+  await startAgent(world.hostA);
+  await client(world.hostA, 'set', 'sshd', 'banip', '203.0.113.90', '203.0.113.91');
+  await world.hostA.agent.kill('SIGTERM');
+  for (const host of [world.hostA, world.hostB]) {
+    await enrolAt(world, host);
+    await startAgent(host);
+  }
+  await agree(world, new Set(['203.0.113.90', '203.0.113.91']));
+  return await everywhere(world);
 }
 
 interface Round {

@@ -2,7 +2,7 @@
 import { badInput } from './bad-input.ts';
 import { bansSurviveRestart, countsSurviveKill, reloads } from './host-scenes.ts';
 import { hostileScene } from './hostile-lines.ts';
-import { killed } from './kill.ts';
+import { enrolledLater, killed } from './kill.ts';
 
 export const scenes: ReadonlyMap<string, () => Promise<unknown>> = new Map([
   ['counts survive kill -9', countsSurviveKill],
@@ -10,6 +10,7 @@ export const scenes: ReadonlyMap<string, () => Promise<unknown>> = new Map([
   ['reload', reloads],
   ['bad input', badInput],
   ['hostile lines', hostileScene],
+  ['enrolled later', enrolledLater],
   ['kill the banning agent', () => killed('hostA', 11)],
   ['kill the other agent', () => killed('hostB', 12)],
   ['kill workerd', () => killed('workerd', 13)],

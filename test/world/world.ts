@@ -18,6 +18,8 @@ export interface World {
 export interface WorldSettings {
   /** Both hosts' jail.local. */
   readonly jails: string;
+  /** Leave enrolling to the scene. */
+  readonly unenrolled?: boolean;
 }
 
 /** Everything but the agents. Must be called inside namespaces of its own (enter.ts); what it starts dies with them. */
@@ -31,8 +33,14 @@ export async function makeWorld(settings: WorldSettings): Promise<World> {
     makeHost('host-b', addresses.hostB, folder, settings),
     makeNode('attacker', addresses.attacker),
   ]);
-  for (const host of [hostA, hostB]) await enroll(host, edge.url, await enrolToken(edge));
-  return { folder, edge, hostA, hostB, attacker: makeAttacker(place, folder) };
+  const world = { folder, edge, hostA, hostB, attacker: makeAttacker(place, folder) };
+  for (const host of settings.unenrolled === true ? [] : [hostA, hostB]) await enrolAt(world, host);
+  return world;
+}
+
+/** Makes a host known to the Worker with a fresh one-time token. */
+export async function enrolAt({ edge }: World, host: Host): Promise<void> {
+  await enroll(host, edge.url, await enrolToken(edge));
 }
 
 async function enrolToken(edge: Edge): Promise<string> {
