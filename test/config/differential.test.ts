@@ -1,20 +1,20 @@
 /** The same questions to fail2ban's own code and to ours: the stock tree, trees at random, and each part of the language. */
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { printSeconds } from '../../shared/config/arithmetic.ts';
 import { readJails } from '../../shared/config/jail-conf.ts';
 import { parseNamedOptions, splitNamedOptions } from '../../shared/config/options-syntax.ts';
 import { pythonRepr } from '../../shared/config/python-text.ts';
 import { sourced } from '../../shared/config/sourced.ts';
-import { formatCommand, readStream } from '../../shared/config/stream.ts';
 import { substituteTags } from '../../shared/config/tags.ts';
 import { EdgebanError } from '../../shared/errors.ts';
 import { below, oneOf, seeded } from '../both/random.ts';
-import { diskFiles, type Tree } from './files.ts';
+import { diskFiles } from './files.ts';
 import { type Answer, ask, checkout } from './oracle.ts';
 import { randomTree } from './random-tree.ts';
+import { differences, ourStream, write } from './streams.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'edgeban-config-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
@@ -24,29 +24,6 @@ const effort = Number(process.env['EDGEBAN_FUZZ'] ?? 1);
 const random = seeded(Number(process.env['EDGEBAN_SEED'] ?? 1));
 const origin = { file: 'x.conf', line: 1 };
 
-function write(dir: string, tree: Tree): string {
-  for (const [path, text] of Object.entries(tree)) {
-    mkdirSync(dirname(join(dir, path)), { recursive: true });
-    writeFileSync(join(dir, path), text);
-  }
-  return dir;
-}
-
-function ourStream(dir: string): Answer {
-  const { commands, findings } = readStream(diskFiles, dir, () => []);
-  return findings.some(({ severity }) => severity === 'error') && !isConfined(commands)
-    ? { error: findings.map(({ message }) => message).join('; ') }
-    : { value: commands.map(formatCommand) };
-}
-
-/** fail2ban confines only some errors to their jail; ours confines all of them. */
-function isConfined(commands: readonly (readonly unknown[])[]): boolean {
-  const errors = commands.filter(([first]) => first === 'config-error').map(([, message]) => String(message));
-  return (
-    errors.length > 0 && errors.every((message) => /Unable to read|Invalid (filter|action) definition/.test(message))
-  );
-}
-
 function attempt(answer: () => unknown): Answer {
   try {
     return { value: answer() };
@@ -54,16 +31,6 @@ function attempt(answer: () => unknown): Answer {
     if (!(error instanceof EdgebanError)) throw error;
     return { error: error.message };
   }
-}
-
-/** The questions whose answers differ. Where one side refuses, so must the other; the words may differ. */
-function differences(questions: readonly object[], theirs: readonly Answer[], ours: readonly Answer[]): object[] {
-  return questions.flatMap((question, index) => {
-    const [a, b] = [ours[index], theirs[index]];
-    if (a === undefined || b === undefined) throw new Error('an answer is missing');
-    const same = 'error' in a || 'error' in b ? 'error' in a && 'error' in b : JSON.stringify(a) === JSON.stringify(b);
-    return same ? [] : [{ question, ours: a, theirs: b }];
-  });
 }
 
 test('the stock tree with all of its jails gives the same command stream', (context) => {

@@ -21,10 +21,12 @@ export interface Tally {
   failures: number;
   readonly named: Map<string, number>;
   readonly differences: Difference[];
+  /** Configuration trees whose command streams differ; they are left on disk. */
+  readonly trees: object[];
 }
 
 export function newTally(): Tally {
-  return { cases: 0, agreed: 0, failures: 0, named: new Map(), differences: [] };
+  return { cases: 0, agreed: 0, failures: 0, named: new Map(), differences: [], trees: [] };
 }
 
 /** Until there are so many cases, or `differences_max` differences. A case is one line's verdict, or one filter's conf. */

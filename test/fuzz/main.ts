@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { type Difference, fuzzFilters, newTally, replay } from './fuzz.ts';
 import { Oracle, obstacle } from './oracle.ts';
+import { fuzzTrees } from './trees.ts';
 import { variantsOf } from './variants.ts';
 
 const { values } = parseArgs({
@@ -35,14 +36,17 @@ async function fuzz(): Promise<void> {
     seed: Number(values.seed),
     differences_max: Number(values.differences),
   };
+  // a tree costs as much as a hundred lines
+  if (values.filter === '') fuzzTrees(checkout, Math.ceil(options.cases / 50), options.seed, tally);
   await fuzzFilters(oracle, variants, options, tally);
   console.log(
     `cases ${tally.cases}, agreed ${tally.agreed}, failures among them ${tally.failures}, filters ${variants.length}`,
   );
   for (const [name, count] of tally.named) console.log(`named difference: ${name}: ${count}`);
-  console.log(`differences: ${tally.differences.length}`);
+  console.log(`differences: ${tally.differences.length + tally.trees.length}`);
+  for (const tree of tally.trees) console.log(JSON.stringify(tree));
   for (const [index, difference] of tally.differences.entries()) show(difference, index);
-  process.exitCode = tally.differences.length === 0 ? 0 : 1;
+  process.exitCode = tally.differences.length + tally.trees.length === 0 ? 0 : 1;
 }
 
 function show({ filter, sequence, ours, theirs }: Difference, index: number): void {
