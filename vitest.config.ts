@@ -23,7 +23,7 @@ export default defineConfig({
         test: {
           name: 'node',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/worker/**', 'test/system/**'],
+          exclude: ['test/worker/**', 'test/system/**', 'test/sources/file-kill.test.ts'],
           pool: 'forks',
           testTimeout: 30_000,
         },
@@ -45,7 +45,7 @@ export default defineConfig({
         test: {
           // whole agents, workerd, sshd and nft in namespaces: one at a time, for they measure time
           name: 'system',
-          include: ['test/system/**/*.test.ts'],
+          include: ['test/system/**/*.test.ts', 'test/sources/file-kill.test.ts'],
           pool: 'forks',
           fileParallelism: false,
           testTimeout: 180_000,
