@@ -184,15 +184,21 @@ export class Agent implements AgentControl {
   /** A Worker at which the host was enrolled just now knows nothing of the bans in force. */
   #tellNewLedger(): void {
     const { parts, desk } = this.#core;
-    if (parts.host === null || parts.store.meta.get('edge.host') === parts.host) return;
-    this.#tellAnew();
-    desk.transact(() => parts.store.meta.set('edge.host', parts.host ?? ''));
+    const { host, store } = parts;
+    if (host === null || store.meta.get('edge.host') === host) return;
+    desk.transact(() => {
+      this.#queueAll();
+      store.meta.set('edge.host', host);
+    });
   }
 
   /** The link asks for it when events were lost, here or at the Worker. */
   #tellAnew(): void {
-    const { desk, court } = this.#core;
-    desk.transact(() => court.tellAnew(this.jails().filter((jail) => jail !== edgeJail)));
+    this.#core.desk.transact(() => this.#queueAll());
+  }
+
+  #queueAll(): void {
+    this.#core.court.tellAnew(this.jails().filter((jail) => jail !== edgeJail));
   }
 }
 

@@ -1,16 +1,6 @@
 /** Generates logs to measure with: the same seed, the same bytes. */
 import { closeSync, openSync, writeSync } from 'node:fs';
-
-/** A small generator (mulberry32): good enough to mix lines. */
-export function randomOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
+import { randomOf } from '../random.ts';
 
 /** What the lines are mixed from. */
 class Mixer {

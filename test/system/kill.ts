@@ -1,5 +1,6 @@
 /** kill -9 of any part while bans come and go: when it is back, every place agrees, and nothing is lost or done twice. */
 import { execFileSync } from 'node:child_process';
+import { randomOf } from '../random.ts';
 import { type Edge, listItems, startFake, startWorker } from '../world/edge.ts';
 import { client, type Host, startAgent } from '../world/host.ts';
 import { until } from '../world/wait.ts';
@@ -116,15 +117,4 @@ async function noneTwice({ edge, hostA }: { edge: Edge; hostA: Host }): Promise<
   if (new Set(items).size !== items.length) throw new Error(`twice in the list: ${items.join(' ')}`);
   const bans = (await client(hostA, 'get', 'sshd', 'banip')).trim().split(/\s+/);
   if (new Set(bans).size !== bans.length) throw new Error(`twice on the host: ${bans.join(' ')}`);
-}
-
-/** A small generator (mulberry32): the same seed plays the same scene. */
-function randomOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }
