@@ -40,6 +40,12 @@ export async function runNft(program: NftProgram, args: readonly string[], input
   throw new NftRefusal(ended.complaint);
 }
 
+/** LC_ALL: the words of a refusal are looked at. PATH: a daemon's may lack sbin. HOME: `nft -i` writes a history there. */
+export function nftEnvironment(): Readonly<Record<string, string>> {
+  const path = `${process.env['PATH'] ?? ''}:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin`;
+  return { LC_ALL: 'C', PATH: path, HOME: '/nonexistent', TERM: 'dumb' };
+}
+
 interface Ended {
   readonly status: number | null;
   readonly output: string;
@@ -49,9 +55,7 @@ interface Ended {
 function collect(program: NftProgram, args: readonly string[], input: string): Promise<Ended> {
   const [file, ...first] = program.command;
   return new Promise((resolve, reject) => {
-    // LC_ALL=C: the words of a refusal are looked at. PATH: a daemon's may lack sbin.
-    const env = { LC_ALL: 'C', PATH: `${process.env['PATH'] ?? ''}:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin` };
-    const child = spawn(file, [...first, ...args], { env, stdio: ['pipe', 'pipe', 'pipe'] });
+    const child = spawn(file, [...first, ...args], { env: nftEnvironment(), stdio: ['pipe', 'pipe', 'pipe'] });
     const stop = (error: EdgebanError) => {
       child.kill('SIGKILL');
       reject(error);

@@ -2,11 +2,14 @@
 import { EdgebanError } from '../../shared/errors.ts';
 import { type NftProgram, NftRefusal, runNft } from './nft-process.ts';
 import { changeKey, type ElementChange, elementScript, lastOfEach, setKey } from './nft-script.ts';
+import { NftTalk } from './nft-talk.ts';
 
 const TRANSACTION_CHANGES_MAX = 100_000;
 const WAITING_CHANGES_MAX = 2_000_000;
 /** One bad element among 1,000 takes about 20 runs; where far more is bad, the rest is refused unheard. */
 const BISECT_RUNS_MAX = 400;
+/** More than these take longer than starting an nft does. */
+const TALK_CHANGES_MAX = 200;
 
 /** Runs one script or listing while nothing else of this process runs. */
 export interface NftSession {
@@ -41,12 +44,14 @@ export function createNft(options: Partial<NftProgram> = {}): Nft {
 class NftQueue implements Nft {
   readonly command: readonly string[];
   readonly #program: NftProgram;
+  readonly #talk: NftTalk;
   readonly #jobs: Job[] = [];
   #waiting = 0;
   #running: Promise<void> | null = null;
 
   constructor(program: NftProgram) {
     this.#program = program;
+    this.#talk = new NftTalk(program);
     this.command = program.command;
   }
 
@@ -71,7 +76,7 @@ class NftQueue implements Nft {
   #session(): NftSession {
     return {
       script: async (text) => {
-        await runNft(this.#program, ['-f', '-'], text);
+        await this.#run(text);
       },
       list: async (args) => objectsOf(await runNft(this.#program, ['-j', ...args], '')),
     };
@@ -122,7 +127,10 @@ class NftQueue implements Nft {
 
   async #tryAll(changes: readonly ElementChange[], verdicts: Verdicts, budget: { runs: number }): Promise<void> {
     budget.runs -= 1;
-    const error = await this.#refusal(elementScript(changes));
+    const script = elementScript(changes);
+    // its script may be run again, for it says how all is to be: whom the quick one refuses, the slow one judges
+    if (changes.length <= TALK_CHANGES_MAX && (await this.#talk.say(script.trim().replaceAll('\n', '; ')))) return;
+    const error = await this.#refusal(script);
     if (error === null) return;
     const parts = budget.runs > 0 ? partsOf(changes, error) : [];
     if (parts.length < 2) {
@@ -132,9 +140,14 @@ class NftQueue implements Nft {
     for (const part of parts) await this.#tryAll(part, verdicts, budget);
   }
 
+  async #run(script: string): Promise<void> {
+    await runNft(this.#program, ['-f', '-'], script);
+    this.#talk.warm();
+  }
+
   async #refusal(script: string): Promise<EdgebanError | null> {
     try {
-      await runNft(this.#program, ['-f', '-'], script);
+      await this.#run(script);
       return null;
     } catch (error) {
       // Whoever waits must hear of our own bugs too.
