@@ -9,6 +9,7 @@ import type { Budget, Pattern, PatternMatch, PatternOptions, Re2 } from './patte
 import { PricedProgram, spend } from './priced.ts';
 import { compileProgram, type Program } from './program.ts';
 import { type QuickSearch, quickSearch } from './quick.ts';
+import { ascii_bytes_max, Subject } from './subject.ts';
 import { type Alphabet, type Translation, toRe2 } from './to-re2.ts';
 import type { Tree } from './tree.ts';
 import type { Watch } from './watch.ts';
@@ -17,8 +18,6 @@ import type { Watch } from './watch.ts';
 export const lineStepsMax = 100_000;
 /** Steps that the matcher may try for before RE2 is asked for the groups. */
 const briefStepsMax = 2_000;
-/** In longer texts RE2 is quicker to say that there is no match than the generated code is, which looks at each place. */
-const quickBytesMax = 2_048;
 /** Steps that it counts as to generate the code, for each state of RE2's. */
 const quickMakingCost = 100;
 /** What the matcher must be able to spend, a character, to be started at all: it may go through a text in one step. */
@@ -39,13 +38,13 @@ interface Route {
 type Span = readonly [number, number];
 
 class Match implements PatternMatch {
-  readonly #text: string;
+  readonly #text: Subject;
   readonly #marks: ArrayLike<number>;
   readonly #names: ReadonlyMap<string, number>;
   #groups: Readonly<Record<string, string | undefined>> | null = null;
 
   /** `marks` are the start and the end of the match and of each group by Python's number, -1 where unset. */
-  constructor(text: string, marks: ArrayLike<number>, names: ReadonlyMap<string, number>) {
+  constructor(text: Subject, marks: ArrayLike<number>, names: ReadonlyMap<string, number>) {
     this.#text = text;
     this.#marks = marks;
     this.#names = names;
@@ -55,12 +54,15 @@ class Match implements PatternMatch {
   get groups(): Readonly<Record<string, string | undefined>> {
     if (this.#groups !== null) return this.#groups;
     const groups: Record<string, string | undefined> = {};
-    for (const [name, group] of this.#names) {
-      const span = this.#spanOf(group);
-      groups[name] = span === null ? undefined : this.#text.slice(span[0], span[1]);
-    }
+    for (const [name, group] of this.#names) groups[name] = this.caught(group);
     this.#groups = groups;
     return groups;
+  }
+
+  caught(group: number): string | undefined {
+    const start = this.#marks[2 * group] ?? -1;
+    const end = this.#marks[2 * group + 1] ?? -1;
+    return start >= 0 && end >= start ? this.#text.slice(start, end) : undefined;
   }
 
   get start(): number {
@@ -86,8 +88,9 @@ class Match implements PatternMatch {
 class CompiledPattern implements Pattern {
   readonly source: string;
   readonly names: readonly string[];
+  readonly numbers: readonly number[];
+  readonly tree: Tree;
   readonly #re2: Re2;
-  readonly #tree: Tree;
   readonly #wanted: ReadonlySet<number>;
   readonly #briefSteps: number;
   readonly #ascii: Route;
@@ -100,8 +103,9 @@ class CompiledPattern implements Pattern {
   constructor(source: string, tree: Tree, options: PatternOptions) {
     this.source = source;
     this.names = [...tree.names.keys()];
+    this.numbers = [...tree.names.values()];
     this.#re2 = options.re2;
-    this.#tree = tree;
+    this.tree = tree;
     this.#briefSteps = options.briefSteps ?? briefStepsMax;
     const all = Array.from({ length: tree.groups }, (_, i) => i + 1);
     this.#wanted = new Set(options.numbered === true ? all : tree.names.values());
@@ -117,9 +121,10 @@ class CompiledPattern implements Pattern {
     return this.#ascii.program === null ? 'wider' : this.#ascii.translation.fit;
   }
 
-  search(text: string, budget?: Budget): PatternMatch | null {
+  search(text: string | Subject, budget?: Budget): PatternMatch | null {
     const allowed = budget ?? newBudget();
-    const match = allowed.exhausted ? null : this.#search(text, allowed);
+    const subject = typeof text === 'string' ? Subject.ofText(text) : text;
+    const match = allowed.exhausted ? null : this.#search(subject, allowed);
     if (budget === undefined && allowed.exhausted) {
       throw new EdgebanError('ERR_REGEX_STEPS', `a search took more than ${lineStepsMax} steps`, {
         remedy: 'make the regular expression more specific',
@@ -128,18 +133,32 @@ class CompiledPattern implements Pattern {
     return match;
   }
 
-  #search(given: string, budget: Budget): PatternMatch | null {
+  #search(subject: Subject, budget: Budget): PatternMatch | null {
+    const quickly = subject.bytes === null ? undefined : this.#searchQuickly(subject, subject.bytes, budget);
+    return quickly === undefined ? this.#searchText(subject, budget) : quickly;
+  }
+
+  #searchText(subject: Subject, budget: Budget): PatternMatch | null {
+    const given = subject.text;
     const bytes = this.#re2.encode(given);
     // as long in bytes as in characters: ASCII, and so well formed
-    const text = bytes.length === given.length || given.isWellFormed() ? given : given.toWellFormed();
-    const route = bytes.length === text.length ? this.#ascii : this.#unicode;
-    const isQuick = route === this.#ascii && bytes.length <= Math.min(quickBytesMax, budget.steps);
-    const found = isQuick ? this.#searchQuickly(text, bytes, budget) : undefined;
-    if (found !== undefined) return found;
-    const { program, translation } = route;
+    const isAscii = bytes.length === given.length;
+    const text = isAscii || given.isWellFormed() ? subject : Subject.ofText(given.toWellFormed());
+    const quickly = isAscii && subject.bytes === null ? this.#searchQuickly(subject, bytes, budget) : undefined;
+    return quickly === undefined
+      ? this.#searchByRoute(text, bytes, bytes.length === text.length ? this.#ascii : this.#unicode, budget)
+      : quickly;
+  }
+
+  #searchByRoute(
+    text: Subject,
+    bytes: Uint8Array,
+    { program, translation }: Route,
+    budget: Budget,
+  ): PatternMatch | null {
     if (program === null) return this.#searchExactly(text, budget);
     if (!program.test(bytes, budget)) return null;
-    if (!fits(translation, text)) return this.#searchExactly(text, budget);
+    if (!fits(translation, text.text)) return this.#searchExactly(text, budget);
     // For its groups RE2 takes longer than the matcher does on most lines.
     const allowed = Math.min(this.#briefSteps, budget.steps);
     const brief: Budget = { steps: allowed, exhausted: false };
@@ -148,11 +167,12 @@ class CompiledPattern implements Pattern {
     return brief.exhausted ? this.#searchByRe2(text, program, translation, budget) : match;
   }
 
-  /** Undefined where the generated code cannot tell. */
-  #searchQuickly(text: string, bytes: Uint8Array, budget: Budget): PatternMatch | null | undefined {
+  /** Undefined where the generated code cannot tell. The text stands at its start in `bytes`. */
+  #searchQuickly(text: Subject, bytes: Uint8Array, budget: Budget): PatternMatch | null | undefined {
+    if (text.length > Math.min(ascii_bytes_max, budget.steps)) return undefined;
     if (this.#quick === undefined && !this.#makeQuick(budget)) return undefined;
-    const marks = this.#quick?.search(bytes, budget, this.#briefSteps);
-    return marks === undefined || marks === null ? marks : new Match(text, marks, this.#tree.names);
+    const marks = this.#quick?.search(bytes, text.start, text.end, budget, this.#briefSteps);
+    return marks === undefined || marks === null ? marks : new Match(text, marks, this.tree.names);
   }
 
   /** A line makes a few at the most: each takes as long as many searches. False if it is another line's turn. */
@@ -162,36 +182,36 @@ class CompiledPattern implements Pattern {
       return true;
     }
     if (budget.steps < (3 * lineStepsMax) / 4) return false;
-    this.#quick = quickSearch(this.#tree, this.#re2);
+    this.#quick = quickSearch(this.tree, this.#re2);
     const cost = quickMakingCost * this.#ascii.translation.size;
     // what is left has to do for the searches of the line
     budget.steps = Math.max(lineStepsMax / 2, budget.steps - cost);
     return true;
   }
 
-  #searchByRe2(text: string, program: PricedProgram, { groups }: Translation, budget: Budget): PatternMatch | null {
-    const found = program.exec(text, budget);
+  #searchByRe2(text: Subject, program: PricedProgram, { groups }: Translation, budget: Budget): PatternMatch | null {
+    const found = program.exec(text.text, budget);
     if (found === null) return null;
-    const marks = new Int32Array(2 * (this.#tree.groups + 1)).fill(-1);
+    const marks = new Int32Array(2 * (this.tree.groups + 1)).fill(-1);
     [0, ...groups].forEach((group, i) => {
       marks[2 * group] = found[2 * i] ?? -1;
       marks[2 * group + 1] = found[2 * i + 1] ?? -1;
     });
-    return new Match(text, marks, this.#tree.names);
+    return new Match(text, marks, this.tree.names);
   }
 
-  #searchExactly(text: string, budget: Budget): PatternMatch | null {
+  #searchExactly(text: Subject, budget: Budget): PatternMatch | null {
     return spend(budget, text.length * matcherCost) ? this.#runMatcher(text, budget) : null;
   }
 
-  #runMatcher(text: string, budget: Budget): PatternMatch | null {
-    this.#matcher ??= new Matcher(assemble(compileProgram(this.#tree)));
-    const marks = this.#matcher.search(text, budget);
-    return marks === null ? null : new Match(text, marks, this.#tree.names);
+  #runMatcher(text: Subject, budget: Budget): PatternMatch | null {
+    this.#matcher ??= new Matcher(assemble(compileProgram(this.tree)));
+    const marks = this.#matcher.search(text.text, budget);
+    return marks === null ? null : new Match(text, marks, this.tree.names);
   }
 
   #route(alphabet: Alphabet): Route {
-    const translation = toRe2(this.#tree, alphabet, this.#wanted);
+    const translation = toRe2(this.tree, alphabet, this.#wanted);
     if (alphabet === 'unicode' && translation.source === this.#ascii.translation.source) {
       return { program: this.#ascii.program, translation };
     }

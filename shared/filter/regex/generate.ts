@@ -70,9 +70,9 @@ export class Writer {
   searching(main: string): string {
     const { anchored, first } = this.#program;
     const skip = first === null ? '' : `if (start >= n || !(${this.isIn(first, 'start')})) continue;`;
-    return `const n = bytes.length;
-let steps = state[0], at = 0, top = 0, pc = 0, more = 0, end = 0;
-for (let start = 0; start <= ${anchored ? '0' : 'n'}; start++) {
+    return `const begin = state[1], n = state[2];
+let steps = state[0], at = 0, top = 0, pc = 0, more = 0;
+for (let start = begin; start <= ${anchored ? 'begin' : 'n'}; start++) {
 ${anchored ? '' : 'if ((start & 7) === 7) steps--;'}
 ${skip}
 at = start; top = 0; pc = 0;
@@ -120,7 +120,7 @@ return 0;`;
     const body = this.routine(begin, 'aside');
     if (body === null) return null;
     this.asides.push(`function ${name}(bytes, at, marks, stack, base, state, low) {
-const n = bytes.length;
+const begin = state[1], n = state[2];
 let steps = state[0], top = base, pc = ${begin}, more = 0;
 ${body}
 }`);

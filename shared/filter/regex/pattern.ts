@@ -1,5 +1,7 @@
 /** Python `re` for filters and dates: what the rest of the program sees of it. */
 
+import type { Subject } from './subject.ts';
+import type { Tree } from './tree.ts';
 import type { Watch } from './watch.ts';
 
 /**
@@ -14,9 +16,9 @@ export interface Re2 {
 }
 
 /**
- * A search in the bytes of an ASCII text: 1 if there is a match (its marks are in `marks`), 0 if there is none, -1 if
- * `state[0]` steps or the room on the stack did not do. The steps that remain are left in `state[0]`. `marks` and `registers`
- * hold -1 at the start.
+ * A search in an ASCII text, the bytes from `state[1]` to `state[2]`: 1 if there is a match (its marks, places in the bytes,
+ * are in `marks`), 0 if there is none, -1 if `state[0]` steps or the room on the stack did not do. The steps that remain are
+ * left in `state[0]`. `marks` and `registers` hold -1 at the start.
  */
 export type Search = (
   bytes: Uint8Array,
@@ -51,6 +53,8 @@ export interface PatternMatch {
   readonly end: number;
   /** Every named group; undefined where it took no part. */
   readonly groups: Readonly<Record<string, string | undefined>>;
+  /** What a group caught, by the number of `Pattern.numbers`; undefined where it took no part. */
+  caught(number: number): string | undefined;
   /** Start and end of a group by name, or by number where the pattern was compiled with `numbered`. */
   span(group: string | number): readonly [number, number] | null;
 }
@@ -60,6 +64,8 @@ export interface Pattern {
   readonly source: string;
   /** Named groups in the order of their opening. */
   readonly names: readonly string[];
+  /** The numbers of the same groups. */
+  readonly numbers: readonly number[];
   /**
    * May it match a text that begins with this character (of ASCII)? 1 at the codes of those with which it may, by a table of
    * 128; null where it may with all.
@@ -69,7 +75,7 @@ export interface Pattern {
    * The first match in the text, as Python's `re.search` finds it. Without a budget a fresh one is used, and using it up throws
    * ERR_REGEX_STEPS.
    */
-  search(text: string, budget?: Budget): PatternMatch | null;
+  search(text: string | Subject, budget?: Budget): PatternMatch | null;
 }
 
 export interface PatternOptions {

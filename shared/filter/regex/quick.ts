@@ -8,7 +8,8 @@ import type { Tree } from './tree.ts';
 
 /** One search runs at a time, and none leaves anything behind. */
 const stack = new Int32Array(stackSize);
-const state = new Int32Array(1);
+/** Steps that remain, and where the text begins and ends. */
+const state = new Int32Array(3);
 
 export class QuickSearch {
   readonly #search: Search;
@@ -26,18 +27,30 @@ export class QuickSearch {
   }
 
   /** Looks at the first characters: of twenty expressions most are done with after one. */
-  #mayMatch(bytes: Uint8Array): boolean {
+  #mayMatch(bytes: Uint8Array, start: number, end: number): boolean {
+    if (end - start < this.#lead.length) return false;
     for (let at = 0; at < this.#lead.length; at += 1) {
-      if (this.#lead[at]?.[bytes[at] ?? 128] !== 1) return false;
+      if (this.#lead[at]?.[bytes[start + at] ?? 128] !== 1) return false;
     }
     return true;
   }
 
-  /** The marks of the first match in an ASCII text, null if there is none, undefined if `steps` did not do. */
-  search(bytes: Uint8Array, budget: Budget, steps: number): readonly number[] | null | undefined {
-    if (!this.#mayMatch(bytes)) return null;
+  /**
+   * The marks of the first match in an ASCII text, counted from its begin; null if there is none, undefined if `steps` did
+   * not do.
+   */
+  search(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    budget: Budget,
+    steps: number,
+  ): readonly number[] | null | undefined {
+    if (!this.#mayMatch(bytes, start, end)) return null;
     const allowed = Math.min(steps, budget.steps);
     state[0] = allowed;
+    state[1] = start;
+    state[2] = end;
     this.#marks.fill(-1);
     this.#registers.fill(-1);
     const found = this.#search(bytes, this.#marks, this.#registers, stack, state, this.#low);
@@ -46,7 +59,7 @@ export class QuickSearch {
     if (found === 0) return null;
     // a typed array would have memory of its own to be asked for and freed
     const marks: number[] = [];
-    for (const mark of this.#marks) marks.push(mark);
+    for (const mark of this.#marks) marks.push(mark < 0 ? -1 : mark - start);
     return marks;
   }
 }

@@ -184,9 +184,9 @@ steps -= (at - from) >> 2; }`;
   }
 
   #boundary({ word, negative }: Instruction & { op: 'boundary' }): string {
-    const before = `(at > 0 && (${this.#writer.isIn(word, 'at - 1')}))`;
+    const before = `(at > begin && (${this.#writer.isIn(word, 'at - 1')}))`;
     const after = `(at < n && (${this.#writer.isIn(word, 'at')}))`;
-    return `if (n === 0 || (${before} ${negative ? '!==' : '==='} ${after})) break run;`;
+    return `if (n === begin || (${before} ${negative ? '!==' : '==='} ${after})) break run;`;
   }
 
   #look(pc: number, { negative, back }: Instruction & { op: 'look' }): string {
@@ -196,8 +196,8 @@ steps -= (at - from) >> 2; }`;
     const call = `{ state[0] = steps; const reached = ${name}(bytes, ${from}, marks, stack, top, state, low); steps = state[0];
 if (reached < 0) return -1; if (reached === ${negative ? 1 : 0}) break run; }`;
     if (back === null) return call;
-    const inside = `if (at >= ${back}) ${call}`;
-    return negative ? inside : `if (at < ${back}) break run; ${call}`;
+    const inside = `if (at >= begin + ${back}) ${call}`;
+    return negative ? inside : `if (at < begin + ${back}) break run; ${call}`;
   }
 
   #backref({ group, fold }: Instruction & { op: 'backref' }): string {
@@ -220,9 +220,9 @@ function isLetter(instruction: Instruction | undefined): boolean {
 function anchorTest(anchor: (Instruction & { op: 'anchor' })['anchor']): string {
   switch (anchor) {
     case 'text-start':
-      return 'at === 0';
+      return 'at === begin';
     case 'line-start':
-      return 'at === 0 || bytes[at - 1] === 10';
+      return 'at === begin || bytes[at - 1] === 10';
     case 'text-end':
       return 'at === n';
     case 'line-end':
