@@ -64,7 +64,7 @@ export interface LogOptions {
 }
 
 /** Reads `INFO`, `info` or `20`. Throws ERR_LOG_LEVEL. */
-function parseLevel(text: string): number {
+export function parseLevel(text: string): number {
   const name = text.toUpperCase();
   for (const [level, value] of Object.entries(levels)) if (level === name) return value;
   if (/^\d{1,2}$/.test(text)) return Number(text);

@@ -1,14 +1,15 @@
 /** What `-o` prints: of each failure an id, a group, a line, a text with tags; or one JSON object a line of the log. */
-import { parseAddress, parsePrefix } from '../../shared/address.ts';
+import { parsePrefix } from '../../shared/address.ts';
+import { captureOf, reverseName } from '../../shared/config/dynamic-tags.ts';
 import { pythonRepr } from '../../shared/config/python-text.ts';
 import { EdgebanError } from '../../shared/errors.ts';
 import type { FilterFailure, LineResult } from '../../shared/filter/filter.ts';
 
 /** Makes the lines to be printed of the failures of one line. */
-export type Format = (result: LineResult, failures: readonly FilterFailure[]) => string[];
+export type Format = (result: LineResult, failures: readonly FilterFailure[], names: Names) => string[];
 
-/** Throws ERR_USAGE for a tag that would need a name looked up or a database. */
-export function formatOf(out: string): Format {
+/** Throws ERR_USAGE for a tag that only a running jail knows. */
+export function formatOf(out: string, hostname: string): Format {
   switch (out) {
     case 'id':
     case 'fid':
@@ -20,7 +21,7 @@ export function formatOf(out: string): Format {
     case 'row':
       return (result, failures) => failures.map((failure) => row(result, failure));
     default:
-      return out.includes('<') ? tagged(out) : each((failure) => groupText(failure, out));
+      return out.includes('<') ? tagged(out, hostname) : each((failure) => groupText(failure, out));
   }
 }
 
@@ -46,70 +47,78 @@ function pythonFloat(value: number): string {
   return Number.isInteger(value) ? value.toFixed(1) : String(value);
 }
 
-const refusedTags = ['ip-host', 'fq-hostname', 'sh-hostname', 'ipmatches', 'ipjailmatches', 'ipfailures'];
-const tag = /<([\w:-]+)>/g;
+/** The names of addresses that have been asked for; null where there is none. */
+export type Names = Map<string, string | null>;
+
+const tag = /<([\w.-]+)>/g;
+/** Tags that only a jail with bans and a database could fill; fail2ban-regex ends with a traceback. */
+const unknowable = /^(?:bantime|ip(?:jail)?(?:matches|failures)|jail\.\w+)$/;
+
+/** `<ip-host>` needs an answer of the DNS. */
+export function asksNames(out: string): boolean {
+  return out.includes('<ip-host>');
+}
 
 /** `<ip> <F-USER>`: tags of fail2ban's actions; one that nothing knows stays as it is. */
-function tagged(out: string): Format {
+function tagged(out: string, hostname: string): Format {
   for (const [whole, name = ''] of out.matchAll(tag)) {
-    if (!refusedTags.includes(name)) continue;
-    throw new EdgebanError('ERR_USAGE', `option --out: the tag ${whole} is not implemented`, {
-      remedy: 'use <ip>, <fid>, <family>, <time>, <failures>, <matches>, <msg>, <ip-rev> or <F-…>',
+    if (!unknowable.test(name)) continue;
+    throw new EdgebanError('ERR_USAGE', `option --out: ${whole} is known only in a jail that runs`, {
+      remedy: 'use <ip>, <fid>, <family>, <time>, <matches>, <msg>, <ip-rev>, <ip-host>, <fq-hostname> or <F-…>',
     });
   }
-  const severalLines = /<(?:msg)>/.test(out);
-  return (result, failures) => {
+  const severalLines = out.includes('<msg>');
+  return (result, failures, names) => {
     const long = failures.some(({ matches }) => matches.length > 1);
     return failures.flatMap((failure) => {
       const messages = severalLines && long ? failure.matches : [failure.matches.join('\n')];
+      const known = { result, failure, names, hostname };
       return messages.map((message) =>
-        out.replace(tag, (whole, name: string) => tagText(result, failure, name, message) ?? whole),
+        out.replace(tag, (whole, name: string) => (name === 'msg' ? message : tagText(known, name)) ?? whole),
       );
     });
   };
 }
 
-function tagText(result: LineResult, failure: FilterFailure, name: string, message: string): string | null {
+interface Known {
+  readonly result: LineResult;
+  readonly failure: FilterFailure;
+  readonly names: Names;
+  readonly hostname: string;
+}
+
+function tagText({ result, failure, names, hostname }: Known, name: string): string | null {
   const address = failure.ip ?? failure.id;
-  switch (name) {
-    case 'ip':
-      return address;
-    case 'fid':
-      return failure.id;
-    case 'family':
-      return familyOf(address) ?? '';
-    case 'time':
-      return result.time === null ? 'None' : pythonFloat(result.time);
-    case 'failures':
-      return '0';
-    case 'matches':
-      return failure.matches.join('\n');
-    case 'msg':
-      return message;
-    case 'ip-rev':
-      return reversed(address);
-    case 'br':
-      return '\n';
-    case 'sp':
-      return ' ';
-    default:
-      return name.startsWith('F-') ? fieldText(failure, name.slice(2)) : null;
-  }
+  const time = result.time === null ? 'None' : pythonFloat(result.time);
+  const texts: Readonly<Record<string, () => string>> = {
+    ip: () => address,
+    fid: () => failure.id,
+    family: () => familyOf(address) ?? 'None',
+    time: () => time,
+    failures: () => '0',
+    bancount: () => '0',
+    restored: () => '0',
+    matches: () => failure.matches.join('\n'),
+    'ip-rev': () => reverseName(address),
+    'ip-host': () => names.get(address) ?? 'None',
+    'fq-hostname': () => hostname,
+    'sh-hostname': () => hostname.replace(/\..*$/s, ''),
+    'raw-ticket': () => ticketText(failure, time),
+    br: () => '\n',
+    sp: () => ' ',
+  };
+  if (Object.hasOwn(texts, name)) return texts[name]?.() ?? null;
+  const field = captureOf(name);
+  return field === null ? null : fieldText(failure, field);
 }
 
-function fieldText({ groups, id }: FilterFailure, field: string): string {
-  const lower = field.toLowerCase();
-  if (lower === 'id' || lower === 'fid') return id;
-  return groups[lower === 'port' ? 'fport' : lower] ?? '';
+function ticketText({ id, matches }: FilterFailure, time: string): string {
+  return `BanTicket: ip=${id} time=${time} bantime=None bancount=0 #attempts=0 matches=${pythonRepr([...matches])}`;
 }
 
-/** The parts of an address the other way round, as zones of the DNS have them. */
-function reversed(text: string): string {
-  const address = parseAddress(text);
-  if (address === null) return '';
-  if (familyOf(text) === 'inet4') return `${text.split('.').reverse().join('.')}.`;
-  const nibbles = address.bits.toString(16).padStart(32, '0');
-  return `${[...nibbles].reverse().join('.')}.`;
+function fieldText(failure: FilterFailure, field: string): string {
+  const text = groupText(failure, field);
+  return text === 'None' && !Object.hasOwn(failure.groups, field) ? '' : text;
 }
 
 function familyOf(text: string): 'inet4' | 'inet6' | null {

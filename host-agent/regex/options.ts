@@ -1,5 +1,6 @@
 /** The options of fail2ban-regex, read as Python's optparse reads them: anywhere among the words, long ones cut short. */
 import { EdgebanError } from '../../shared/errors.ts';
+import { parseLevel } from '../log.ts';
 
 export interface RegexOptions {
   readonly config: string;
@@ -17,6 +18,13 @@ export interface RegexOptions {
   /** `--check-all-regex` was given: every regex even for `-o json`. */
   readonly forceCheckAll: boolean;
   readonly out: string | null;
+  /** With `out`: the lines that give no failure. */
+  readonly invert: boolean;
+  /** Messages of a level below it are not shown; fail2ban's numbers. */
+  readonly logLevel: number;
+  readonly stacks: 'none' | 'short' | 'full';
+  /** Links to debuggex.com in the lists. */
+  readonly debuggex: boolean;
   readonly printNoMissed: boolean;
   readonly printNoIgnored: boolean;
   readonly printAllMatched: boolean;
@@ -41,6 +49,10 @@ const defaults: RegexOptions = {
   checkAll: true,
   forceCheckAll: false,
   out: null,
+  invert: false,
+  logLevel: 50,
+  stacks: 'none',
+  debuggex: false,
   printNoMissed: false,
   printNoIgnored: false,
   printAllMatched: false,
@@ -58,6 +70,10 @@ const help: Flag = ({ print }) => ({ print: print ?? 'help' });
 const verbose: Flag = (options) => ({ verbose: options.verbose + 1 });
 const verboseDate: Flag = () => ({ verboseDate: true });
 
+const invert: Flag = () => ({ invert: true });
+const debuggex: Flag = () => ({ debuggex: true });
+const shortStacks: Flag = ({ stacks }) => ({ stacks: stacks === 'full' ? stacks : 'short' });
+
 const flags: Readonly<Record<string, Flag>> = {
   '-h': help,
   '--help': help,
@@ -69,6 +85,13 @@ const flags: Readonly<Record<string, Flag>> = {
   '--verbose': verbose,
   '--verbose-date': verboseDate,
   '--VD': verboseDate,
+  '-i': invert,
+  '--invert': invert,
+  '-D': debuggex,
+  '--debuggex': debuggex,
+  '-t': shortStacks,
+  '--log-traceback': shortStacks,
+  '--full-traceback': () => ({ stacks: 'full' }),
   '--no-check-all': () => ({ checkAll: false }),
   '--check-all-regex': () => ({ forceCheckAll: true }),
   '--print-no-missed': () => ({ printNoMissed: true }),
@@ -107,20 +130,9 @@ const valued: Readonly<Record<string, Valued>> = {
   '--out': out,
 };
 
-/** fail2ban-regex's options that are understood and refused, with what to do instead. */
-const refused: Readonly<Record<string, string>> = {
-  '-D': 'paste the regex that -v prints into debuggex.com',
-  '--debuggex': 'paste the regex that -v prints into debuggex.com',
-  '-t': 'there are no Python tracebacks: errors name their place and remedy',
-  '--log-traceback': 'there are no Python tracebacks: errors name their place and remedy',
-  '--full-traceback': 'there are no Python tracebacks: errors name their place and remedy',
-  '-i': 'give what should not match as the third word, IGNOREREGEX',
-  '--invert': 'give what should not match as the third word, IGNOREREGEX',
-};
+const longNames = [flags, valued].flatMap(Object.keys).filter((name) => name.startsWith('--'));
 
-const longNames = [flags, valued, refused].flatMap(Object.keys).filter((name) => name.startsWith('--'));
-
-/** Throws ERR_USAGE for what it does not know, and names what it knows but refuses. */
+/** Throws ERR_USAGE for what it does not know. */
 export function parseRegexOptions(argv: readonly string[]): RegexOptions {
   let options = defaults;
   const rest = [...argv];
@@ -171,8 +183,6 @@ function readShort(options: RegexOptions, word: string, rest: string[]): RegexOp
 function withFlag(options: RegexOptions, name: string): RegexOptions {
   const flag = own(flags, name);
   if (flag !== undefined) return { ...options, ...flag(options) };
-  const remedy = own(refused, name);
-  if (remedy !== undefined) throw usage(`option ${name} is not implemented`, remedy);
   throw usage(`no such option: ${name}`);
 }
 
@@ -187,10 +197,13 @@ function integer(text: string, name: string): number {
   throw usage(`option ${name}: invalid integer value: '${text}'`);
 }
 
-/** fail2ban's own log is silent by default; there is none here to turn up. */
 function logLevel(value: string, name: string): Change {
-  if (value.toLowerCase() === 'critical') return {};
-  throw usage(`option ${name} ${value} is not implemented`, 'leave it out: what goes wrong is printed anyway');
+  try {
+    return { logLevel: parseLevel(value) };
+  } catch (error) {
+    if (!(error instanceof EdgebanError)) throw error;
+    throw usage(`option ${name}: ${error.message}`, error.remedy);
+  }
 }
 
 function own<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {

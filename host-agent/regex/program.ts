@@ -1,10 +1,12 @@
 /** edgeban-regex: tries a filter on log lines, with fail2ban-regex's options, layout and exit codes. */
 import type { Finding } from '../../shared/config/finding.ts';
+import { pythonRepr } from '../../shared/config/python-text.ts';
 import type { ConfigFiles } from '../../shared/config/read-order.ts';
 import { describeError, EdgebanError } from '../../shared/errors.ts';
 import type { UseDns } from '../../shared/filter/filter.ts';
 import { createFilter, type Filter, type FilterConf } from '../../shared/filter/filter.ts';
 import type { Re2 } from '../../shared/filter/regex/pattern.ts';
+import type { Clock } from '../../shared/filter/regex/watch.ts';
 import { decoderOf } from '../agent/decoder.ts';
 import { localZone } from '../agent/ports.ts';
 import { helpText, usageLine } from './help.ts';
@@ -12,18 +14,20 @@ import { openLog } from './log.ts';
 import { parseRegexOptions, type RegexOptions, usage } from './options.ts';
 import { report } from './report.ts';
 import { type Backend, type Rules, readRules } from './rules.ts';
-import { run } from './run.ts';
+import { type RunPorts, run } from './run.ts';
 import type { Screen } from './screen.ts';
+import { createTrace, type Trace } from './trace.ts';
 
-export interface RegexPorts {
+export interface RegexPorts extends RunPorts {
   readonly version: string;
   readonly files: ConfigFiles;
   readonly re2: Re2;
-  /** The addresses of a name. */
-  resolve(name: string): Promise<readonly string[]>;
-  now_ms(): number;
+  /** What a line may cost in time, as in the server. */
+  readonly clock: Clock;
 }
 
+/** From here on fail2ban-regex shows the filter's options, as with -vv. */
+const debugLevel = 10;
 const failed = 255;
 /** What Python's optparse ends with. */
 const misused = 2;
@@ -59,6 +63,7 @@ function mistakes(options: RegexOptions): string[] {
   const both = (no: string, all: string) => `ERROR: ${no} and ${all} are mutually exclusive.`;
   if (options.printNoMissed && options.printAllMissed) wrong.push(both('--print-no-missed', '--print-all-missed'));
   if (options.printNoIgnored && options.printAllIgnored) wrong.push(both('--print-no-ignored', '--print-all-ignored'));
+  if (options.invert && options.out === null) wrong.push('ERROR: -i tells which lines -o prints: give both.');
   if (options.words.length !== 2 && options.words.length !== 3) wrong.push('ERROR: provide both <LOG> and <REGEX>.');
   return wrong;
 }
@@ -70,16 +75,30 @@ async function tryOut(options: RegexOptions, ports: RegexPorts, screen: Screen):
   };
   say('\nRunning tests\n=============\n');
   const log = openLog(logWord, options);
-  const rules = withIgnore(readRulesFor(options, regexWord, log.backend, ports, screen), ignoreWord);
+  const trace = createTrace(options, screen.out, ports.now_ms);
+  const traced = { ...ports, files: told(ports.files, trace) };
+  const rules = withIgnore(readRulesFor(options, regexWord, log.backend, traced, screen), ignoreWord);
   const conf = confOf(options, rules, log.backend);
   const filter = compiled(conf, options, ports, () => rules.origin.forEach(say));
   for (const text of headingOf(options, rules, filter, ignoreWord)) say(text);
   const { input, heading } = log.open(rules, filter.maxlines);
   for (const text of heading) say(text);
   say('');
-  const results = await run({ options, rules, filter, input, ports, screen, journal: log.backend === 'systemd' });
+  const journal = log.backend === 'systemd';
+  const results = await run({ options, rules, filter, input, ports, screen, trace, journal });
   if (results !== null) screen.out(report(results).join('\n'));
   return 0;
+}
+
+/** Each file that is read is told of. */
+function told(files: ConfigFiles, trace: Trace | null): ConfigFiles {
+  if (trace === null) return files;
+  const read = (path: string) => {
+    const text = files.read(path);
+    if (text !== null) trace.say('INFO', `  Loading files: [${pythonRepr(path)}]`);
+    return text;
+  };
+  return { read, list: (dir) => files.list(dir) };
 }
 
 /** `origin` is called before an error, so that it is clear what is meant. */
@@ -138,8 +157,8 @@ function usednsOf({ raw, usedns }: RegexOptions, otherwise: UseDns): UseDns {
   }
 }
 
-function portsOf({ encoding }: RegexOptions, { re2 }: RegexPorts) {
-  return { re2, zone: localZone, decode: decoderOf(encoding), resolve: () => 'pending' as const };
+function portsOf({ encoding }: RegexOptions, { re2, clock }: RegexPorts) {
+  return { re2, clock, zone: localZone, decode: decoderOf(encoding), resolve: () => 'pending' as const };
 }
 
 /** fail2ban-regex says each thing when it comes to it: what the command line sets first, then what the filter does. */
@@ -150,7 +169,7 @@ function headingOf(options: RegexOptions, rules: Rules, filter: Filter, ignore: 
   if (options.maxlines !== 0) lines.push(maxlines);
   if (options.datepattern !== null) lines.push(date(options.datepattern));
   lines.push(...rules.origin);
-  if (options.verbose > 1 && rules.real !== null) lines.push(rules.real);
+  if ((options.verbose > 1 || options.logLevel <= debugLevel) && rules.real !== null) lines.push(rules.real);
   if (options.maxlines === 0 && rules.maxlines !== null) lines.push(maxlines);
   if (options.datepattern === null && rules.datepattern !== null) lines.push(date(rules.datepattern));
   if (ignore !== undefined)

@@ -1,5 +1,6 @@
 /** Prints the results in fail2ban-regex's layout. */
 import type { Filter } from '../../shared/filter/filter.ts';
+import { debuggexLine } from './debuggex.ts';
 import type { RegexOptions } from './options.ts';
 import type { Rules } from './rules.ts';
 import type { LineList, RegexCount, Tally } from './tally.ts';
@@ -88,7 +89,8 @@ function dateDetails({ weight, ownWeight, source, regex }: Filter['templates'][n
   ];
 }
 
-function linePart(title: string, word: string, list: LineList, { limit }: Results, all: boolean): string[] {
+function linePart(title: string, word: string, list: LineList, results: Results, all: boolean): string[] {
+  const { limit, options } = results;
   if (list.count === 0) return [];
   const header = `${title} line(s):`;
   if (list.count >= limit && !all) {
@@ -96,7 +98,15 @@ function linePart(title: string, word: string, list: LineList, { limit }: Result
   }
   const left = list.count - list.kept.length;
   const more = left > 0 ? [`… and ${left} more, which were not kept`] : [];
-  return framed([...list.kept.map((line) => line.trimEnd()), ...more], header);
+  const kept = options.debuggex ? withLinks(list.kept, word, results) : list.kept;
+  return framed([...kept.map((line) => line.trimEnd()), ...more], header);
+}
+
+/** Each line with each regex that it was tried with. */
+function withLinks(lines: readonly string[], word: string, { rules, filter, options }: Results): string[] {
+  const regexes = word === 'ignored' ? rules.ignoreregex : rules.failregex;
+  const how = { names: options.usedns !== 'no', multiline: filter.maxlines > 1 };
+  return lines.flatMap((line) => regexes.map(({ regex }) => debuggexLine(line, regex, how)));
 }
 
 function framed(lines: readonly string[], header?: string): string[] {

@@ -139,9 +139,9 @@ describe('what is wrong', () => {
     [['--nope', 'a', 'b'], 2, 'no such option: --nope'],
     [['--print-all', 'a', 'b'], 2, 'ambiguous option: --print-all'],
     [['-L', 'x', 'a', 'b'], 2, "invalid integer value: 'x'"],
-    [['-D', 'a', 'b'], 2, '-D is not implemented'],
-    [['-l', 'debug', 'a', 'b'], 2, '-l debug is not implemented'],
-    [['-o', '<ip-host>', 'a <HOST>', 'b <HOST>'], 2, '<ip-host> is not implemented'],
+    [['-i', 'a', 'b'], 255, '-i tells which lines -o prints'],
+    [['-l', 'loud', 'a', 'b'], 2, "Invalid log level 'loud'"],
+    [['-o', '<bantime>', 'a <HOST>', 'b <HOST>'], 2, '<bantime> is known only in a jail that runs'],
   ])('%j', async (argv, code, message) => {
     const printed = await run(...argv);
     expect(printed.code).toBe(code);

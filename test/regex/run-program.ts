@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { threadClock } from '../../host-agent/agent/ports.ts';
 import { diskFiles } from '../../host-agent/config-files.ts';
 import { createRe2 } from '../../host-agent/re2.ts';
 import { runRegex } from '../../host-agent/regex/program.ts';
@@ -31,7 +32,11 @@ export async function edgebanRegex(argv: readonly string[], world: World = {}): 
     version: '1.2.3',
     files: diskFiles,
     re2,
+    clock: threadClock,
+    hostname: 'host.example',
     resolve: async (name: string) => world.hosts?.[name] ?? [],
+    nameOf: async (address: string) =>
+      Object.entries(world.hosts ?? {}).find(([, addresses]) => addresses.includes(address))?.[0] ?? null,
     now_ms: () => {
       clock.now_ms += world.tick_ms ?? 0;
       return clock.now_ms;
