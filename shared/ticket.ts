@@ -35,6 +35,8 @@ export interface Ban {
   readonly count: number;
   readonly failures: number;
   readonly matches: readonly string[];
+  /** Named captures of the failure that led to it (see Failure); none for a ban that was asked for. */
+  readonly groups?: Readonly<Record<string, string>>;
 }
 
 /** The failures of one id in one jail that have not led to a ban yet. */

@@ -1,7 +1,7 @@
 /** Bans in force, what is remembered of earlier ones, and their history. */
 import type { Ban, PastBan } from '../ticket.ts';
 import { laterOf, type Seconds, type UnixTime, type Until } from '../time.ts';
-import { number, numberOrNull, text, textOrNull, texts } from './row.ts';
+import { number, numberOrNull, strings, text, textOrNull, texts } from './row.ts';
 import type { Sql, SqlRow, SqlValue } from './sql.ts';
 
 export const banLimits = {
@@ -25,6 +25,9 @@ const remembered_bantimes = 3;
 
 const columns = 'jail, id, ip, at, bantime, until, count, failures, matches';
 const places = '?, ?, ?, ?, ?, ?, ?, ?, ?';
+const held_columns = `${columns}, groups`;
+/** Of all captures of one ban together; what is more is not kept. */
+const groups_chars_max = 4096;
 
 /** Methods that write belong into a transaction of the caller's, together with what else the same event writes. */
 export class Bans {
@@ -41,7 +44,8 @@ export class Bans {
   /** Writes a new ban: it is held, its id is known, and it goes into the history. */
   add(ban: Ban): void {
     const values = this.#valuesOf(ban);
-    this.#sql.all(`INSERT OR REPLACE INTO held_bans (${columns}) VALUES (${places})`, ...values);
+    const held = `INSERT OR REPLACE INTO held_bans (${held_columns}) VALUES (${places}, ?)`;
+    this.#sql.all(held, ...values, groupsText(ban.groups));
     this.#sql.all(
       'INSERT OR REPLACE INTO known_ids (id, jail, at, bantime, count) VALUES (?, ?, ?, ?, ?)',
       ...[ban.id, ban.jail, ban.at, ban.bantime, ban.count],
@@ -60,13 +64,13 @@ export class Bans {
   }
 
   held(jail: string, id: string): Ban | null {
-    const row = this.#sql.all(`SELECT ${columns} FROM held_bans WHERE jail = ? AND id = ?`, jail, id)[0];
+    const row = this.#sql.all(`SELECT ${held_columns} FROM held_bans WHERE jail = ? AND id = ?`, jail, id)[0];
     return row === undefined ? null : banOf(row);
   }
 
   /** In the order in which they were decided. */
   heldIn(jail: string): Ban[] {
-    return this.#sql.all(`SELECT ${columns} FROM held_bans WHERE jail = ? ORDER BY at, id`, jail).map(banOf);
+    return this.#sql.all(`SELECT ${held_columns} FROM held_bans WHERE jail = ? ORDER BY at, id`, jail).map(banOf);
   }
 
   /** Until when a jail blocks an address, whatever ids stand for it; undefined if it does not. */
@@ -147,7 +151,7 @@ export class Bans {
   #take(condition: string, values: readonly SqlValue[], limit: number): Ban[] {
     const rows = this.#sql.all(
       `DELETE FROM held_bans WHERE (jail, id) IN
-         (SELECT jail, id FROM held_bans WHERE ${condition} ORDER BY until IS NULL, until LIMIT ?) RETURNING ${columns}`,
+         (SELECT jail, id FROM held_bans WHERE ${condition} ORDER BY until IS NULL, until LIMIT ?) RETURNING ${held_columns}`,
       ...[...values, limit],
     );
     return rows.map(banOf).sort((a, b) => (a.until ?? Infinity) - (b.until ?? Infinity));
@@ -183,5 +187,21 @@ function banOf(row: SqlRow): Ban {
     count: number(row, 'count'),
     failures: number(row, 'failures'),
     matches: texts(row, 'matches'),
+    ...groupsIn(row),
   };
+}
+
+function groupsText(groups: Ban['groups'] = {}): string {
+  let left = groups_chars_max;
+  const kept = Object.entries(groups).filter(([name, value]) => {
+    left -= name.length + value.length;
+    return left >= 0;
+  });
+  return JSON.stringify(Object.fromEntries(kept));
+}
+
+/** The history has no such column. */
+function groupsIn(row: SqlRow): Pick<Ban, 'groups'> {
+  if (row['groups'] === undefined || row['groups'] === '{}') return {};
+  return { groups: strings(row, 'groups') };
 }

@@ -35,6 +35,14 @@ export function numbers(row: SqlRow, column: string): number[] {
   return value.filter((item) => typeof item === 'number');
 }
 
+/** A column that holds a JSON object of texts. */
+export function strings(row: SqlRow, column: string): Record<string, string> {
+  const value: unknown = JSON.parse(text(row, column));
+  if (typeof value !== 'object' || value === null) throw wrong(column, 'an object');
+  const entries = Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string');
+  return Object.fromEntries(entries);
+}
+
 function wrong(column: string, wanted: string): Error {
   return new Error(`the database holds something else than ${wanted} in column ${column}`);
 }

@@ -62,6 +62,16 @@ export const storeMigrations: Migrations = [
   `,
   // times is a JSON list, empty where the counter is an estimate
   "ALTER TABLE counters ADD COLUMN times TEXT NOT NULL DEFAULT '[]'",
+  // groups is a JSON object: the captures of the failure that led to the ban
+  `
+  ALTER TABLE held_bans ADD COLUMN groups TEXT NOT NULL DEFAULT '{}';
+
+  -- what an action that runs commands has done: one row for each id, and one for itself (id ''); data is JSON
+  CREATE TABLE action_marks (
+    jail TEXT NOT NULL, action TEXT NOT NULL, id TEXT NOT NULL, data TEXT NOT NULL,
+    PRIMARY KEY (jail, action, id)
+  ) WITHOUT ROWID;
+  `,
 ];
 
 /**

@@ -3,6 +3,7 @@ import { Bans, type BansSettings } from './bans.ts';
 import { SavedCounters } from './counters.ts';
 import { Heard } from './feed.ts';
 import { Holders } from './holders.ts';
+import { Marks } from './marks.ts';
 import { Meta, Positions } from './meta.ts';
 import { Outbox } from './outbox.ts';
 import { migrate, storeMigrations } from './schema.ts';
@@ -22,6 +23,7 @@ export interface Store {
   readonly meta: Meta;
   readonly holders: Holders;
   readonly heard: Heard;
+  readonly marks: Marks;
   transaction<T>(body: () => T): T;
 }
 
@@ -37,6 +39,7 @@ export function openStore(sql: Sql, settings: StoreSettings): Store {
     meta: new Meta(sql),
     holders,
     heard: new Heard(sql, holders),
+    marks: new Marks(sql),
     transaction: (body) => sql.transaction(body),
   };
 }
