@@ -64,6 +64,8 @@ export interface Pattern {
   readonly source: string;
   /** Named groups in the order of their opening. */
   readonly names: readonly string[];
+  /** What it was parsed into, for a scan of several. */
+  readonly tree: Tree;
   /** The numbers of the same groups. */
   readonly numbers: readonly number[];
   /**

@@ -276,7 +276,7 @@ function placeMemos(code: readonly Instruction[]): number {
   return memos;
 }
 
-function isAnchored(node: Node): boolean {
+export function isAnchored(node: Node): boolean {
   if (node.kind === 'sequence') return node.items[0] !== undefined && isAnchored(node.items[0]);
   if (node.kind === 'group') return isAnchored(node.body);
   if (node.kind === 'choice') return node.branches.every(isAnchored);

@@ -1,0 +1,85 @@
+/** Tells in one pass over a text's bytes which of several regular expressions may match it, by states that are made as they are needed. */
+
+import { scanNfa } from './scan-nfa.ts';
+import { ScanStates, setOf, tooCostly, unknown } from './scan-states.ts';
+import type { Tree } from './tree.ts';
+
+export const noMatch = -1;
+export const cannotSay = -2;
+
+/**
+ * Sound for texts in UTF-8 and all other encodings in which a byte below 128 is that character of ASCII, and each other
+ * character comes of at least one byte beyond: bytes that are none of the encoding may have become any characters.
+ */
+export interface Scan {
+  /**
+   * The number of the set of expressions that may match somewhere in the text `bytes[start, end)` with the tail behind it;
+   * good for `next` until the following scan. `noMatch` where none can, `cannotSay` where it would take too long to find out:
+   * then any may. An expression that matches is always in the set; one that does not may be.
+   */
+  scan(bytes: Uint8Array, start: number, end: number): number;
+  /** The lowest index at or above `from` of an expression in the set; -1 if there is none. */
+  next(set: number, from: number): number;
+  /** How many states there are now, for tests and figures. */
+  readonly states: number;
+}
+
+/** `tail` is what the searches have behind each of the texts. */
+export function createScan(trees: readonly Tree[], tail: '' | '\n'): Scan {
+  return new LazyScan(trees, tail);
+}
+
+class LazyScan implements Scan {
+  readonly #states: ScanStates;
+  readonly #ofByte: Uint8Array;
+  readonly #ofLast: Uint8Array;
+  readonly #tail: Uint8Array;
+  /** Where the walk was left. */
+  #state = 0;
+
+  constructor(trees: readonly Tree[], tail: string) {
+    this.#states = new ScanStates(scanNfa(trees));
+    const { ofByte, ofLast } = this.#states.columns;
+    this.#ofByte = ofByte;
+    this.#ofLast = ofLast;
+    this.#tail = Uint8Array.from(tail, (char) => char.charCodeAt(0));
+  }
+
+  get states(): number {
+    return this.#states.count;
+  }
+
+  scan(bytes: Uint8Array, start: number, end: number): number {
+    const hasTail = this.#tail.length > 0;
+    this.#state = this.#states.begin();
+    this.#walk(bytes, start, hasTail ? end : end - 1, this.#ofByte);
+    if (hasTail) this.#walk(this.#tail, 0, 1, this.#ofLast);
+    else if (end > start) this.#walk(bytes, end - 1, end, this.#ofLast);
+    if (this.#state >= 0) this.#state = this.#follow(this.#state, this.#states.columns.end);
+    return this.#state === tooCostly ? cannotSay : setOf(this.#state) - 1;
+  }
+
+  next(set: number, from: number): number {
+    return this.#states.sets.next(set + 1, from);
+  }
+
+  /** Ends early where the scan does. */
+  #walk(bytes: Uint8Array, start: number, end: number, columns: Uint8Array): void {
+    let { table } = this.#states;
+    let state = this.#state;
+    for (let at = start; at < end && state >= 0; at++) {
+      const column = columns[bytes[at] ?? 0] ?? 0;
+      const next = table[state + column] ?? unknown;
+      if (next === unknown) {
+        state = this.#states.step(state, column);
+        table = this.#states.table;
+      } else state = next;
+    }
+    this.#state = state;
+  }
+
+  #follow(state: number, column: number): number {
+    const next = this.#states.table[state + column] ?? unknown;
+    return next === unknown ? this.#states.step(state, column) : next;
+  }
+}
