@@ -177,16 +177,23 @@ function parametersOf({ init, tags, settled }: ActionDefinition): Record<string,
   return parameters;
 }
 
+/** By which the values of an action differ; empty for what is no address. */
+export type ActionFamily = 'inet4' | 'inet6' | '';
+
+/** What a ban gives: filled in when the command runs. */
+const bansTags: ReadonlySet<string> = new Set(dynamicTags.filter((tag) => tag !== 'timeout'));
+
 /**
  * A command of the action as it is for one family of addresses: parameters filled in, with `parameter?family=…` first.
  * Null if the action has no such command. What stays in < > is the ban's (<ip>, <matches>) or the shell's.
  */
-export function familyCommand(action: ActionConf, command: string, family: 'inet4' | 'inet6'): string | null {
-  const text = action.commands[command];
+export function familyCommand(action: ActionConf, command: string, family: ActionFamily): string | null {
+  const text = action.parameters[`${command}?family=${family}`] ?? action.commands[command];
   if (text === undefined) return null;
   const value = (of: string) => sourced(of, action.origin);
-  const tags = new Map(Object.entries(action.parameters).map(([name, of]) => [name, value(of)]));
+  const all = { ...action.parameters, ...action.commands };
+  const tags = new Map(Object.entries(all).map(([name, of]) => [name, value(of)]));
   tags.set(command, value(text));
-  const rules = { conditional: `family=${family}`, ignore: new Set([...dynamicTags, 'family']) };
-  return substituteTags(tags, rules).get(command)?.text ?? null;
+  const conditional = family === '' ? {} : { conditional: `family=${family}` };
+  return substituteTags(tags, { ...conditional, ignore: bansTags }).get(command)?.text ?? null;
 }
