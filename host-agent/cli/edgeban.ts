@@ -4,12 +4,12 @@ import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
 import { EdgebanError } from '../../shared/errors.ts';
 import { request } from '../control/client.ts';
-import type { ReplyValue } from '../control/framing.ts';
+import { isList, type ReplyValue } from '../control/framing.ts';
 import { usage } from './options.ts';
 import type { Enrolment, HostPorts, ServerSettings } from './ports.ts';
 import type { ExitCode } from './program.ts';
 import { exitCodes } from './program.ts';
-import { isList, str } from './python.ts';
+import { str } from './python.ts';
 import { sayThrown, type Terminal } from './terminal.ts';
 
 const help = `Usage: edgeban edge enroll --url URL --token-file FILE|- [--name NAME] [-c DIR]

@@ -1,6 +1,5 @@
 /** Answers for programs (`--json`): fail2ban's nested lists of labels and values become objects. */
-import type { ReplyValue } from '../control/framing.ts';
-import { isList } from './python.ts';
+import { isList, type ReplyValue } from '../control/framing.ts';
 
 /** One JSON value on one line. Labels become keys: `Currently banned` is `currently_banned`. */
 export function renderJson(words: readonly string[], value: ReplyValue): string {

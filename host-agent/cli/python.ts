@@ -1,5 +1,5 @@
 /** Values as Python prints them: fail2ban's client prints some answers with repr(), and scripts take them apart. */
-import type { ReplyValue } from '../control/framing.ts';
+import { isList, type ReplyValue, Tuple } from '../control/framing.ts';
 
 /** `[{'sshd': ['192.0.2.1']}, None, True]` */
 export function repr(value: ReplyValue): string {
@@ -7,23 +7,20 @@ export function repr(value: ReplyValue): string {
   if (typeof value === 'string') return reprText(value);
   if (typeof value === 'boolean') return value ? 'True' : 'False';
   if (typeof value === 'number') return String(value);
+  if (value instanceof Tuple) return reprTuple([...value]);
   if (isList(value)) return `[${value.map(repr).join(', ')}]`;
   const items = Object.entries(value).map(([key, part]) => `${reprText(key)}: ${repr(part)}`);
   return `{${items.join(', ')}}`;
 }
 
-/** A tuple of texts: `('a',)`, `('a', 'b')`. */
-export function reprTuple(values: readonly string[]): string {
-  return values.length === 1 ? `(${reprText(values[0] ?? '')},)` : `(${values.map(reprText).join(', ')})`;
+/** A tuple: `('a',)`, `('a', 2)`. */
+export function reprTuple(values: readonly ReplyValue[]): string {
+  return `(${values.map(repr).join(', ')}${values.length === 1 ? ',' : ''})`;
 }
 
 /** print(value): a text is itself, all else its repr. */
 export function str(value: ReplyValue): string {
   return typeof value === 'string' ? value : repr(value);
-}
-
-export function isList(value: ReplyValue): value is readonly ReplyValue[] {
-  return Array.isArray(value);
 }
 
 const escapes: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' };

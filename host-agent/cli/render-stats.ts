@@ -1,6 +1,6 @@
 /** fail2ban's `stats` table. */
-import type { ReplyValue } from '../control/framing.ts';
-import { isList, str } from './python.ts';
+import { isList, type ReplyValue } from '../control/framing.ts';
+import { str } from './python.ts';
 
 interface Column {
   readonly width_min: number;

@@ -1,6 +1,6 @@
 /** fail2ban's status trees, with their tabs and back quotes. */
-import type { ReplyValue } from '../control/framing.ts';
-import { isList, str } from './python.ts';
+import { isList, type ReplyValue } from '../control/framing.ts';
+import { str } from './python.ts';
 
 /** `status` and `status --all`; the latter's answer ends with `{jail: status}`. */
 export function renderOverview(value: ReplyValue): string {

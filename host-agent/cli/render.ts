@@ -1,6 +1,6 @@
 /** Answers in the words of fail2ban's client, byte for byte: scripts and exporters read them. */
-import type { ReplyError, ReplyValue } from '../control/framing.ts';
-import { isList, repr, str } from './python.ts';
+import { isList, type ReplyError, type ReplyValue } from '../control/framing.ts';
+import { repr, str } from './python.ts';
 import { renderStats } from './render-stats.ts';
 import { renderJailStatus, renderOverview } from './render-status.ts';
 

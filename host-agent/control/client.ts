@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { connect } from 'node:net';
 import { EdgebanError } from '../../shared/errors.ts';
 import type { Reply } from './framing.ts';
-import { formatRequest, framingLimits, LineReader, parseReply } from './framing.ts';
+import { formatRequest, framingLimits, lineEnd, MessageReader, parseReply } from './framing.ts';
 
 /** Why no answer came; the programs choose fail2ban's words by it. */
 export class ControlUnavailable extends EdgebanError {
@@ -49,11 +49,11 @@ export function request(path: string, words: readonly string[], options: Request
 }
 
 function readReply(socket: Socket, fail: (error: unknown) => void, done: (reply: Reply) => void): void {
-  const reader = new LineReader(framingLimits.reply_bytes_max);
+  const reader = new MessageReader(lineEnd, framingLimits.reply_bytes_max);
   socket.on('data', (chunk: Buffer) => {
     try {
       const [line] = reader.push(chunk);
-      if (line !== undefined) done(parseReply(line));
+      if (line !== undefined) done(parseReply(line.toString('utf8')));
     } catch (error) {
       fail(error);
     }

@@ -2,14 +2,24 @@
 import type { ErrorCode } from '../../shared/errors.ts';
 import { EdgebanError } from '../../shared/errors.ts';
 import type { AgentControl, JailControl } from './agent-control.ts';
+import type { PythonException } from './framing.ts';
 
 /** An error that carries the arguments of the exception that fail2ban would have sent; `message` is what its client prints for it. */
 export class CommandError extends EdgebanError {
-  readonly args: readonly string[];
+  readonly args: readonly (string | number)[];
+  readonly exception: PythonException;
 
-  constructor(code: ErrorCode, message: string, args: readonly string[] = [message]) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    {
+      args = [message],
+      exception = 'Exception',
+    }: { readonly args?: readonly (string | number)[]; exception?: PythonException } = {},
+  ) {
     super(code, message);
     this.args = args;
+    this.exception = exception;
   }
 }
 
@@ -21,7 +31,8 @@ export function jailOf(agent: AgentControl, name: string): JailControl {
 }
 
 export function unknownJail(name: string): CommandError {
-  return new CommandError('ERR_JAIL_UNKNOWN', `Sorry but the jail '${name}' does not exist`, [name]);
+  const message = `Sorry but the jail '${name}' does not exist`;
+  return new CommandError('ERR_JAIL_UNKNOWN', message, { args: [name], exception: 'UnknownJailException' });
 }
 
 export function invalidCommand(detail = ''): CommandError {
@@ -30,5 +41,14 @@ export function invalidCommand(detail = ''): CommandError {
 
 /** fail2ban's server answers a missing word with Python's IndexError. */
 export function missingWord(): CommandError {
-  return new CommandError('ERR_COMMAND_INCOMPLETE', 'Sorry but the command is invalid', ['list index out of range']);
+  const message = 'Sorry but the command is invalid';
+  return new CommandError('ERR_COMMAND_INCOMPLETE', message, {
+    args: ['list index out of range'],
+    exception: 'IndexError',
+  });
+}
+
+/** A value that fail2ban answers with a ValueError. */
+export function invalidValue(message: string): CommandError {
+  return new CommandError('ERR_COMMAND_INVALID', message, { exception: 'ValueError' });
 }

@@ -9,7 +9,16 @@ export const framingLimits = {
   reply_bytes_max: 256 * 1024 * 1024,
 } as const;
 
-/** What answers carry: fail2ban's own values (tuples as lists), so that each framing can say them. */
+/** A list that is a tuple to Python: exporters look at the type. */
+export class Tuple extends Array<ReplyValue> {}
+
+export function tupleOf(...values: readonly ReplyValue[]): Tuple {
+  const tuple = new Tuple();
+  tuple.push(...values);
+  return tuple;
+}
+
+/** What answers carry: fail2ban's own values, so that each framing can say them. JSON has no tuples: they are lists there. */
 export type ReplyValue =
   | string
   | number
@@ -18,13 +27,33 @@ export type ReplyValue =
   | readonly ReplyValue[]
   | { readonly [key: string]: ReplyValue };
 
+export function isList(value: ReplyValue): value is readonly ReplyValue[] {
+  return Array.isArray(value);
+}
+
+/** The exceptions in which fail2ban's server answers what went wrong. */
+export type PythonException =
+  | 'Exception'
+  | 'IndexError'
+  | 'KeyError'
+  | 'LookupError'
+  | 'RuntimeError'
+  | 'TypeError'
+  | 'ValueError'
+  | 'AttributeError'
+  | 'FileNotFoundError'
+  | 'UnknownJailException'
+  | 'DuplicateJailException';
+
 export interface ReplyError {
   /** One of ours (shared/errors.ts). */
   readonly code: string;
   /** What fail2ban's client would print on stdout. */
   readonly message: string;
   /** The arguments of fail2ban's exception: its client prints them after `NOK: `. */
-  readonly args: readonly string[];
+  readonly args: readonly (string | number)[];
+  /** What it is to fail2ban's clients: an `Exception` if nothing is said. */
+  readonly exception?: PythonException;
   readonly file?: string;
   readonly line?: number;
   readonly remedy?: string;
@@ -32,47 +61,54 @@ export interface ReplyError {
 
 export type Reply = { readonly ok: ReplyValue } | { readonly error: ReplyError };
 
-/** Cuts a byte stream into lines, each without its `\n`; a line over `max` bytes is an error. */
-export class LineReader {
+/** Cuts a byte stream into messages, each without its terminator; one over `max` bytes is an error. */
+export class MessageReader {
+  readonly #terminator: Buffer;
   readonly #max: number;
   #parts: Buffer[] = [];
   #bytes = 0;
+  /** The last bytes: they may be the beginning of a terminator. */
+  #edge: Buffer = Buffer.alloc(0);
 
-  constructor(max: number) {
+  constructor(terminator: Buffer, max: number) {
+    this.#terminator = terminator;
     this.#max = max;
   }
 
-  /** The lines that `chunk` completes. Throws ERR_CONTROL_PROTOCOL; the reader is of no use after that. */
-  push(chunk: Buffer): string[] {
-    const lines: string[] = [];
+  /** The messages that `chunk` completes. Throws ERR_CONTROL_PROTOCOL; the reader is of no use after that. */
+  push(chunk: Buffer): Buffer[] {
+    const messages: Buffer[] = [];
+    const bytes = this.#edge.length === 0 ? chunk : Buffer.concat([this.#edge, chunk]);
     let start = 0;
-    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
-      this.#keep(chunk.subarray(start, end));
-      lines.push(this.#take());
-      start = end + 1;
+    for (let end = bytes.indexOf(this.#terminator); end >= 0; end = bytes.indexOf(this.#terminator, start)) {
+      this.#keep(bytes.subarray(start, end));
+      messages.push(this.#take());
+      start = end + this.#terminator.length;
     }
-    this.#keep(chunk.subarray(start));
-    return lines;
+    const edge = Math.max(start, bytes.length - this.#terminator.length + 1);
+    this.#keep(bytes.subarray(start, edge));
+    this.#edge = bytes.subarray(edge);
+    return messages;
   }
 
-  /** Bytes of the line that is not yet whole. */
+  /** Bytes of the message that is not yet whole. */
   get pending(): number {
-    return this.#bytes;
+    return this.#bytes + this.#edge.length;
   }
 
   #keep(part: Buffer): void {
     if (part.length === 0) return;
     this.#bytes += part.length;
     if (this.#bytes > this.#max)
-      throw new EdgebanError('ERR_CONTROL_PROTOCOL', `a line is longer than ${this.#max} bytes`);
+      throw new EdgebanError('ERR_CONTROL_PROTOCOL', `a message is longer than ${this.#max} bytes`);
     this.#parts.push(part);
   }
 
-  #take(): string {
-    const line = Buffer.concat(this.#parts).toString('utf8');
+  #take(): Buffer {
+    const message = Buffer.concat(this.#parts);
     this.#parts = [];
     this.#bytes = 0;
-    return line;
+    return message;
   }
 }
 
@@ -95,6 +131,8 @@ export function formatRequest(words: readonly string[]): string {
 export function formatReply(reply: Reply): string {
   return `${JSON.stringify(reply)}\n`;
 }
+
+export const lineEnd = Buffer.from('\n');
 
 /** Reads one answer line. Throws ERR_CONTROL_PROTOCOL. */
 export function parseReply(line: string): Reply {
@@ -127,13 +165,17 @@ function toReplyValue(value: unknown): ReplyValue {
   throw new EdgebanError('ERR_CONTROL_PROTOCOL', 'the answer holds a value that JSON has not');
 }
 
+function argumentOf(value: unknown): string | number {
+  return typeof value === 'number' ? value : String(value);
+}
+
 function toReplyError(error: Record<string, unknown>): ReplyError {
   const text = (value: unknown, otherwise: string) => (typeof value === 'string' ? value : otherwise);
   const message = text(error['message'], 'unknown error');
   return {
     code: text(error['code'], 'ERR_INTERNAL'),
     message,
-    args: Array.isArray(error['args']) ? error['args'].map(String) : [message],
+    args: Array.isArray(error['args']) ? error['args'].map(argumentOf) : [message],
     ...(typeof error['file'] === 'string' ? { file: error['file'] } : {}),
     ...(typeof error['line'] === 'number' ? { line: error['line'] } : {}),
     ...(typeof error['remedy'] === 'string' ? { remedy: error['remedy'] } : {}),

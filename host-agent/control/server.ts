@@ -143,7 +143,7 @@ function replyError(error: unknown): ReplyError {
   return {
     code,
     message,
-    args: error instanceof CommandError ? error.args : [message],
+    ...(error instanceof CommandError ? { args: error.args, exception: error.exception } : { args: [message] }),
     ...(file === undefined ? {} : { file }),
     ...(line === undefined ? {} : { line }),
     ...(remedy === undefined ? {} : { remedy }),

@@ -1,8 +1,9 @@
 /** One client's connection to the control socket: requests one after the other, each bounded in size and time. */
 import type { Socket } from 'node:net';
 import { EdgebanError } from '../../shared/errors.ts';
+import { type Dialect, dialectOf, firstDialect } from './dialects.ts';
 import type { Reply } from './framing.ts';
-import { formatReply, framingLimits, LineReader, parseRequest } from './framing.ts';
+import { framingLimits, MessageReader } from './framing.ts';
 
 export interface SessionLimits {
   readonly request_bytes_max: number;
@@ -24,16 +25,14 @@ export const sessionLimits: SessionLimits = {
 /** Never rejects: an error is a Reply. */
 export type Answer = (words: readonly string[]) => Promise<Reply>;
 
-const jsonArrayStart = 0x5b;
-
 export class Session {
   readonly #socket: Socket;
   readonly #answer: Answer;
   readonly #limits: SessionLimits;
-  readonly #reader: LineReader;
-  readonly #waiting: string[] = [];
+  readonly #waiting: Buffer[] = [];
+  #reader: MessageReader | null = null;
+  #dialect: Dialect = firstDialect;
   #deadline: NodeJS.Timeout | null = null;
-  #first = true;
   #busy = false;
   #ending = false;
 
@@ -41,7 +40,6 @@ export class Session {
     this.#socket = socket;
     this.#answer = answer;
     this.#limits = limits;
-    this.#reader = new LineReader(limits.request_bytes_max);
     socket.setTimeout(limits.idle_seconds_max * 1000, () => this.#idle());
     socket.on('error', () => socket.destroy());
     socket.on('end', () => this.finish());
@@ -65,12 +63,11 @@ export class Session {
   #receive(chunk: Buffer): void {
     if (this.#ending) return;
     try {
-      if (this.#first && chunk[0] !== jsonArrayStart) throw unknownProtocol();
-      this.#first = false;
-      const lines = this.#reader.push(chunk);
-      if (lines.length > 0) this.#disarm();
+      this.#reader ??= this.#listenTo(chunk[0] ?? 0);
+      const messages = this.#reader.push(chunk);
+      if (messages.length > 0) this.#disarm();
       if (this.#reader.pending > 0) this.#arm();
-      this.#waiting.push(...lines);
+      this.#waiting.push(...messages);
       if (this.#waiting.length > this.#limits.requests_ahead_max) throw tooManyAhead();
     } catch (error) {
       this.#refuse(error);
@@ -79,20 +76,29 @@ export class Session {
     if (!this.#busy) void this.#work();
   }
 
+  /** The first byte tells the client's language. */
+  #listenTo(first: number): MessageReader {
+    this.#dialect = dialectOf(first);
+    return new MessageReader(this.#dialect.terminator, this.#limits.request_bytes_max);
+  }
+
   async #work(): Promise<void> {
     this.#busy = true;
-    for (let line = this.#waiting.shift(); line !== undefined; line = this.#waiting.shift()) {
-      const reply = await this.#replyTo(line);
+    for (let message = this.#waiting.shift(); message !== undefined; message = this.#waiting.shift()) {
+      const reply = await this.#replyTo(message);
       if (this.#socket.destroyed) return;
-      if (!this.#socket.write(formatReply(reply))) await this.#drained();
+      if (reply === null) this.finish();
+      else if (!this.#socket.write(this.#dialect.format(reply))) await this.#drained();
     }
     this.#busy = false;
     if (this.#ending) this.#socket.end();
   }
 
-  async #replyTo(line: string): Promise<Reply> {
+  /** Null: the client has said goodbye. */
+  async #replyTo(message: Buffer): Promise<Reply | null> {
     try {
-      return await this.#answer(parseRequest(line));
+      const words = this.#dialect.parse(message);
+      return words === null ? null : await this.#answer(words);
     } catch (error) {
       return { error: protocolError(error) };
     }
@@ -115,7 +121,7 @@ export class Session {
     this.#ending = true;
     this.#waiting.length = 0;
     this.#disarm();
-    this.#socket.end(formatReply({ error: protocolError(error) }));
+    this.#socket.end(this.#dialect.format({ error: protocolError(error) }));
     this.#socket.resume();
   }
 
@@ -127,12 +133,6 @@ export class Session {
     if (this.#deadline !== null) clearTimeout(this.#deadline);
     this.#deadline = null;
   }
-}
-
-function unknownProtocol(): EdgebanError {
-  return new EdgebanError('ERR_CONTROL_PROTOCOL', 'a request begins with [', {
-    remedy: "use edgeban-client; fail2ban's own protocol is not spoken here yet",
-  });
 }
 
 function tooManyAhead(): EdgebanError {

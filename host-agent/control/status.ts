@@ -1,7 +1,7 @@
 /** `status` in its forms, as the nested lists that fail2ban's server answers and every client of it takes apart. */
 import type { AgentControl, JailControl, JailCounts, JailSettings } from './agent-control.ts';
 import { invalidCommand } from './errors.ts';
-import type { ReplyValue } from './framing.ts';
+import { type ReplyValue, tupleOf } from './framing.ts';
 
 export type Flavor = 'basic' | 'short' | 'stats';
 
@@ -13,10 +13,7 @@ export function flavorOf(word: string | undefined): Flavor {
 
 export function overview(agent: AgentControl): ReplyValue[] {
   const names = sorted(agent);
-  return [
-    ['Number of jail', names.length],
-    ['Jail list', names.join(', ')],
-  ];
+  return [tupleOf('Number of jail', names.length), tupleOf('Jail list', names.join(', '))];
 }
 
 /** `status --all`: the overview, then every jail by its name; with `stats` only the latter. */
@@ -34,31 +31,32 @@ export function jailStatus(jail: JailControl, flavor: Flavor): ReplyValue {
   const settings = jail.settings();
   if (flavor === 'stats') return stats(settings.backend, counts);
   return [
-    ['Filter', filterStatus(counts, settings)],
-    ['Actions', actionsStatus(counts, flavor === 'short' ? null : jail.bans().map((ban) => ban.id))],
+    tupleOf('Filter', filterStatus(counts, settings)),
+    tupleOf('Actions', actionsStatus(counts, flavor === 'short' ? null : jail.bans().map((ban) => ban.id))),
   ];
 }
 
 function stats(backend: string, counts: JailCounts): ReplyValue {
-  return [backend, [counts.currentlyFailed, counts.totalFailed], [counts.currentlyBanned, counts.totalBanned]];
+  const { currentlyFailed, totalFailed, currentlyBanned, totalBanned } = counts;
+  return [backend, tupleOf(currentlyFailed, totalFailed), tupleOf(currentlyBanned, totalBanned)];
 }
 
 function filterStatus(counts: JailCounts, settings: JailSettings): ReplyValue {
   return [
-    ['Currently failed', counts.currentlyFailed],
-    ['Total failed', counts.totalFailed],
+    tupleOf('Currently failed', counts.currentlyFailed),
+    tupleOf('Total failed', counts.totalFailed),
     settings.backend.startsWith('systemd')
-      ? ['Journal matches', [settings.journalmatch.map((match) => match.join(' ')).join(' + ')]]
-      : ['File list', settings.logpath],
+      ? tupleOf('Journal matches', [settings.journalmatch.map((match) => match.join(' ')).join(' + ')])
+      : tupleOf('File list', settings.logpath),
   ];
 }
 
 function actionsStatus(counts: JailCounts, banned: readonly string[] | null): ReplyValue {
   const rows: ReplyValue[] = [
-    ['Currently banned', counts.currentlyBanned],
-    ['Total banned', counts.totalBanned],
+    tupleOf('Currently banned', counts.currentlyBanned),
+    tupleOf('Total banned', counts.totalBanned),
   ];
-  return banned === null ? rows : [...rows, ['Banned IP list', banned]];
+  return banned === null ? rows : [...rows, tupleOf('Banned IP list', banned)];
 }
 
 /** Sorted by code point, as Python sorts. */

@@ -130,7 +130,7 @@ describe('requests', () => {
     expect(second).toBe('{"ok":["next"]}');
   });
 
-  test.each(['\x80\x04]\x94', '{"a":1}\n', 'GET / HTTP/1.1\r\n'])(
+  test.each(['\x16\x03\x01', '{"a":1}\n', 'GET / HTTP/1.1\r\n'])(
     'another protocol (%j) is told so and hung up on',
     async (text) => {
       await serve();
@@ -145,7 +145,7 @@ describe('requests', () => {
     const { socket, closed } = await raw();
     socket.write(`["${'x'.repeat(2000)}`);
     expect(JSON.parse(await closed)).toMatchObject({
-      error: { code: 'ERR_CONTROL_PROTOCOL', message: 'a line is longer than 1000 bytes' },
+      error: { code: 'ERR_CONTROL_PROTOCOL', message: 'a message is longer than 1000 bytes' },
     });
   });
 
