@@ -5,7 +5,7 @@ import { looksBackOnly, mayHold, type ScanInstruction, type ScanNfa, side } from
 import { MatchSets, noneMatched } from './scan-sets.ts';
 
 /** What the table and the states may take, in numbers of 32 bits; beyond that all are forgotten. */
-const words_max = 128 * 1024;
+export const wordsMax = 128 * 1024;
 /** Work is counted in instructions looked at; finding a state costs as much as this many. */
 const stateCost = 20;
 /** What making states may cost for one text. */
@@ -75,6 +75,11 @@ export class ScanStates {
     return this.#states.length;
   }
 
+  /** What they take, in numbers of 32 bits, about. */
+  get words(): number {
+    return this.#words + this.sets.words;
+  }
+
   /** The row of the state that a text begins in, or the end of the scan. */
   begin(): number {
     this.#textWork = 0;
@@ -93,7 +98,7 @@ export class ScanStates {
     if (state === undefined) throw new Error(`no state in row ${row}`);
     if (this.#textWork > textWorkMax || this.#savings < 0) return tooCostly;
     this.#load(state.set);
-    const isFull = this.#words + this.sets.words > words_max;
+    const isFull = this.words > wordsMax;
     if (isFull) this.#forget();
     const next = this.#move(state, column);
     if (!isFull) this.table[row + column] = next;

@@ -65,15 +65,18 @@ class LazyScan implements Scan {
 
   /** Ends early where the scan does. */
   #walk(bytes: Uint8Array, start: number, end: number, columns: Uint8Array): void {
-    let { table } = this.#states;
     let state = this.#state;
-    for (let at = start; at < end && state >= 0; at++) {
-      const column = columns[bytes[at] ?? 0] ?? 0;
-      const next = table[state + column] ?? unknown;
-      if (next === unknown) {
-        state = this.#states.step(state, column);
-        table = this.#states.table;
-      } else state = next;
+    let at = start;
+    while (at < end && state >= 0) {
+      const { table } = this.#states;
+      // a loop in which nothing but these changes
+      let next = state;
+      do {
+        state = next;
+        next = table[state + (columns[bytes[at] ?? 0] ?? 0)] ?? unknown;
+        at += 1;
+      } while (next >= 0 && at < end);
+      state = next === unknown ? this.#states.step(state, columns[bytes[at - 1] ?? 0] ?? 0) : next;
     }
     this.#state = state;
   }
