@@ -5,32 +5,42 @@ import type { Place } from './tail.ts';
 
 /** More than a log ever has rotated files. */
 const FILES_MAX = 300;
+const FINISHED_MAX = 100;
+
+export interface Finished extends Place {
+  /** When the file was last changed. */
+  readonly mtime: UnixTime;
+}
+
+const place = z.object({
+  dev: z.string(),
+  ino: z.string(),
+  offset: z.number().int().nonnegative(),
+  mark: z.string(),
+  head: z.string().optional(),
+  skip: z.boolean().default(false),
+});
+const finishedPlace = z.object({ ...place.shape, mtime: z.number() });
 
 const shape = z.object({
   v: z.literal(1),
   looked: z.number(),
-  files: z
-    .array(
-      z.object({
-        dev: z.string(),
-        ino: z.string(),
-        offset: z.number().int().nonnegative(),
-        mark: z.string(),
-        skip: z.boolean().default(false),
-      }),
-    )
-    .max(FILES_MAX),
+  files: z.array(place).max(FILES_MAX),
+  finished: z.array(finishedPlace).max(FINISHED_MAX).default([]),
 });
 
 export interface FilePosition {
-  /** When the file that the path names was last read: what was rotated away later has not been read. */
+  /** When the path was last seen to name the last of the files, and that was read since: what came later is not here. */
   readonly looked: UnixTime;
   /** Oldest first; the last one is the file that the path names. */
   readonly files: readonly Place[];
+  /** Rotated files that were read to their end. */
+  readonly finished: readonly Finished[];
 }
 
 export function writePosition(position: FilePosition): string {
-  return JSON.stringify({ v: 1, looked: position.looked, files: position.files.slice(-FILES_MAX) });
+  const { looked, files, finished } = position;
+  return JSON.stringify({ v: 1, looked, files: files.slice(-FILES_MAX), finished: finished.slice(-FINISHED_MAX) });
 }
 
 /** Null where the form is unknown: the same as a place that cannot be found. */

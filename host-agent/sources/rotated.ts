@@ -1,52 +1,98 @@
 /** Finds rotated files beside a log: the one where reading stopped, and those that the path never showed us. */
-import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { UnixTime } from '../../shared/time.ts';
+import type { Disk } from './disk.ts';
 import { type Place, Tail } from './tail.ts';
 
-/** Rotated files of one log that are looked at. */
+/** Rotated files of one log that are looked at, the newest ones. */
 const SIBLINGS_MAX = 100;
+/** Names beside a log that may be rotated files of it. */
+const NAMES_MAX = 2_000;
 /** Looks at a folder that changes while one looks. */
-const LOOKS_MAX = 8;
+const LOOKS_MAX = 100;
 /** The kernel's file times lag behind its clock by a tick. */
 const MTIME_COARSE_SECONDS = 0.02;
-const packed = /\.(gz|bz2|xz|zst|lz4|Z)$/;
-/** `.1`, `-20260131`, `.2026-01-31`: not `.bak`. */
-const rotatedSuffix = /^[.-]\d[\d._TZ-]*$/;
+/** Compressed in ways that cannot be read here. */
+const unreadable = /\.(bz2|xz|zst|lz4|Z|zip)$/;
+/** `.1`, `-20260131`, `.2026-01-31`, also compressed: not `.bak`. */
+const rotatedSuffix = /^[.-]\d[\d._TZ-]*(?:\.gz)?$/;
 
 export interface Found {
   readonly path: string;
   readonly tail: Tail;
 }
 
+/** What has been read, or is being read. */
+export interface Known {
+  readonly tails: readonly Tail[];
+  /** Files read to their end and closed. */
+  readonly finished: readonly Place[];
+  /** Where reading stopped in files that were emptied, whose copies have not been found. */
+  readonly emptied: readonly Place[];
+}
+
 /** The file, at `path` or rotated, that holds what was read up to `place`, standing there; null if none does. */
-export async function findPlace(path: string, place: Place): Promise<Found | null> {
-  const files = await openSteadily(async () => [path, ...(await siblings(path))]);
-  // The same inode first; but a file system may give an inode to another file, and copytruncate moves what was read.
-  const sameInode = files.filter((file) => file.tail.ino === place.ino);
-  const others = place.offset === 0 ? [] : files.filter((file) => file.tail.ino !== place.ino);
-  const found = await firstAt([...sameInode, ...others], place);
-  await closeAll(files.filter((file) => file !== found));
-  return found;
+export async function findPlace(disk: Disk, path: string, place: Place): Promise<Found | null> {
+  for (let look = 1; ; look += 1) {
+    const { files, names } = await openAll(disk, [path], path);
+    // The same inode first; but a file system may give an inode to another file, and copytruncate moves what was read.
+    const sameInode = files.filter(({ tail }) => tail.ino === place.ino && !tail.isPacked);
+    const others = place.offset === 0 ? [] : files.filter((file) => !sameInode.includes(file));
+    const found = await firstAt([...sameInode, ...others], place);
+    await closeAll(files.filter((file) => file !== found));
+    // Only a folder in which nothing was moved meanwhile shows that the place is nowhere.
+    if (found !== null || look === LOOKS_MAX) return found;
+    if (names === (await namesNow(disk, [path], path))) return null;
+  }
 }
 
 /**
- * Rotated files that were changed since then, oldest first, none of the inodes in `known`. They stand at their start, or
- * where one of `places` is in them: a copy of what was read.
+ * Rotated files that were changed since then and that nobody has read, oldest first. They stand at their start, or where one
+ * of the emptied places is in them: a copy of what was read.
  */
-export async function rotatedSince(
-  path: string,
-  since: UnixTime,
-  known: ReadonlySet<string>,
-  places: readonly Place[],
-): Promise<Tail[]> {
-  const files = await openSteadily(() => siblings(path));
-  const isMissed = ({ path: name, tail }: Found) =>
-    rotatedSuffix.test(name.slice(path.length)) && tail.mtime >= since - MTIME_COARSE_SECONDS && !known.has(tail.ino);
-  await closeAll(files.filter((file) => !isMissed(file)));
-  const missed = files.filter(isMissed);
-  for (const place of places.filter((one) => one.offset > 0)) await firstAt(missed, place);
+export async function missedSince(disk: Disk, path: string, since: UnixTime, known: Known): Promise<Tail[]> {
+  const files = await openSteadily(disk, path);
+  const paths = new Set(files.map((file) => file.path));
+  const missed: Found[] = [];
+  for (const file of files) {
+    const isRotated = rotatedSuffix.test(file.path.slice(path.length));
+    const isRecent = file.tail.mtime >= since - MTIME_COARSE_SECONDS;
+    // while a file is being compressed, and until it is deleted, it is read itself
+    const isDouble = file.tail.isPacked && paths.has(file.path.replace(/\.gz$/, ''));
+    if (isRotated && isRecent && !isDouble && (await isMissed(file.tail, known))) missed.push(file);
+  }
+  await closeAll(files.filter((file) => !missed.includes(file)));
+  for (const place of known.emptied) await firstAt(missed, place);
   return missed.map((file) => file.tail).sort((a, b) => a.mtime - b.mtime);
+}
+
+/** Neither a file that has been read or is being read, nor a copy of one. */
+async function isMissed(tail: Tail, { tails, finished }: Known): Promise<boolean> {
+  if (tails.some((one) => one.ino === tail.ino && one.dev === tail.dev)) return false;
+  try {
+    for (const place of finished) if (await tail.resume(place)) return !(await isEnd(tail));
+    // an empty one may be written to yet
+    if (await isEnd(tail)) return true;
+    for (const one of tails) if (await isCopy(tail, one)) return false;
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function isEnd(tail: Tail): Promise<boolean> {
+  return (await tail.peek(tail.offset, tail.offset + 1)).length === 0;
+}
+
+/**
+ * Is it a copy of `one`, complete or still being made, so that it is `one` that is to be read? Should that be emptied, the
+ * copy is found by its place.
+ */
+export async function isCopy(tail: Tail, one: Tail): Promise<boolean> {
+  if (await one.beginsWith(tail)) return true;
+  const { place } = one;
+  const isEmptied = place.offset > 0 && !(await one.resume(place));
+  return isEmptied && tail.resume(place);
 }
 
 async function firstAt(files: readonly Found[], place: Place): Promise<Found | null> {
@@ -54,36 +100,65 @@ async function firstAt(files: readonly Found[], place: Place): Promise<Found | n
   return null;
 }
 
-/** Opens files by name; anew if one was renamed meanwhile, since it may have been seen under no name or under two. */
-async function openSteadily(list: () => Promise<string[]>): Promise<Found[]> {
+/** Opens rotated files by name; anew if one was renamed meanwhile: it may have been seen under no name or under two. */
+async function openSteadily(disk: Disk, path: string): Promise<Found[]> {
   for (let look = 1; ; look += 1) {
-    const paths = await list();
-    const files: Found[] = [];
-    let gone = false;
-    for (const path of paths) {
-      const tail = await Tail.open(path, true).catch((error: NodeJS.ErrnoException) => error);
-      if (tail instanceof Tail) files.push({ path, tail });
-      else gone ||= tail.code === 'ENOENT' && path !== paths[0];
-    }
-    if (look === LOOKS_MAX || (!gone && String(await list()) === String(paths) && areApart(files))) return files;
+    const { files, names } = await openAll(disk, [], path);
+    if (look === LOOKS_MAX || names === (await namesNow(disk, [], path))) return files;
     await closeAll(files);
   }
 }
 
-function areApart(files: readonly Found[]): boolean {
-  return new Set(files.map((file) => `${file.tail.dev} ${file.tail.ino}`)).size === files.length;
+/** `names` tells which file was found under which name. */
+async function openAll(disk: Disk, first: readonly string[], path: string): Promise<{ files: Found[]; names: string }> {
+  const files: Found[] = [];
+  for (const each of [...first, ...(await siblings(disk, path)).map((one) => one.path)]) {
+    const tail = await Tail.open(disk, each, true).catch(() => null);
+    if (tail !== null) files.push({ path: each, tail });
+  }
+  return { files, names: written(files.map(({ path: name, tail }) => ({ path: name, dev: tail.dev, ino: tail.ino }))) };
+}
+
+async function namesNow(disk: Disk, first: readonly string[], path: string): Promise<string> {
+  const named = await statAll(disk, first);
+  return written([...named, ...(await siblings(disk, path))]);
+}
+
+interface Named {
+  readonly path: string;
+  readonly dev: string;
+  readonly ino: string;
+}
+
+function written(named: readonly Named[]): string {
+  return named
+    .map(({ path, dev, ino }) => `${path} ${dev} ${ino}`)
+    .sort()
+    .join('\n');
 }
 
 async function closeAll(files: readonly Found[]): Promise<void> {
   for (const file of files) await file.tail.close();
 }
 
-async function siblings(path: string): Promise<string[]> {
+async function siblings(disk: Disk, path: string): Promise<Named[]> {
   const base = basename(path);
-  const names = await readdir(dirname(path)).catch(() => []);
-  return names
-    .filter((name) => (name.startsWith(`${base}.`) || name.startsWith(`${base}-`)) && !packed.test(name))
-    .sort()
-    .slice(0, SIBLINGS_MAX)
-    .map((name) => join(dirname(path), name));
+  const names = await disk.names(dirname(path)).catch(() => []);
+  const related = names
+    .filter((name) => (name.startsWith(`${base}.`) || name.startsWith(`${base}-`)) && !unreadable.test(name))
+    .slice(0, NAMES_MAX);
+  const files = await statAll(
+    disk,
+    related.map((name) => join(dirname(path), name)),
+  );
+  return files.sort((a, b) => b.mtime - a.mtime).slice(0, SIBLINGS_MAX);
+}
+
+async function statAll(disk: Disk, paths: readonly string[]): Promise<(Named & { readonly mtime: UnixTime })[]> {
+  const files: (Named & { readonly mtime: UnixTime })[] = [];
+  for (const path of paths) {
+    const stat = await disk.stat(path).catch(() => null);
+    if (stat?.isFile === true) files.push({ path, dev: stat.dev, ino: stat.ino, mtime: stat.mtime });
+  }
+  return files;
 }

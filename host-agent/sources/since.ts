@@ -16,7 +16,7 @@ export type TimeOf = (line: Line) => UnixTime | null;
  */
 export async function offsetSince(tail: Tail, from: number, since: UnixTime, timeOf: TimeOf): Promise<number> {
   let low = from;
-  let high = await tail.size();
+  let high = (await tail.stat()).size;
   while (high - low > NEAR_BYTES) {
     const middle = low + Math.floor((high - low) / 2);
     const found = firstDated(await tail.peek(middle, middle + NEAR_BYTES), timeOf);

@@ -1,27 +1,32 @@
 /** One open log file: reads whole lines from where it stands, and knows again the bytes that it has read. */
 import { createHash } from 'node:crypto';
-import { constants, type FileHandle, open } from 'node:fs/promises';
 import type { Line } from '../../shared/ticket.ts';
 import type { UnixTime } from '../../shared/time.ts';
+import { cutLines } from './cut.ts';
+import type { Disk, FileStat, OpenFile } from './disk.ts';
+import { Unpacked } from './unpacked.ts';
 
 /** What is read, and given, at once. */
 const CHUNK_BYTES_MAX = 256 * 1024;
-const BATCH_LINES_MAX = 10_000;
-/** A longer line is cut here and the rest of it skipped. */
-export const LINE_BYTES_MAX = 64 * 1024;
 /** By so many first and last bytes of what was read the file is known again. */
 const MARK_BYTES = 256;
+/** So many first bytes tell whether one file may be a copy of another. */
+const COPY_BYTES = 64 * 1024;
 const NEWLINE = 10;
-const RETURN = 13;
+const packed = /\.gz$/;
 
-/** Where reading stopped in one file. `mark` is a hash of the first and the last bytes before `offset`. */
+/**
+ * Where reading stopped in one file. `mark` is a hash of the first and the last bytes before `offset`, `head` one of the
+ * first alone. Of a compressed file, `offset` is one of the text in it.
+ */
 export interface Place {
   readonly dev: string;
   readonly ino: string;
   readonly offset: number;
   readonly mark: string;
+  readonly head?: string | undefined;
   /** The rest of a line that was too long comes next. */
-  readonly skip?: boolean;
+  readonly skip?: boolean | undefined;
 }
 
 export interface Chunk {
@@ -33,6 +38,15 @@ export interface Chunk {
 /** The file at the same inode does not hold any more what was read from it: it was truncated or rewritten. */
 export const REPLACED = 'replaced';
 
+interface Stand {
+  readonly offset: number;
+  readonly head: Buffer<ArrayBuffer>;
+  readonly last: Buffer<ArrayBuffer>;
+  readonly skip: boolean;
+}
+
+const atStart: Stand = { offset: 0, head: Buffer.alloc(0), last: Buffer.alloc(0), skip: false };
+
 export class Tail {
   readonly dev: string;
   readonly ino: string;
@@ -40,191 +54,142 @@ export class Tail {
   readonly mtime: UnixTime;
   /** Up to here it is history, not news. */
   readonly #past: number;
-  readonly #handle: FileHandle;
-  #offset = 0;
-  #head = Buffer.alloc(0);
-  #last = Buffer.alloc(0);
-  #skip = false;
+  readonly #file: OpenFile;
+  readonly #unpacked: Unpacked | null;
+  #stand = atStart;
   /** How it stood before the last chunk, and that chunk. */
-  #before: { readonly offset: number; readonly head: Buffer<ArrayBuffer>; readonly last: Buffer<ArrayBuffer> } | null =
-    null;
+  #before = atStart;
   #chunk: { readonly bytes: Buffer; readonly ends: readonly number[] } | null = null;
 
-  private constructor(
-    handle: FileHandle,
-    stat: { dev: bigint; ino: bigint; mtimeNs: bigint; size: bigint },
-    past: boolean,
-  ) {
-    this.#handle = handle;
-    this.dev = String(stat.dev);
-    this.ino = String(stat.ino);
-    this.mtime = Number(stat.mtimeNs / 1000n) / 1e6;
-    this.#past = past ? Number(stat.size) : 0;
+  private constructor(file: OpenFile, stat: FileStat, isPacked: boolean, past: boolean) {
+    this.#file = file;
+    this.#unpacked = isPacked ? new Unpacked(file) : null;
+    this.dev = stat.dev;
+    this.ino = stat.ino;
+    this.mtime = stat.mtime;
+    this.#past = isPacked ? Number.POSITIVE_INFINITY : past ? stat.size : 0;
   }
 
   /** `past`: what it holds now is history. Throws what the file system throws, and an Error with code ENOTFILE. */
-  static async open(path: string, past: boolean): Promise<Tail> {
-    // Without O_NONBLOCK the opening of a pipe that somebody put there would never end.
-    const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  static async open(disk: Disk, path: string, past: boolean): Promise<Tail> {
+    const file = await disk.open(path);
     try {
-      const stat = await handle.stat({ bigint: true });
-      if (!stat.isFile()) throw Object.assign(new Error('not a regular file'), { code: 'ENOTFILE' });
-      return new Tail(handle, stat, past);
+      const stat = await file.stat();
+      if (!stat.isFile) throw notAFile();
+      return new Tail(file, stat, packed.test(path), past);
     } catch (error) {
-      await handle.close();
+      await file.close();
       throw error;
     }
   }
 
   get place(): Place {
+    const { head, last, offset, skip } = this.#stand;
     const { dev, ino } = this;
-    const mark = markOf(this.#head, this.#last);
-    return { dev, ino, offset: this.#offset, mark, ...(this.#skip ? { skip: true } : {}) };
+    return { dev, ino, offset, mark: hash(head, last), head: hash(head), ...(skip ? { skip } : {}) };
+  }
+
+  get offset(): number {
+    return this.#stand.offset;
+  }
+
+  get isPacked(): boolean {
+    return this.#unpacked !== null;
   }
 
   /** Goes to where `place` says; false if this file does not hold what was read up to there. */
   async resume(place: Place): Promise<boolean> {
-    if ((await this.#size()) < place.offset) return false;
-    const head = await this.#bytes(0, Math.min(place.offset, MARK_BYTES));
-    const last = await this.#bytes(Math.max(0, place.offset - MARK_BYTES), place.offset);
-    if (markOf(head, last) !== place.mark) return false;
-    this.#stand(place.offset, head, last, place.skip ?? false);
+    const head = await this.peek(0, Math.min(place.offset, MARK_BYTES));
+    if (place.head !== undefined && hash(head) !== place.head) return false;
+    const from = Math.max(0, place.offset - MARK_BYTES);
+    const last = await this.peek(from, place.offset);
+    if (from + last.length < place.offset || hash(head, last) !== place.mark) return false;
+    this.#stand = { offset: place.offset, head, last, skip: place.skip ?? false };
     return true;
+  }
+
+  /** Is all that `other` holds, as far as one looks, what this file begins with? */
+  async beginsWith(other: Tail): Promise<boolean> {
+    const theirs = await other.peek(0, COPY_BYTES);
+    return theirs.equals(await this.peek(0, theirs.length));
   }
 
   /** Goes to the end; what comes of a line that began before is skipped. */
   async toEnd(): Promise<void> {
-    await this.toOffset(await this.#size());
-    this.#skip = this.#offset > 0 && this.#last.at(-1) !== NEWLINE;
+    await this.toOffset((await this.stat()).size);
+    const { offset, last } = this.#stand;
+    this.#stand = { ...this.#stand, skip: offset > 0 && last.at(-1) !== NEWLINE };
   }
 
   async toOffset(offset: number): Promise<void> {
-    const head = await this.#bytes(0, Math.min(offset, MARK_BYTES));
-    this.#stand(offset, head, await this.#bytes(Math.max(0, offset - MARK_BYTES), offset), false);
+    const head = await this.peek(0, Math.min(offset, MARK_BYTES));
+    this.#stand = { offset, head, last: await this.peek(Math.max(0, offset - MARK_BYTES), offset), skip: false };
   }
 
   /** Back to the start, for a file that was emptied. */
   restart(): void {
-    this.#stand(0, Buffer.alloc(0), Buffer.alloc(0), false);
+    this.#stand = atStart;
   }
 
   /** The next whole lines, at least one step further; null if there is nothing more for now. */
   async read(): Promise<Chunk | typeof REPLACED | null> {
-    const size = await this.#size();
-    if (size < this.#offset) return REPLACED;
-    if (size === this.#offset) return null;
-    const start = this.#offset - this.#last.length;
-    const bytes = await this.#bytes(start, Math.min(size, this.#offset + CHUNK_BYTES_MAX));
+    const { offset, last, skip } = this.#stand;
+    const size = this.isPacked ? Number.POSITIVE_INFINITY : (await this.stat()).size;
+    if (size === offset) return null;
     // The bytes before are read again with the new ones: one look that no truncation can slip through.
-    if (!bytes.subarray(0, this.#last.length).equals(this.#last)) return REPLACED;
-    const fresh = bytes.subarray(this.#last.length);
-    const live = this.#offset >= this.#past;
-    // Of a new file one line alone: a copy of it that was just made is found by what was read, which no sink may give back.
-    const { lines, ends, consumed, skip } = cutLines(fresh, this.#skip, this.#offset === 0 ? 1 : BATCH_LINES_MAX);
-    if (consumed === 0) return null;
-    this.#before = { offset: this.#offset, head: this.#head, last: this.#last };
-    this.#chunk = { bytes: fresh, ends };
-    this.#advance(fresh.subarray(0, consumed), skip);
-    return { lines, live };
+    const bytes = await this.peek(offset - last.length, Math.min(size, offset + CHUNK_BYTES_MAX));
+    if (size < offset || !bytes.subarray(0, last.length).equals(last)) return REPLACED;
+    const fresh = bytes.subarray(last.length);
+    const live = offset >= this.#past;
+    const cut = cutLines(fresh, skip);
+    if (cut.consumed === 0) return null;
+    this.#before = this.#stand;
+    this.#chunk = { bytes: fresh, ends: cut.ends };
+    this.#stand = advanced(this.#stand, fresh.subarray(0, cut.consumed), cut.skip);
+    return { lines: cut.lines, live };
   }
 
   /** Goes back to behind the first `count` lines of the chunk read last. */
   backTo(count: number): void {
     const end = this.#chunk?.ends[count - 1];
-    if (this.#before === null || this.#chunk === null || end === undefined)
-      throw new Error(`no line ${count} was read`);
+    if (this.#chunk === null || end === undefined) throw new Error(`no line ${count} was read`);
     if (count === this.#chunk.ends.length) return;
-    const { offset, head, last } = this.#before;
-    this.#stand(offset, head, last, false);
-    this.#advance(this.#chunk.bytes.subarray(0, end), false);
+    this.#stand = advanced(this.#before, this.#chunk.bytes.subarray(0, end), false);
   }
 
-  /** Bytes `from` to `to`, fewer at the end of the file; for the search of a date. */
-  peek(from: number, to: number): Promise<Buffer> {
-    return this.#bytes(from, to);
+  /** Bytes `from` to `to` of the text, fewer at its end. */
+  peek(from: number, to: number): Promise<Buffer<ArrayBuffer>> {
+    const length = Math.max(0, to - from);
+    return this.#unpacked?.bytes(from, from + length) ?? this.#file.read(from, length);
   }
 
-  size(): Promise<number> {
-    return this.#size();
+  stat(): Promise<FileStat> {
+    return this.#file.stat();
   }
 
   async close(): Promise<void> {
-    await this.#handle.close();
-  }
-
-  async #size(): Promise<number> {
-    return (await this.#handle.stat()).size;
-  }
-
-  async #bytes(from: number, to: number): Promise<Buffer<ArrayBuffer>> {
-    const buffer = Buffer.allocUnsafeSlow(Math.max(0, to - from));
-    let filled = 0;
-    while (filled < buffer.length) {
-      const { bytesRead } = await this.#handle.read(buffer, filled, buffer.length - filled, from + filled);
-      if (bytesRead === 0) break;
-      filled += bytesRead;
-    }
-    return buffer.subarray(0, filled);
-  }
-
-  #stand(offset: number, head: Buffer<ArrayBuffer>, last: Buffer<ArrayBuffer>, skip: boolean): void {
-    this.#offset = offset;
-    this.#head = head;
-    this.#last = last;
-    this.#skip = skip;
-  }
-
-  #advance(consumed: Buffer, skip: boolean): void {
-    const head = this.#head.length === MARK_BYTES ? this.#head : join(this.#head, consumed).subarray(0, MARK_BYTES);
-    const last = join(this.#last, consumed.subarray(-MARK_BYTES)).subarray(-MARK_BYTES);
-    this.#stand(this.#offset + consumed.length, head, Buffer.from(last), skip);
+    await (this.#unpacked ?? this.#file).close();
   }
 }
 
-/** Only the start of `more` counts for a head: the whole chunk is not kept alive. */
+export function notAFile(): Error {
+  return Object.assign(new Error('not a regular file'), { code: 'ENOTFILE' });
+}
+
+function advanced({ offset, head, last }: Stand, consumed: Buffer, skip: boolean): Stand {
+  const longer = head.length === MARK_BYTES ? head : join(head, consumed).subarray(0, MARK_BYTES);
+  // a copy, so that the whole chunk is not kept alive
+  const latest = Buffer.from(join(last, consumed.subarray(-MARK_BYTES)).subarray(-MARK_BYTES));
+  return { offset: offset + consumed.length, head: longer, last: latest, skip };
+}
+
+/** Only the start of `more` counts for a head. */
 function join(before: Buffer, more: Buffer): Buffer<ArrayBuffer> {
   return Buffer.concat([before, more.subarray(0, MARK_BYTES)]);
 }
 
-function markOf(head: Buffer, last: Buffer): string {
-  return createHash('sha256').update(head).update(last).digest('hex').slice(0, 32);
-}
-
-interface Cut {
-  readonly lines: readonly Line[];
-  /** Where in the bytes each of them ends. */
-  readonly ends: readonly number[];
-  readonly consumed: number;
-  readonly skip: boolean;
-}
-
-/** Whole lines only; a line that is too long is cut although its end has not come. `skip`: drop up to the first line end. */
-function cutLines(bytes: Buffer, skip: boolean, lines_max: number): Cut {
-  const lines: Line[] = [];
-  const ends: number[] = [];
-  let consumed = 0;
-  let skipping = skip;
-  while (lines.length < lines_max) {
-    const end = bytes.indexOf(NEWLINE, consumed);
-    if (end < 0) break;
-    if (!skipping) {
-      lines.push({ bytes: trimmed(bytes.subarray(consumed, end)) });
-      ends.push(end + 1);
-    }
-    skipping = false;
-    consumed = end + 1;
-  }
-  if (lines.length === lines_max) return { lines, ends, consumed, skip: false };
-  if (skipping) return { lines, ends, consumed: bytes.length, skip: true };
-  if (bytes.length - consumed < LINE_BYTES_MAX) return { lines, ends, consumed, skip: false };
-  lines.push({ bytes: bytes.subarray(consumed, consumed + LINE_BYTES_MAX) });
-  ends.push(consumed + LINE_BYTES_MAX);
-  return { lines, ends, consumed: consumed + LINE_BYTES_MAX, skip: true };
-}
-
-/** Without the carriage returns before the line end, and not longer than allowed. */
-function trimmed(line: Buffer): Buffer {
-  let end = line.length;
-  while (end > 0 && line[end - 1] === RETURN) end -= 1;
-  return line.subarray(0, Math.min(end, LINE_BYTES_MAX));
+function hash(...parts: readonly Buffer[]): string {
+  const sum = createHash('sha256');
+  for (const part of parts) sum.update(part);
+  return sum.digest('hex').slice(0, 32);
 }
