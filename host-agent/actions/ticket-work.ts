@@ -1,0 +1,165 @@
+/** What an action does for one order, and what is noted of it. */
+import { EdgebanError } from '../../shared/errors.ts';
+import type { Ban } from '../../shared/ticket.ts';
+import { Lifecycle } from './lifecycle.ts';
+import type { Order, Steps, Ticket, TicketFamily, TicketJail, TicketWorld, Trouble } from './ticket-action.ts';
+import { failureLimits, TicketFailures } from './ticket-failures.ts';
+import { TicketLog } from './ticket-log.ts';
+import { TicketMarks } from './ticket-marks.ts';
+import { familyOf } from './ticket-tags.ts';
+
+export const workLimits = {
+  /** After so many timeouts in a row no ban is tried but by the retries: each would cost a minute. */
+  timeouts_max: 3,
+  /** fail2ban's: no more often is it looked whether all still stands. */
+  check_ms: 3_000,
+} as const;
+
+export interface WorkParts {
+  readonly name: string;
+  readonly steps: Steps;
+  readonly jail: TicketJail;
+  readonly world: TicketWorld;
+}
+
+export interface Task extends Order {
+  readonly restored: boolean;
+  readonly isRetry: boolean;
+  readonly step: 'actionban' | 'actionreban';
+}
+
+export class TicketWork {
+  readonly lifecycle: Lifecycle;
+  readonly marks: TicketMarks;
+  readonly failures = new TicketFailures(() => performance.now());
+  readonly log: TicketLog;
+  readonly #steps: Steps;
+  readonly #jail: TicketJail;
+  #timeouts = 0;
+  #checkedAt_ms = Number.NEGATIVE_INFINITY;
+  #renewed = new Set<TicketFamily>();
+
+  constructor({ name, steps, jail, world }: WorkParts) {
+    this.#steps = steps;
+    this.#jail = jail;
+    this.log = new TicketLog(jail.name, name, world.voices.actions);
+    this.marks = new TicketMarks({ ledger: world.ledger, jail: jail.name, action: name, log: this.log });
+    this.lifecycle = new Lifecycle(steps, this.log, (families) => {
+      for (const family of families) this.#renewed.add(family);
+    });
+  }
+
+  async start(): Promise<void> {
+    const trouble = await this.lifecycle.start();
+    if (trouble !== null) this.log.didNot('start', trouble);
+  }
+
+  carryOut(task: Task): Promise<void> {
+    switch (task.kind) {
+      case 'ban':
+        return this.#ban(task);
+      case 'unban':
+        return this.#unban(task);
+      case 'prolong':
+        return this.#prolong(task.ban);
+      case 'again':
+        return this.#check();
+    }
+  }
+
+  /** Where the environment was made anew, its bans have to be carried out again: these. */
+  takeRenewed(): Ban[] {
+    if (this.#renewed.size === 0) return [];
+    const renewed = this.#renewed;
+    this.#renewed = new Set();
+    const held = this.#jail.held() ?? [];
+    return held.filter((ban) => this.marks.get(ban.id) === 'done' && renewed.has(familyOf(ban)));
+  }
+
+  /** Lifts what was carried out, until that takes too long. `loosely`: it may not be there. */
+  async liftAll(until_ms: number, loosely: boolean): Promise<void> {
+    const written = this.marks.written();
+    for (const id of this.marks.ids) {
+      const ban = this.#jail.ban(id) ?? written.get(id);
+      const state = this.marks.get(id);
+      if (ban === undefined || state === 'skipped') continue;
+      if (performance.now() >= until_ms) return;
+      const ticket = ticketOf(ban, false);
+      if (loosely || state === 'trying') await this.lifecycle.clean(ticket);
+      else {
+        const trouble = await this.lifecycle.unban(ticket);
+        if (trouble !== null) this.log.failed('unban', ban, trouble);
+      }
+    }
+  }
+
+  async #ban({ ban, restored, isRetry, step }: Task): Promise<void> {
+    const failed = this.failures.get(ban.id);
+    if (isRetry && (failed?.kind !== 'ban' || this.#jail.ban(ban.id) === null)) return;
+    if (this.marks.get(ban.id) === 'done' && failed === undefined && step === 'actionban') return;
+    if (restored && this.#steps.norestored) return this.marks.set(ban, 'skipped');
+    if (this.#timeouts >= workLimits.timeouts_max && !isRetry) return this.#putOff(ban);
+    this.marks.set(ban, 'trying');
+    const trouble = await this.lifecycle.ban(ticketOf(ban, restored), step);
+    this.#timeouts = trouble?.error.code === 'ERR_ACTION_TIMEOUT' ? this.#timeouts + 1 : 0;
+    if (trouble === null) {
+      this.marks.set(ban, 'done');
+      this.#mended(ban.id);
+      return;
+    }
+    const failure = this.failures.add('ban', ban, trouble);
+    if (!failure.trouble.half) this.marks.drop(ban.id);
+    if (failure.tries === 1) this.log.failed(step === 'actionban' ? 'ban' : 'reban', ban, trouble);
+  }
+
+  #putOff(ban: Ban): void {
+    const error = new EdgebanError('ERR_ACTION_WAITS', `it has timed out ${this.#timeouts} times in a row`);
+    const failure = this.failures.add('ban', ban, { error, half: false });
+    if (failure.tries === 1) this.log.failed('ban', ban, failure.trouble);
+  }
+
+  /** fail2ban would run the command for a ban that failed, too; it runs here only if that may have left something. */
+  async #unban({ ban, isRetry }: Task): Promise<void> {
+    const failed = this.failures.get(ban.id);
+    if (isRetry && failed?.kind !== 'unban') return;
+    const ticket = ticketOf(ban, false);
+    const state = this.marks.get(ban.id);
+    if (failed?.kind === 'ban') {
+      if (failed.trouble.half) await this.lifecycle.clean(ticket);
+    } else if (state === 'trying') await this.lifecycle.clean(ticket);
+    else if (state === 'done') {
+      const trouble = await this.lifecycle.unban(ticket);
+      if (trouble !== null && this.#failedToLift(ban, trouble)) return;
+    }
+    this.#mended(ban.id);
+    this.marks.drop(ban.id);
+  }
+
+  /** True if it is tried again. */
+  #failedToLift(ban: Ban, trouble: Trouble): boolean {
+    const { tries } = this.failures.add('unban', ban, trouble);
+    if (tries === 1) this.log.failed('unban', ban, trouble);
+    return tries < failureLimits.lifts_max;
+  }
+
+  async #prolong(ban: Ban): Promise<void> {
+    if (this.marks.get(ban.id) !== 'done' || !this.#steps.has('actionprolong')) return;
+    const trouble = await this.lifecycle.prolong(ticketOf(ban, false));
+    if (trouble !== null) this.log.failed('prolong', ban, trouble);
+  }
+
+  async #check(): Promise<void> {
+    const now_ms = performance.now();
+    if (now_ms - this.#checkedAt_ms < workLimits.check_ms) return;
+    this.#checkedAt_ms = now_ms;
+    await this.lifecycle.consistent();
+  }
+
+  #mended(id: string): void {
+    if (this.failures.drop(id) && this.failures.size === 0) this.log.mended();
+  }
+}
+
+function ticketOf(ban: Ban, restored: boolean): Ticket {
+  return { ban, family: familyOf(ban), restored };
+}
