@@ -10,8 +10,7 @@ import { EdgebanError } from '../shared/errors.ts';
 import { createFilter, type FilterConf, type FilterPorts } from '../shared/filter/filter.ts';
 import type { Re2 } from '../shared/filter/regex/pattern.ts';
 import type { UnixTime } from '../shared/time.ts';
-import type { Action } from './actions/action.ts';
-import { decoderOf } from './agent/decoder.ts';
+import { asciiText, decoderOf } from './agent/decoder.ts';
 import type { AgentPlan } from './agent/parts.ts';
 import { edgeJail, edgeRules, type JailPlan } from './agent/plan.ts';
 import { localZone } from './agent/ports.ts';
@@ -19,8 +18,8 @@ import { localZone } from './agent/ports.ts';
 export interface ConfigurationPorts {
   readonly files: ConfigFiles;
   readonly re2: Re2;
-  /** Makes an action, to see whether its parameters can be used. */
-  createAction(file: string, parameters: ActionConf['parameters']): Action;
+  /** Throws what is wrong with an action's parameters or commands. */
+  checkAction(action: ActionConf): void;
   random(): number;
   now(): UnixTime;
 }
@@ -67,7 +66,7 @@ function checked(
   attempt(() => refuseUnsupported(jail, withEdge));
   attempt(() => refuseWide(jail, prefix6));
   for (const action of jail.actions)
-    attempt(() => located(action, () => ports.createAction(action.file, action.parameters)));
+    attempt(() => located(action, () => ports.checkAction(action)));
   const plan = attempt(() => planOf(jail));
   if (plan?.filter != null) attempt(() => createFilter(filterOf(plan), probePorts(plan, ports.re2), ports.now()));
   if (findings.length > before) return null;
@@ -143,6 +142,7 @@ function planOf(jail: JailConf): JailPlan {
   return {
     name,
     rules: { maxretry, findtime, bantime, maxmatches, increment, ignoreself, sliding, prefix6: jail.ipv6prefix },
+    bantimeExtra: jail.bantimeExtra,
     ignoreip: jail.ignoreip,
     ignorecommand: jail.ignorecommand,
     ignorecache: jail.ignorecache,
@@ -152,7 +152,7 @@ function planOf(jail: JailConf): JailPlan {
     logpath: jail.logpath.map(({ glob, from }) => ({ path: glob, tail: from === 'tail' })),
     journalmatch: jail.filter.journalmatch.map(({ terms }) => terms.join(' ')),
     journalOptions: backend.options,
-    actions: jail.actions.map(({ name: action, file, parameters }) => ({ name: action, file, parameters })),
+    actions: jail.actions,
   };
 }
 
@@ -177,13 +177,14 @@ function filterOf(plan: JailPlan): FilterConf {
 
 /** Enough to compile a filter with. */
 function probePorts(plan: JailPlan, re2: Re2): FilterPorts {
-  return { re2, zone: localZone, decode: decoderOf(plan.logencoding), resolve: () => [] };
+  return { re2, zone: localZone, decode: decoderOf(plan.logencoding), ascii: asciiText, resolve: () => [] };
 }
 
 /** The jail for what other hosts have banned: every port is shut. */
 const edgePlan: JailPlan = {
   name: edgeJail,
   rules: edgeRules,
+  bantimeExtra: {},
   // whom any other jail spares is spared here, too: the roster knows
   ignoreip: [],
   ignorecommand: null,
@@ -195,6 +196,12 @@ const edgePlan: JailPlan = {
   journalmatch: [],
   journalOptions: {},
   actions: [
-    { name: 'nftables', file: 'nftables', parameters: { name: edgeJail, type: 'allports', actname: 'nftables' } },
+    {
+      name: 'nftables',
+      file: 'nftables',
+      commands: {},
+      parameters: { name: edgeJail, type: 'allports', actname: 'nftables' },
+      ...{ startOnDemand: null, repairOnUnban: null, norestored: false, origin: { file: '', line: 0 } },
+    },
   ],
 };

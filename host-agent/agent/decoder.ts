@@ -1,5 +1,10 @@
 /** Bytes of a log line to text, as Python would decode them with errors='replace'. */
+import { Buffer } from 'node:buffer';
 import { type Codec, codecOf } from '../../shared/config/logencoding.ts';
+import type { AsciiText } from '../../shared/filter/regex/subject.ts';
+
+/** The text of bytes that are all ASCII, which every logencoding has as it is. */
+export const asciiText: AsciiText = (bytes, start, end) => Buffer.prototype.latin1Slice.call(bytes, start, end);
 
 type Decode = (bytes: Uint8Array) => string;
 

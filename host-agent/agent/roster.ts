@@ -5,7 +5,7 @@ import type { IgnoreEntry } from '../../shared/engine/decision.ts';
 import { describeError, EdgebanError } from '../../shared/errors.ts';
 import { createFilter, type Filter } from '../../shared/filter/filter.ts';
 import type { UnixTime } from '../../shared/time.ts';
-import { decoderOf } from './decoder.ts';
+import { asciiText, decoderOf } from './decoder.ts';
 import type { Effects } from './effects.ts';
 import type { Fleet } from './fleet.ts';
 import { IgnoreCommand } from './ignore-command.ts';
@@ -39,8 +39,9 @@ export class Roster {
     return [...this.#jails.keys()];
   }
 
+  /** Of the jails that want to read. */
   get plans(): readonly JailPlan[] {
-    return [...this.#jails.values()].map((jail) => jail.plan);
+    return [...this.#jails.values()].filter(({ idle }) => !idle).map((jail) => jail.plan);
   }
 
   get(name: string): Jail | undefined {
@@ -61,20 +62,36 @@ export class Roster {
   }
 
   #admit(plan: JailPlan): boolean {
-    const { parts, engine, court, desk } = this.#core;
-    const { store, log } = parts;
     try {
-      const filter = this.compile(plan);
-      const actions = plan.actions.map((action) => parts.createAction(action));
-      const world = { store, engine, court, log, isKnown: () => !desk.isBroken };
-      engine.setRules(plan.name, { ...plan.rules, ignoreip: this.#ignored.entriesOf(plan.ignoreip) });
-      this.#jails.set(plan.name, new Jail({ plan, filter, actions, ignoreCommand: this.#ignoreCommand(plan) }, world));
+      this.create(plan, { idle: false });
       return true;
     } catch (error) {
       if (!(error instanceof EdgebanError)) throw error;
-      log.logger('jail').error(`[${plan.name}] is left out: ${describeError(error)} (${error.code})`);
+      const log = this.#core.parts.log.logger('jail');
+      log.error(`[${plan.name}] is left out: ${describeError(error)} (${error.code})`);
       return false;
     }
+  }
+
+  /** Makes a jail of a plan. Throws what is wrong with it. */
+  create(plan: JailPlan, { idle }: { readonly idle: boolean }): void {
+    const { parts, engine, court, desk } = this.#core;
+    const { store, log } = parts;
+    const filter = this.compile(plan);
+    const actions = plan.actions.map((action) => parts.createAction(action));
+    const world = { store, engine, court, log, isKnown: () => !desk.isBroken };
+    engine.setRules(plan.name, { ...plan.rules, ignoreip: this.#ignored.entriesOf(plan.ignoreip) });
+    this.#jails.set(
+      plan.name,
+      new Jail({ plan, filter, actions, ignoreCommand: this.#ignoreCommand(plan), idle }, world),
+    );
+  }
+
+  /** Gives a jail another plan until the next reload. Throws what is wrong with it, and then all stays as it is. */
+  alter(jail: Jail, plan: JailPlan): void {
+    const isSameFilter = plan.filter === jail.plan.filter && plan.logencoding === jail.plan.logencoding;
+    const filter = isSameFilter ? jail.filter : this.compile(plan);
+    jail.takeOver({ plan, filter, ignoreCommand: this.#ignoreCommand(plan) });
   }
 
   #ignoreCommand({ name, ignorecommand, ignorecache }: JailPlan): IgnoreCommand | null {
@@ -90,11 +107,12 @@ export class Roster {
   }
 
   compile(plan: JailPlan): Filter | null {
-    if (plan.filter === null) return null;
+    if (plan.filter === null || plan.filter.failregex.length === 0) return null;
     const { re2, resolver, now } = this.#core.parts;
     const resolve = (name: string) => resolver.known(name);
     const decode = decoderOf(plan.logencoding);
-    return createFilter(plan.filter, { re2, zone: localZone, decode, resolve, clock: threadClock }, now());
+    const ports = { re2, zone: localZone, decode, ascii: asciiText, resolve, clock: threadClock };
+    return createFilter(plan.filter, ports, now());
   }
 
   /** Asks for the addresses of the names in ignoreip, which may have changed. */

@@ -7,7 +7,7 @@ import type { UseDns } from '../../shared/filter/filter.ts';
 import { createFilter, type Filter, type FilterConf } from '../../shared/filter/filter.ts';
 import type { Re2 } from '../../shared/filter/regex/pattern.ts';
 import type { Clock } from '../../shared/filter/regex/watch.ts';
-import { decoderOf } from '../agent/decoder.ts';
+import { asciiText, decoderOf } from '../agent/decoder.ts';
 import { localZone } from '../agent/ports.ts';
 import { helpText, usageLine } from './help.ts';
 import { openLog } from './log.ts';
@@ -158,7 +158,8 @@ function usednsOf({ raw, usedns }: RegexOptions, otherwise: UseDns): UseDns {
 }
 
 function portsOf({ encoding }: RegexOptions, { re2, clock }: RegexPorts) {
-  return { re2, clock, zone: localZone, decode: decoderOf(encoding), resolve: () => 'pending' as const };
+  const resolve = () => 'pending' as const;
+  return { re2, clock, zone: localZone, decode: decoderOf(encoding), ascii: asciiText, resolve };
 }
 
 /** fail2ban-regex says each thing when it comes to it: what the command line sets first, then what the filter does. */

@@ -11,6 +11,7 @@ import {
 } from './datetemplates.ts';
 import type { DateContext, DateResult } from './datevalue.ts';
 import type { Budget, PatternMatch } from './regex/pattern.ts';
+import type { Subject } from './regex/subject.ts';
 
 /** A date found in a line: what `[start, end)` of the line holds is the date's text. */
 export interface FoundDate {
@@ -50,11 +51,11 @@ interface Hit extends Found {
   readonly index: number;
 }
 
-/** The characters about an edge of the last hit; '' where the line ends. */
+/** The characters about an edge of the last hit; -1 where the line ends. */
 interface Edge {
   readonly at: number;
-  readonly before: string;
-  readonly after: string;
+  readonly before: number;
+  readonly after: number;
 }
 
 const far = Number.MAX_SAFE_INTEGER;
@@ -84,7 +85,7 @@ export class DateDetector {
   }
 
   /** The date's place in the line, or null. Each call teaches the detector which template comes first. */
-  find(line: string, now: UnixTime, budget: Budget): FoundDate | null {
+  find(line: Subject, now: UnixTime, budget: Budget): FoundDate | null {
     const hit = this.#choose(line, budget);
     if (hit === null) return null;
     const slot = this.#slot(hit.index);
@@ -112,14 +113,14 @@ export class DateDetector {
     return slot;
   }
 
-  #choose(line: string, budget: Budget): Hit | null {
+  #choose(line: Subject, budget: Budget): Hit | null {
     const again = this.#tryLast(line, budget);
     if (again.sure) return again.hit;
     return this.#searchAll(line, budget, again.skip, again.hit);
   }
 
   /** The template of the last line, at the same place if the characters about it still agree. */
-  #tryLast(line: string, budget: Budget): { hit: Hit | null; sure: boolean; skip: number } {
+  #tryLast(line: Subject, budget: Budget): { hit: Hit | null; sure: boolean; skip: number } {
     const slot = this.#slots[this.#lastIndex];
     if (slot === undefined) return { hit: null, sure: false, skip: far };
     const index = this.#lastIndex;
@@ -137,16 +138,16 @@ export class DateDetector {
     return { hit, sure: this.#slots.length === 1 || template.anchored || samePlace, skip };
   }
 
-  #sameEdges(line: string): boolean {
+  #sameEdges(line: Subject): boolean {
     const begin = this.#begin;
     const end = this.#end;
     if (begin === null || end === null) return false;
-    const atBegin = before(line, begin.at) === begin.before || sameSign(line.charAt(begin.at), begin.after);
-    return atBegin && (line.charAt(end.at) === end.after || sameSign(line.charAt(end.at - 1), end.before));
+    const atBegin = line.codeAt(begin.at - 1) === begin.before || sameSign(line.codeAt(begin.at), begin.after);
+    return atBegin && (line.codeAt(end.at) === end.after || sameSign(line.codeAt(end.at - 1), end.before));
   }
 
   /** `best` is a hit of the last template somewhere else: it counts if nothing better comes. */
-  #searchAll(line: string, budget: Budget, skip: number, best: Hit | null): Hit | null {
+  #searchAll(line: Subject, budget: Budget, skip: number, best: Hit | null): Hit | null {
     let reserve = best;
     for (const [index, slot] of this.#slots.entries()) {
       if (index === skip) continue;
@@ -164,15 +165,17 @@ export class DateDetector {
     return start > slot.distance || start > (this.#begin?.at ?? 1);
   }
 
-  #remember(hit: Hit, slot: Slot, line: string, now: UnixTime): void {
+  #remember(hit: Hit, slot: Slot, line: Subject, now: UnixTime): void {
     const start = startOf(hit);
     const end = hit.match.end + hit.shift;
     slot.hits += 1;
     slot.lastUsed = now;
     slot.distance = start;
     if (this.#firstUnused === hit.index) this.#firstUnused += 1;
-    this.#begin = { at: start, before: before(line, start), after: line.charAt(start) };
-    this.#end = { at: end, before: end === 0 ? line.slice(-1) : line.charAt(end - 1), after: line.charAt(end) };
+    this.#begin = { at: start, before: line.codeAt(start - 1), after: line.codeAt(start) };
+    // Python's line[-1] is the last character
+    const last = end === 0 ? line.length - 1 : end - 1;
+    this.#end = { at: end, before: line.codeAt(last), after: line.codeAt(end) };
     this.#lastIndex = hit.index > 0 && hit.index !== this.#lastIndex ? this.#bubbleUp(hit.index, slot) : hit.index;
   }
 
@@ -204,10 +207,10 @@ function whole(match: PatternMatch | null): Found | null {
  * Python's `search(line, begin, end)`, which sees the characters before `begin`: where nothing matches earlier, a search
  * from the line's begin finds the same; otherwise the part is searched by itself.
  */
-function searchPart(template: DateTemplate, line: string, begin: number, end: number, budget: Budget): Found | null {
-  const match = template.pattern().search(line.slice(0, end), budget);
+function searchPart(template: DateTemplate, line: Subject, begin: number, end: number, budget: Budget): Found | null {
+  const match = template.pattern().search(line.part(0, end), budget);
   if (match === null || match.start >= begin) return whole(match);
-  const part = template.pattern().search(line.slice(begin, end), budget);
+  const part = template.pattern().search(line.part(begin, end), budget);
   return part === null ? null : { match: part, shift: begin };
 }
 
@@ -215,13 +218,9 @@ function startOf(hit: Hit): number {
   return hit.match.start + hit.shift;
 }
 
-function before(line: string, at: number): string {
-  return at === 0 ? '' : line.charAt(at - 1);
-}
-
 /** The same character, and one that bounds a word. */
-function sameSign(a: string, b: string): boolean {
-  return a === b && !/^[\p{L}\p{N}]$/u.test(b);
+function sameSign(a: number, b: number): boolean {
+  return a === b && (b < 0 || !/^[\p{L}\p{N}]$/u.test(String.fromCharCode(b)));
 }
 
 function isSeveral(pattern: string): boolean {

@@ -1,5 +1,6 @@
 /** One regex of a filter: tags expanded, compiled, and its groups read as fail2ban reads them. */
 import { describeError, EdgebanError, type ErrorPlace } from '../errors.ts';
+import { type Caught, type GroupNames, type GroupValue, isSet } from './groups.ts';
 import type { Pattern, PatternMatch } from './regex/pattern.ts';
 import { expandTags, groupOfTag, localFlags } from './tags.ts';
 
@@ -13,19 +14,14 @@ export interface RegexSource {
 /** Makes a Python regex searchable; `multiline` is Python's re.MULTILINE. Throws for what is none. */
 export type CompileRegex = (source: string, multiline: boolean) => Pattern;
 
-/** What a group caught: a text, the parts of a tuple id, or null where it took no part in the match. */
-export type GroupValue = string | readonly (string | null)[] | null;
-
-export type Groups = Record<string, GroupValue>;
-
 export interface FilterRegex {
   /** As configured. */
   readonly source: string;
   readonly pattern: Pattern;
-  /** Are there `alt_` or `tuple_` groups? */
-  readonly merges: boolean;
-  /** The captured groups with `alt_` and `tuple_` groups merged. */
-  groupsOf(match: PatternMatch): Groups;
+  /** The numbers of its groups (`GroupNames`) in the order of their opening, then of those that others are merged into. */
+  readonly order: readonly number[];
+  /** Puts what a match caught in its place, `alt_` and `tuple_` groups merged. */
+  take(match: PatternMatch, into: Caught): void;
 }
 
 interface CompileOptions {
@@ -35,6 +31,7 @@ interface CompileOptions {
   readonly names: boolean;
   /** What the error says it is: `failregex 3`. */
   readonly what: string;
+  readonly groups: GroupNames;
 }
 
 /** The groups that can say whom to ban. */
@@ -45,13 +42,15 @@ export function compileRegex(source: RegexSource, options: CompileOptions): Filt
   const expanded = localFlags(expandTags(source.regex, options.names));
   if (expanded.trim() === '') throw new EdgebanError('ERR_FILTER_EMPTY', `${options.what} is empty`, placeOf(source));
   const pattern = compiled(expanded, source, options);
-  const merges = mergesOf(pattern.names);
-  const { alternatives, tuples } = merges;
+  const numbers = pattern.names.map((name) => options.groups.numberOf(name));
+  const merges = mergesOf(pattern.names, options.groups);
+  const merged = [...merges.alternatives, ...merges.tuples].map(({ into }) => into);
+  const take = (match: PatternMatch, into: Caught) => takeGroups(match, pattern, numbers, into);
   return {
     source: source.regex,
     pattern,
-    merges: alternatives.length + tuples.length > 0,
-    groupsOf: (match) => mergeGroups(match, merges),
+    order: [...new Set([...numbers, ...merged])],
+    take: merged.length === 0 ? take : (match, into) => takeMerged(merges, (fresh) => take(match, fresh), into),
   };
 }
 
@@ -89,44 +88,50 @@ function placeOf(source: RegexSource): ErrorPlace {
 }
 
 interface Merge {
-  readonly from: string;
-  readonly into: string;
+  readonly from: number;
+  readonly into: number;
+}
+
+interface Merges {
+  readonly alternatives: readonly Merge[];
+  readonly tuples: readonly Merge[];
 }
 
 /** `alt_user_2` fills `user`, `tuple_id_1` joins `fid`; both in the order of their names. */
-function mergesOf(names: readonly string[]): { readonly alternatives: Merge[]; readonly tuples: Merge[] } {
+function mergesOf(names: readonly string[], groups: GroupNames): Merges {
   const sorted = names.toSorted((a, b) => (a < b ? -1 : 1));
-  const merges = (prefix: string) => sorted.flatMap((from) => mergeOf(from, prefix));
+  const merges = (prefix: string) => sorted.flatMap((from) => mergeOf(from, prefix, groups));
   return { alternatives: merges('alt_'), tuples: merges('tuple_') };
 }
 
-function mergeOf(from: string, prefix: string): Merge[] {
+function mergeOf(from: string, prefix: string, groups: GroupNames): Merge[] {
   if (from.length <= 4 || !from.startsWith(prefix)) return [];
   const base = from.slice(prefix.length).replace(/_\p{Nd}+$/u, '');
-  return [{ from, into: groupOfTag(base) }];
+  return [{ from: groups.numberOf(from), into: groups.numberOf(groupOfTag(base)) }];
 }
 
-function mergeGroups(match: PatternMatch, merges: ReturnType<typeof mergesOf>): Groups {
-  const groups: Groups = {};
-  const caught = match.groups;
-  for (const name in caught) groups[name] = caught[name] ?? null;
-  for (const { from, into } of merges.alternatives) {
-    const value = groups[from] ?? '';
-    if (value !== '' && (groups[into] ?? '') === '') groups[into] = value;
+function takeGroups(match: PatternMatch, { numbers }: Pattern, places: readonly number[], into: Caught): void {
+  for (let index = 0; index < places.length; index += 1) {
+    into[places[index] ?? 0] = match.caught(numbers[index] ?? 0) ?? null;
   }
-  for (const { from, into } of merges.tuples) {
-    const value = groups[from];
-    groups[into] = [...partsOf(groups[into]), typeof value === 'string' ? value : null];
+}
+
+/** What another regex caught before counts for nothing in the merging. */
+function takeMerged({ alternatives, tuples }: Merges, take: (fresh: Caught) => void, into: Caught): void {
+  const fresh: Caught = [];
+  take(fresh);
+  for (const { from, into: place } of alternatives) {
+    const value = fresh[from];
+    if (isSet(value) && !isSet(fresh[place])) fresh[place] = value;
   }
-  return groups;
+  for (const { from, into: place } of tuples) {
+    const value = fresh[from];
+    fresh[place] = [...partsOf(fresh[place]), typeof value === 'string' ? value : null];
+  }
+  for (const [place, value] of fresh.entries()) if (value !== undefined) into[place] = value;
 }
 
 function partsOf(value: GroupValue | undefined): readonly (string | null)[] {
   if (value === undefined || value === null) return [null];
   return typeof value === 'string' ? [value] : value;
-}
-
-/** Took part in the match and caught something: what Python calls true. */
-export function isSet(value: GroupValue | undefined): boolean {
-  return value !== undefined && value !== null && value.length > 0;
 }

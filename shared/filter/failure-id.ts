@@ -1,6 +1,6 @@
 /** Whom a failure is about: an id, an address, a network, or a name that has to be resolved. */
 import { canonical, formatPrefix, parseAddress, parsePrefix, width } from '../address.ts';
-import type { Groups, GroupValue } from './failregex.ts';
+import { type Caught, type GroupValue, slot, textOfValue } from './groups.ts';
 import { addresses_per_name_max } from './limits.ts';
 
 /** fail2ban's option: resolve names (`yes`, `warn`), ignore them (`no`), or take every id as a text (`raw`). */
@@ -13,24 +13,24 @@ export type FailureId =
   | { readonly kind: 'none' };
 
 /** fail2ban's order: what `<F-ID>` caught, then the addresses, then a name. */
-export function failureId(groups: Groups, usedns: UseDns): FailureId {
-  const fid = groups['fid'] ?? null;
+export function failureId(groups: Caught, usedns: UseDns): FailureId {
+  const fid = groups[slot.fid] ?? null;
   const raw = usedns === 'raw';
   const ip = addressGroup(groups);
   if (ip !== null) {
-    const address = addressOf(ip, groups['cidr'] ?? null);
+    const address = addressOf(ip, groups[slot.cidr] ?? null);
     const id = fid === null || fid === ip ? (address ?? ip) : idOf(fid, raw);
     return { kind: 'id', id, ip: address };
   }
-  const dns = groups['dns'] ?? null;
+  const dns = groups[slot.dns] ?? null;
   if (typeof dns === 'string' && !raw) return { kind: 'name', name: dns };
   const id = fid ?? dns;
   if (id === null) return { kind: 'none' };
   return { kind: 'id', id: idOf(id, raw), ip: raw || typeof id !== 'string' ? null : addressOf(id, null) };
 }
 
-function addressGroup(groups: Groups): string | null {
-  for (const value of [groups['ip4'], groups['ip6']]) if (typeof value === 'string') return value;
+function addressGroup(groups: Caught): string | null {
+  for (const value of [groups[slot.ip4], groups[slot.ip6]]) if (typeof value === 'string') return value;
   return null;
 }
 
@@ -84,16 +84,4 @@ export function addressesOf(texts: readonly string[]): string[] {
 /** A name that is an address after all. */
 export function addressInName(name: string): string | null {
   return parseAddress(name) === null ? null : addressOf(name, null);
-}
-
-/** A group's value as a text: a tuple as Python prints it. */
-export function textOfValue(value: NonNullable<GroupValue>): string {
-  if (typeof value === 'string') return value;
-  return `(${value.map((part) => (part === null ? 'None' : pythonQuoted(part))).join(', ')})`;
-}
-
-function pythonQuoted(text: string): string {
-  const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
-  const escaped = text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('\r', '\\r').replaceAll('\t', '\\t');
-  return quote + (quote === "'" ? escaped.replaceAll("'", "\\'") : escaped) + quote;
 }

@@ -5,24 +5,19 @@ import type { Seconds, UnixTime } from '../time.ts';
 import type { LocalZone } from './calendar.ts';
 import { dateConf } from './date-kit.ts';
 import type { TemplateUse } from './datedetector.ts';
-import { checkFailureId, compileRegex, type FilterRegex, type Groups, isSet, type RegexSource } from './failregex.ts';
+import { checkFailureId, compileRegex, type FilterRegex, type RegexSource } from './failregex.ts';
 import { addressInName, failureId, type UseDns } from './failure-id.ts';
+import { type Caught, GroupNames, isSet, slot } from './groups.ts';
 import { cutMark, line_bytes_max, maxlines_max } from './limits.ts';
 import { LineDates, type LineMode } from './line-date.ts';
-import {
-  failureOf,
-  failuresOf,
-  type LineResult,
-  missed,
-  newVerdict,
-  type PendingFailure,
-  resultOf,
-  type Verdict,
-} from './line-result.ts';
+import { FoundFailure, failuresOf, type LineResult, missed, type PendingFailure, Verdict } from './line-result.ts';
+import { LineRoom } from './line-text.ts';
 import { type LineParts, splitAtMatch, textOf, wholeLine } from './matched-lines.ts';
 import { newDraft, Sessions } from './mlfid.ts';
 import { compilePattern, newBudget } from './regex/compile.ts';
 import type { PatternMatch, Re2 } from './regex/pattern.ts';
+import { cannotSay, createScan, noMatch, type Scan } from './regex/scan.ts';
+import { type AsciiText, Subject } from './regex/subject.ts';
 import { type Clock, Watch } from './regex/watch.ts';
 
 export type { LocalZone } from './calendar.ts';
@@ -66,6 +61,8 @@ export interface FilterPorts {
   readonly zone: LocalZone;
   /** Text of a line by the jail's logencoding; bytes that are none become U+FFFD, nothing is thrown. */
   decode(bytes: Uint8Array): string;
+  /** The same for bytes that are all ASCII: every logencoding has it as it is. */
+  readonly ascii: AsciiText;
   /** Addresses of a name from a cache; `pending` where the answer is still being fetched. Never waits. */
   resolve(name: string): readonly string[] | 'pending';
   /** Where the host has one, a line that takes too long is a miss; without one only steps are counted. */
@@ -103,22 +100,28 @@ class LineFilter implements Filter {
   readonly #usedns: UseDns;
   readonly #checkAll: boolean;
   readonly #maxlines: number;
+  readonly #groups = new GroupNames();
   readonly #prefregex: FilterRegex | null;
   readonly #failregexes: readonly FilterRegex[];
   readonly #ignoreregexes: readonly FilterRegex[];
+  /** Which of the regexes may match; null where they see several lines at once. */
+  readonly #mayHavePrefix: Scan | null;
+  readonly #mayFail: Scan | null;
   readonly #dates: LineDates;
   readonly #sessions = new Sessions();
   readonly #watch: Watch | undefined;
+  readonly #room: LineRoom;
   #buffer: readonly LineParts[] = [];
 
   constructor(conf: FilterConf, ports: FilterPorts, now: UnixTime) {
     this.#ports = ports;
     this.#watch = ports.clock === undefined ? undefined : new Watch(ports.clock);
+    this.#room = new LineRoom(ports.ascii);
     this.#usedns = conf.usedns ?? 'warn';
     this.#checkAll = conf.checkAllRegex ?? false;
     this.#maxlines = checkedMaxlines(conf.maxlines ?? 1);
     const compile = (source: string, multiline: boolean) => compilePattern(source, { re2: ports.re2, multiline });
-    const options = { compile, names: this.#usedns !== 'no', multiline: false };
+    const options = { compile, names: this.#usedns !== 'no', multiline: false, groups: this.#groups };
     const prefregex = conf.prefregex ?? null;
     this.#prefregex = prefregex === null ? null : compileRegex(prefregex, { ...options, what: 'prefregex' });
     this.#failregexes = conf.failregex.map((source, index) => {
@@ -130,6 +133,8 @@ class LineFilter implements Filter {
     this.#ignoreregexes = conf.ignoreregex.map((source, index) =>
       compileRegex(source, { ...options, what: `ignoreregex ${index}` }),
     );
+    this.#mayHavePrefix = this.#maxlines > 1 || this.#prefregex === null ? null : scanOf([this.#prefregex]);
+    this.#mayFail = this.#maxlines > 1 ? null : scanOf(this.#failregexes);
     this.#dates = new LineDates(dateConf(conf, ports, now), conf.findtime);
   }
 
@@ -159,16 +164,16 @@ class LineFilter implements Filter {
 
   process(line: Line, now: UnixTime, mode: LineMode = 'operation'): LineResult {
     const budget = newBudget(undefined, this.#watch);
-    const text = this.#textOf(line.bytes);
+    const text = this.#room.take(line.bytes) ?? Subject.ofText(this.#textOf(line.bytes));
     const dated =
       line.time === undefined
         ? this.#dates.find(text, now, mode, budget)
         : this.#dates.known(text, line.time, now, mode);
     if (dated === 'error') return missed({ kind: 'date', where: 'datepattern' });
-    const verdict = newVerdict(dated, now, mode, budget);
-    if (budget.exhausted) verdict.trouble = { kind: 'steps', where: 'datepattern' };
+    const verdict = new Verdict(dated, now, mode, budget);
+    if (budget.exhausted) verdict.giveUp('datepattern');
     else if (dated.notice !== 'too-old') this.#judge(verdict);
-    return resultOf(verdict);
+    return verdict.end();
   }
 
   #textOf(bytes: Uint8Array): string {
@@ -177,73 +182,96 @@ class LineFilter implements Filter {
   }
 
   #judge(verdict: Verdict): void {
-    this.#buffer =
-      this.#maxlines > 1 ? [...this.#buffer, verdict.line.parts].slice(-this.#maxlines) : [verdict.line.parts];
-    const lines = this.#buffer;
-    const text = textOf(lines);
+    const lines = this.#linesWith(verdict.line.parts);
+    const text = this.#maxlines > 1 ? Subject.ofText(textOf(lines)) : this.#room.searched(verdict.line.parts);
     const early = this.#ignoreregexes.length < this.#failregexes.length - 2;
     if (early && this.#isIgnored(text, verdict)) return;
-    const prefix = this.#prefix(text, verdict);
-    if (prefix !== null) this.#searchAll(lines, prefix, verdict);
+    const prefix: Caught = [];
+    const content = this.#prefregex === null ? text : this.#content(this.#prefregex, text, prefix, verdict);
+    if (content !== null) this.#searchAll({ lines, prefix }, content, verdict);
+  }
+
+  /** The line, with those before it that are still looked at. */
+  #linesWith(parts: LineParts): readonly LineParts[] {
+    if (this.#maxlines === 1) return [parts];
+    const { before, date, after } = parts;
+    this.#buffer = [...this.#buffer, { before, date, after }].slice(-this.#maxlines);
+    return this.#buffer;
   }
 
   /** The text that the failregexes see; null where the prefregex does not match. */
-  #prefix(text: string, verdict: Verdict): string | null {
-    if (this.#prefregex === null) return text;
-    const match = this.#search(this.#prefregex, text, 'prefregex', verdict);
-    verdict.prefregex = match !== null;
+  #content(prefregex: FilterRegex, text: Subject, prefix: Caught, verdict: Verdict): Subject | null {
+    verdict.prefregex = false;
+    if (!mayMatch(this.#mayHavePrefix, text)) return null;
+    const match = this.#search(prefregex, text, () => 'prefregex', verdict);
     if (match === null) return null;
-    const { groupsOf } = this.#prefregex;
-    verdict.prefix = () => groupsOf(match);
-    const content = this.#prefregex.merges ? groupsOf(match)['content'] : match.groups['content'];
+    verdict.prefregex = true;
+    verdict.prefix = () => {
+      const caught: Caught = [];
+      prefregex.take(match, caught);
+      return this.#groups.record(caught, prefregex.order);
+    };
+    prefregex.take(match, prefix);
+    const content = prefix[slot.content];
+    prefix[slot.content] = undefined;
     if (typeof content !== 'string' || content === '') return text;
-    this.#buffer = [{ before: '', date: '', after: content }];
-    return `${content}\n`;
+    if (this.#maxlines > 1) this.#buffer = [{ before: '', date: '', after: content }];
+    const span = match.span('content');
+    const isWhole = span !== null && span[1] - span[0] === content.length;
+    return isWhole ? text.line(span[0], span[1]) : Subject.ofText(`${content}\n`);
   }
 
   /** `lines` are what the text was made of; a hit takes its lines out of the buffer. */
-  #searchAll(lines: readonly LineParts[], text: string, verdict: Verdict): void {
+  #searchAll({ lines, prefix }: Matched, text: Subject, verdict: Verdict): void {
     let current = text;
-    for (const [index, regex] of this.#failregexes.entries()) {
-      if (!mayStart(regex, current)) continue;
-      const match = this.#search(regex, current, `failregex ${index}`, verdict);
+    let set = this.#scanned(text);
+    for (let index = this.#next(set, 0); index >= 0; index = this.#next(set, index + 1)) {
+      const regex = this.#failregexes[index];
+      if (regex === undefined) return;
+      const match = this.#search(regex, current, () => `failregex ${index}`, verdict);
       if (verdict.trouble !== null) return;
       if (match === null) continue;
-      verdict.hits.push(index);
-      const { matched, rest } = splitAtMatch(lines, current, match);
+      verdict.hit(index);
+      const { matched, rest } =
+        this.#maxlines > 1 ? splitAtMatch(lines, current.text, match) : { matched: lines, rest: [] };
       const takesOut = !this.#checkAll || this.#maxlines > 1;
-      const ignored = this.#isIgnored(this.#maxlines > 1 ? textOf(matched) : current, verdict);
+      const ignored = this.#isIgnored(this.#maxlines > 1 ? Subject.ofText(textOf(matched)) : current, verdict);
       if (verdict.line.time === null && verdict.mode !== 'unchecked' && !ignored) continue;
-      if (takesOut) this.#buffer = rest;
-      if (takesOut || ignored) current = textOf(this.#buffer);
+      if (takesOut) {
+        this.#buffer = rest;
+        current = Subject.ofText(textOf(rest));
+        set = cannotSay;
+      }
       if (ignored && !this.#checkAll) return;
       if (ignored) continue;
-      const groups = { ...prefixGroups(verdict), ...regex.groupsOf(match) };
-      const done = this.#take(groups, matched.map(wholeLine), index, verdict);
+      const groups: Caught = [...prefix];
+      regex.take(match, groups);
+      const done = this.#take({ groups, order: regex.order, index }, matched.map(wholeLine), verdict);
       if (done && !this.#checkAll) return;
     }
   }
 
   /** Takes a hit as a failure, a part of a session, or neither. False where fail2ban goes on to the next regex. */
-  #take(groups: Groups, lines: readonly string[], regex: number, verdict: Verdict): boolean {
-    const mlfid = groups['mlfid'];
+  #take({ groups, order, index }: Hit, lines: readonly string[], verdict: Verdict): boolean {
+    const mlfid = groups[slot.mlfid];
     const inSession = typeof mlfid === 'string';
     const draft = inSession ? this.#sessions.merge(mlfid, groups, lines, verdict.now) : newDraft(groups);
     if (!inSession) draft.matches.push(...lines);
-    const quiet = isSet(draft.groups['nofail']);
+    const quiet = isSet(draft.groups[slot.nofail]);
     if (quiet && inSession && !this.#checkAll) {
-      verdict.others.push({ kind: 'held', regex, id: null });
+      verdict.other({ kind: 'held', regex: index, id: null });
       return true;
     }
     const id = failureId(draft.groups, this.#usedns);
     if (id.kind === 'none') draft.pending = inSession;
     if (quiet || id.kind === 'none') {
       const name = id.kind === 'none' ? null : id.kind === 'name' ? id.name : id.id;
-      if (quiet || inSession) verdict.others.push({ kind: quiet ? 'quiet' : 'waiting', regex, id: name });
+      if (quiet || inSession) verdict.other({ kind: quiet ? 'quiet' : 'waiting', regex: index, id: name });
       return quiet || inSession;
     }
-    const failure = failureOf(draft, regex, verdict.time);
-    if (id.kind === 'id') verdict.failures.push({ ...failure, id: id.id, ip: id.ip });
+    const found = { regex: index, time: verdict.failureTime };
+    const failure = new FoundFailure(draft, found, this.#groups, [...(this.#prefregex?.order ?? []), ...order]);
+    if (id.kind === 'id') verdict.fail([failure.of(id.id, id.ip)]);
     else this.#named({ name: id.name, failure }, verdict);
     return true;
   }
@@ -251,40 +279,63 @@ class LineFilter implements Filter {
   /** One failure for each address of a name. */
   #named(pending: PendingFailure, verdict: Verdict): void {
     const plain = addressInName(pending.name);
-    if (plain !== null) verdict.failures.push(...failuresOf(pending, [plain]));
+    if (plain !== null) verdict.fail(failuresOf(pending, [plain]));
     else if (this.#usedns === 'yes' || this.#usedns === 'warn') {
       const addresses = this.#ports.resolve(pending.name);
-      if (addresses === 'pending') verdict.pending.push(pending);
-      else verdict.failures.push(...failuresOf(pending, addresses));
+      if (addresses === 'pending') verdict.wait(pending);
+      else verdict.fail(failuresOf(pending, addresses));
     }
   }
 
-  #isIgnored(text: string, verdict: Verdict): boolean {
+  #isIgnored(text: Subject, verdict: Verdict): boolean {
     for (const [index, regex] of this.#ignoreregexes.entries()) {
-      if (this.#search(regex, text, `ignoreregex ${index}`, verdict) === null) continue;
+      if (this.#search(regex, text, () => `ignoreregex ${index}`, verdict) === null) continue;
       verdict.ignoredBy = index;
       return true;
     }
     return false;
   }
 
-  #search(regex: FilterRegex, text: string, where: string, verdict: Verdict): PatternMatch | null {
+  #search(regex: FilterRegex, text: Subject, where: () => string, verdict: Verdict): PatternMatch | null {
     const match = regex.pattern.search(text, verdict.budget);
-    if (verdict.budget.exhausted) verdict.trouble ??= { kind: 'steps', where };
+    if (verdict.budget.exhausted) verdict.giveUp(where());
     return match;
+  }
+
+  /** The set of failregexes that may match a text. */
+  #scanned({ bytes, start, end }: Subject): number {
+    return bytes === null || this.#mayFail === null ? cannotSay : this.#mayFail.scan(bytes, start, end);
+  }
+
+  /** The next failregex of a set, -1 after the last one. */
+  #next(set: number, from: number): number {
+    if (set !== cannotSay) return set === noMatch ? -1 : (this.#mayFail?.next(set, from) ?? -1);
+    return from < this.#failregexes.length ? from : -1;
   }
 }
 
-/** What the prefregex caught goes along, but for the text that the failregexes have seen. */
-function prefixGroups({ prefix }: Verdict): Groups {
-  if (prefix === null) return {};
-  const { content: _, ...groups } = prefix();
-  return groups;
+/** The lines of a text, and what the prefregex caught of it. */
+interface Matched {
+  readonly lines: readonly LineParts[];
+  readonly prefix: Caught;
 }
 
-/** Of twenty failregexes that begin with a word, most need not be searched for at all. */
-function mayStart({ pattern: { start } }: FilterRegex, text: string): boolean {
-  return start === null || (start[text.charCodeAt(0)] ?? 1) === 1;
+interface Hit {
+  readonly groups: Caught;
+  readonly order: readonly number[];
+  /** Of the failregex. */
+  readonly index: number;
+}
+
+function scanOf(regexes: readonly FilterRegex[]): Scan {
+  return createScan(
+    regexes.map(({ pattern }) => pattern.tree),
+    '',
+  );
+}
+
+function mayMatch(scan: Scan | null, { bytes, start, end }: Subject): boolean {
+  return scan === null || bytes === null || scan.scan(bytes, start, end) !== noMatch;
 }
 
 function checkedMaxlines(maxlines: number): number {

@@ -5,8 +5,9 @@ import { civilOf, type LocalZone, wallSeconds } from './calendar.ts';
 import { DateDetector, type FoundDate } from './datedetector.ts';
 import type { DateTemplate, TemplateKit } from './datetemplates.ts';
 import type { DateResult } from './datevalue.ts';
-import type { LineParts } from './matched-lines.ts';
+import { DatedText } from './line-text.ts';
 import type { Budget } from './regex/pattern.ts';
+import type { Subject } from './regex/subject.ts';
 import { zoneMinutes } from './timezones.ts';
 
 /**
@@ -18,8 +19,9 @@ export type LineMode = 'operation' | 'initial' | 'unchecked';
 /** What is odd about a line's time; the agent tells it once a day per jail. */
 export type DateNotice = 'odd-time' | 'too-old' | 'no-date';
 
+/** Good while the line's subject is. */
 export interface DatedLine {
-  readonly parts: LineParts;
+  readonly parts: DatedText;
   /** Null where nothing is known at all. */
   readonly time: UnixTime | null;
   /** The line itself had no readable date. */
@@ -77,74 +79,60 @@ export class LineDates {
   }
 
   /** A line whose source knows the time (journal); it is shown with that time in front, as fail2ban shows it. */
-  known(text: string, time: UnixTime, now: UnixTime, mode: LineMode): DatedLine {
+  known(text: Subject, time: UnixTime, now: UnixTime, mode: LineMode): DatedLine {
     const date = `${isoLocal(time, this.#conf.zone)} `;
     this.#lastText = date;
     this.#lastTime = time;
-    return this.#checked(
-      { parts: { before: '', date, after: text }, time, noDate: false, notice: null, template: null },
-      now,
-      mode,
-    );
+    return this.#checked(dated(new DatedText(text, 0, 0, date), time, null), now, mode);
   }
 
   /** `error` is a date that makes fail2ban drop the line. */
-  find(text: string, now: UnixTime, mode: LineMode, budget: Budget): DatedLine | 'error' {
+  find(text: Subject, now: UnixTime, mode: LineMode, budget: Budget): DatedLine | 'error' {
     const found = this.#found(text, now, budget);
     if (found === 'error') return 'error';
     const line = found.time === null ? this.#undated(found, text, now, mode) : found;
     return this.#checked(line, now, mode);
   }
 
-  #found(text: string, now: UnixTime, budget: Budget): DatedLine | 'error' {
+  #found(text: Subject, now: UnixTime, budget: Budget): DatedLine | 'error' {
     this.#detector ??= this.#prepared;
     const found = this.#detector.find(text, now, budget);
-    const bare = {
-      parts: { before: '', date: '', after: text },
-      time: null,
-      noDate: false,
-      notice: null,
-      template: null,
-    };
-    if (found === null) return bare;
+    if (found === null) return undated(new DatedText(text, 0, 0), null);
     const template = found.template.name;
-    const parts = {
-      before: text.slice(0, found.start),
-      date: text.slice(found.start, found.end),
-      after: text.slice(found.end),
-    };
-    if (parts.date === '') return { ...bare, ...(this.#recent(text, now) ?? { parts, time: now }), template };
-    const time = this.#read(found, parts.date, now);
+    const parts = new DatedText(text, found.start, found.end);
+    if (found.end <= found.start) return this.#recent(text, now, template) ?? dated(parts, now, template);
+    const time = this.#read(found, text, now);
     if (time === 'error') return 'error';
-    if (time === 'invalid') return { ...bare, parts, template };
-    this.#lastText = parts.date;
+    if (time === 'invalid') return undated(parts, template);
     this.#lastTime = time;
-    return { ...bare, parts, time, template };
+    return dated(parts, time, template);
   }
 
   /** Many lines of a log tell the same second: what a text was read as is good for the same text again. */
-  #read(found: FoundDate, text: string, now: UnixTime): DateResult {
+  #read(found: FoundDate, line: Subject, now: UnixTime): DateResult {
     const known = this.#known;
-    if (known !== null && known.text === text && known.template === found.template && known.now === now)
+    if (known !== null && known.template === found.template && known.now === now && isAt(known.text, found, line)) {
+      if (typeof known.time === 'number') this.#lastText = known.text;
       return known.time;
+    }
     const time = found.read({ now, zone: this.#conf.zone, defaultMinutes: this.#defaultMinutes });
+    const text = line.slice(found.start, found.end);
     // a group of the pattern's own may leave out parts that count
     this.#known = found.template.dateGroup === 1 ? null : { text, template: found.template, now, time };
+    if (typeof time === 'number') this.#lastText = text;
     return time;
   }
 
-  /** The last line's time if it is less than a minute old. */
-  #recent(text: string, now: UnixTime): { parts: LineParts; time: UnixTime } | null {
+  /** The line with the last one's time, if that is less than a minute old. */
+  #recent(text: Subject, now: UnixTime, template: string | null): DatedLine | null {
     const last = this.#lastTime;
     if (last === null || last === 0 || last <= now - tolerance_seconds) return null;
-    return { parts: { before: '', date: this.#lastText, after: text }, time: last };
+    return dated(new DatedText(text, 0, 0, this.#lastText), last, template);
   }
 
-  #undated(line: DatedLine, text: string, now: UnixTime, mode: LineMode): DatedLine {
-    const undated = { ...line, noDate: true, notice: 'no-date' } as const;
-    const recent = this.#recent(text, now);
-    if (recent !== null) return { ...undated, ...recent };
-    return mode === 'operation' ? { ...undated, time: now } : undated;
+  #undated(line: DatedLine, text: Subject, now: UnixTime, mode: LineMode): DatedLine {
+    const known = this.#recent(text, now, line.template) ?? (mode === 'operation' ? { ...line, time: now } : line);
+    return { ...known, noDate: true, notice: 'no-date' };
   }
 
   #checked(line: DatedLine, now: UnixTime, mode: LineMode): DatedLine {
@@ -154,6 +142,20 @@ export class LineDates {
     this.#lastTime = now;
     return { ...line, time: now, notice: 'odd-time' };
   }
+}
+
+function dated(parts: DatedText, time: UnixTime, template: string | null): DatedLine {
+  return { parts, time, noDate: false, notice: null, template };
+}
+
+function undated(parts: DatedText, template: string | null): DatedLine {
+  return { parts, time: null, noDate: false, notice: null, template };
+}
+
+function isAt(text: string, { start, end }: FoundDate, line: Subject): boolean {
+  if (text.length !== end - start) return false;
+  for (let at = 0; at < text.length; at += 1) if (line.codeAt(start + at) !== text.charCodeAt(at)) return false;
+  return true;
 }
 
 function zoneOffset(logtimezone: string): number {

@@ -1,6 +1,6 @@
 /** Sessions of several lines (`<F-MLFID>`): what is known of each connection, merged as fail2ban merges it. */
 import type { UnixTime } from '../time.ts';
-import { type Groups, isSet } from './failregex.ts';
+import { type Caught, type GroupValue, isSet, slot } from './groups.ts';
 import {
   matches_per_session_max,
   session_match_chars_max,
@@ -11,9 +11,9 @@ import {
 
 /** A failure while it is being put together; in a session it is shared by all its lines. */
 export interface Draft {
-  readonly groups: Groups;
+  readonly groups: Caught;
   /** Different users of the session, in order of appearance. */
-  readonly users: Set<string>;
+  readonly users: string[];
   matches: string[];
   /** Lines held back while nothing has failed yet. */
   heldMatches: string[];
@@ -26,8 +26,8 @@ interface Session {
   readonly expires: UnixTime;
 }
 
-export function newDraft(groups: Groups): Draft {
-  return { groups, users: new Set(), matches: [], heldMatches: [], pending: false };
+export function newDraft(groups: Caught): Draft {
+  return { groups, users: [], matches: [], heldMatches: [], pending: false };
 }
 
 /** The sessions of one filter. */
@@ -42,20 +42,20 @@ export class Sessions {
    * Merges what one matching line says into its session. `lines` are the matched lines. Returns the merged draft; its
    * group `nofail` says that this is no failure (yet).
    */
-  merge(id: string, groups: Groups, lines: readonly string[], now: UnixTime): Draft {
-    const gained = isSet(groups['mlfgained']);
-    if (gained && !isSet(groups['nofail'])) groups['nofail'] = groups['mlfgained'] ?? null;
-    const forget = isSet(groups['mlfforget']);
-    delete groups['mlfforget'];
-    let quiet = gained || isSet(groups['nofail']);
+  merge(id: string, groups: Caught, lines: readonly string[], now: UnixTime): Draft {
+    const gained = isSet(groups[slot.mlfgained]);
+    if (gained && !isSet(groups[slot.nofail])) groups[slot.nofail] = groups[slot.mlfgained] ?? null;
+    const forget = isSet(groups[slot.mlfforget]);
+    groups[slot.mlfforget] = undefined;
+    let quiet = gained || isSet(groups[slot.nofail]);
     const known = this.#get(id, now);
     const draft = known === null ? newDraft(groups) : updated(known, groups, gained);
-    if (known !== null || !forget) addUser(draft, groups['user']);
+    if (known !== null || !forget) addUser(draft, groups[slot.user]);
     if (known !== null && forget) this.#sessions.delete(id);
     if (known === null && !forget) this.#set(id, draft, now);
-    const real = draft.pending || draft.users.size > 1;
+    const real = draft.pending || draft.users.length > 1;
     if (real) {
-      clear(draft.groups, 'nofail', 'mlfgained');
+      calm(draft.groups);
       quiet = false;
     }
     draft.pending = false;
@@ -84,18 +84,21 @@ export class Sessions {
 }
 
 /** A known session takes over what the new line says; what was already handed out is forgotten. */
-function updated(draft: Draft, groups: Groups, gained: boolean): Draft {
-  const wasQuiet = isSet(draft.groups['nofail']) || isSet(draft.groups['mlfgained']);
-  clear(draft.groups, 'nofail', 'mlfgained');
+function updated(draft: Draft, groups: Caught, gained: boolean): Draft {
+  const wasQuiet = isSet(draft.groups[slot.nofail]) || isSet(draft.groups[slot.mlfgained]);
+  calm(draft.groups);
   if (gained) draft.pending = false;
   if (!wasQuiet && !draft.pending) draft.matches = [];
-  for (const [name, value] of Object.entries(groups)) if (value !== null) draft.groups[name] = value;
+  for (let place = 0; place < groups.length; place += 1) {
+    const value = groups[place];
+    if (value !== undefined && value !== null) draft.groups[place] = value;
+  }
   return draft;
 }
 
-function addUser(draft: Draft, user: Groups[string] | undefined): void {
+function addUser(draft: Draft, user: GroupValue | undefined): void {
   if (typeof user !== 'string' || user === '') return;
-  if (draft.users.size < users_per_session_max) draft.users.add(user);
+  if (draft.users.length < users_per_session_max && !draft.users.includes(user)) draft.users.push(user);
 }
 
 function keepLines(
@@ -112,6 +115,8 @@ function keepLines(
   }
 }
 
-function clear(groups: Groups, ...names: readonly string[]): void {
-  for (const name of names) delete groups[name];
+/** It is a failure after all. */
+function calm(groups: Caught): void {
+  groups[slot.nofail] = undefined;
+  groups[slot.mlfgained] = undefined;
 }

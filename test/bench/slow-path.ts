@@ -1,6 +1,6 @@
 /** Counts the lines for which the generated code did not do: RE2 or the step by step matcher had to be asked. */
 import { readFileSync } from 'node:fs';
-import { decoderOf } from '../../host-agent/agent/decoder.ts';
+import { asciiText, decoderOf } from '../../host-agent/agent/decoder.ts';
 import { localZone } from '../../host-agent/agent/ports.ts';
 import { diskFiles } from '../../host-agent/config-files.ts';
 import { createRe2 } from '../../host-agent/re2.ts';
@@ -13,7 +13,8 @@ export function slowShare(log: string, config: string, name: string): number {
   const { filter: conf } = readFilter(diskFiles, config, name, 'auto');
   if (conf === null) throw new Error(`the filter ${name} of ${config} cannot be read`);
   const asked = { times: 0 };
-  const ports = { re2: countingRe2(asked), zone: localZone, decode: decoderOf('utf-8'), resolve: () => [] };
+  const host = { zone: localZone, decode: decoderOf('utf-8'), ascii: asciiText, resolve: () => [] };
+  const ports = { ...host, re2: countingRe2(asked) };
   const datepattern = conf.datepattern?.regex ?? null;
   const now = Date.now() / 1000;
   const filter = createFilter({ ...conf, datepattern, findtime: 600, checkAllRegex: true }, ports, now);

@@ -4,6 +4,7 @@ import { beforeEach, expect, it } from 'vitest';
 import { z } from 'zod';
 import { DateDetector } from '../../shared/filter/datedetector.ts';
 import { compilePattern, newBudget } from '../../shared/filter/regex/compile.ts';
+import { Subject } from '../../shared/filter/regex/subject.ts';
 import { zoneMinutes } from '../../shared/filter/timezones.ts';
 import { checkout } from '../config/oracle.ts';
 import { centralEurope, re2 } from './kit.ts';
@@ -61,7 +62,7 @@ function answer({ datepattern, logtimezone, now, lines }: Question): Answer {
   if (detector === null) return { error: '' };
   const minutes = logtimezone === null ? null : Number(zoneMinutes(logtimezone));
   const dates = lines.map((line): FoundDate => {
-    const found = detector.find(line, now, newBudget());
+    const found = detector.find(Subject.ofText(line), now, newBudget());
     if (found === null) return null;
     const time = found.read({ now, zone: centralEurope, defaultMinutes: minutes });
     return [found.start, found.end, time === 'invalid' ? null : time, found.template.name];

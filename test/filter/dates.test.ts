@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { secondsOf } from '../../shared/filter/calendar.ts';
 import { DateDetector } from '../../shared/filter/datedetector.ts';
 import { compilePattern, newBudget } from '../../shared/filter/regex/compile.ts';
+import { Subject } from '../../shared/filter/regex/subject.ts';
 import { zoneMinutes } from '../../shared/filter/timezones.ts';
 import { centralEurope, re2 } from './kit.ts';
 
@@ -19,7 +20,7 @@ function read(
   line: string,
   { datepattern = [], minutes = null }: { datepattern?: string[]; minutes?: number | null } = {},
 ) {
-  const found = new DateDetector(datepattern, kit).find(line, now, newBudget());
+  const found = new DateDetector(datepattern, kit).find(Subject.ofText(line), now, newBudget());
   if (found === null) return null;
   return found.read({ now, zone: centralEurope, defaultMinutes: minutes });
 }
@@ -123,7 +124,7 @@ describe('choosing among templates', () => {
   it('does not take a date out of the message once it knows where dates stand', () => {
     const detector = new DateDetector([], kit);
     const place = (line: string) => {
-      const found = detector.find(line, now, newBudget());
+      const found = detector.find(Subject.ofText(line), now, newBudget());
       return found === null ? null : line.slice(found.start, found.end);
     };
     expect(place('1.2.3.4 - - [23/Jan/2026:21:59:59 +0200] "GET /"')).toBe('23/Jan/2026:21:59:59 +0200');
@@ -136,7 +137,7 @@ describe('choosing among templates', () => {
   it('brings the template that hits to the front', () => {
     const detector = new DateDetector([], kit);
     for (let line = 0; line < 3; line += 1)
-      detector.find('1.2.3.4 - - [23/Jan/2026:21:59:59 +0200] "GET /"', now, newBudget());
+      detector.find(Subject.ofText('1.2.3.4 - - [23/Jan/2026:21:59:59 +0200] "GET /"'), now, newBudget());
     const [first] = detector.templates;
     expect(first?.hits).toBe(3);
     expect(first?.name).toContain('MON');

@@ -1,4 +1,6 @@
 /** What the filter's tests hand to a filter: Node's RE2, a fixed time zone, UTF-8, and names from a table. */
+
+import { asciiText } from '../../host-agent/agent/decoder.ts';
 import { createRe2 } from '../../host-agent/re2.ts';
 import { type CivilTime, civilOf, daysOf, type LocalZone, secondsOf, weekdayOf } from '../../shared/filter/calendar.ts';
 import { createFilter, type Filter, type FilterConf, type FilterPorts } from '../../shared/filter/filter.ts';
@@ -34,7 +36,8 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const encoder = new TextEncoder();
 
 export function portsWith(given: Partial<FilterPorts> = {}): FilterPorts {
-  return { re2, zone: centralEurope, decode: (bytes) => decoder.decode(bytes), resolve: () => [], ...given };
+  const decode = (bytes: Uint8Array) => decoder.decode(bytes);
+  return { re2, zone: centralEurope, decode, ascii: asciiText, resolve: () => [], ...given };
 }
 
 /** A filter of these failregexes. */

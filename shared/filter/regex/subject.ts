@@ -3,6 +3,8 @@
 /** Longer texts are left to RE2, which is quicker to say that there is no match than code that looks at each place. */
 export const ascii_bytes_max = 2_048;
 
+const newline = 10;
+
 /** Makes the text of ASCII bytes in `[start, end)`. */
 export type AsciiText = (bytes: Uint8Array, start: number, end: number) => string;
 
@@ -54,9 +56,15 @@ export class Subject {
     return this.#asText(this.bytes, this.start + from, this.start + to);
   }
 
-  /** A part of it to search in. */
-  part(from: number, to: number): Subject {
+  /** A part of it to search in; what lies beyond its end is left out. */
+  part(from: number, beyond: number): Subject {
+    const to = Math.min(beyond, this.length);
     if (this.bytes === null || this.#asText === null) return Subject.ofText(this.text.slice(from, to));
     return new Subject(this.bytes, this.start + from, this.start + to, this.#asText);
+  }
+
+  /** A part of it with a line end behind. */
+  line(from: number, to: number): Subject {
+    return this.codeAt(to) === newline ? this.part(from, to + 1) : Subject.ofText(`${this.slice(from, to)}\n`);
   }
 }

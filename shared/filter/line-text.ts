@@ -1,0 +1,78 @@
+/** The texts of one line that regexes see: the line, what it is without its date, and what the prefregex caught of it. */
+import type { LineParts } from './matched-lines.ts';
+import { type AsciiText, ascii_bytes_max, Subject } from './regex/subject.ts';
+
+const newline = 10;
+const carriageReturn = 13;
+
+/** A line and where its date stands in it; its parts become texts when they are asked for. */
+export class DatedText implements LineParts {
+  readonly line: Subject;
+  /** Of the date, in the line. */
+  readonly start: number;
+  readonly end: number;
+  readonly #shown: string | null;
+
+  /** `shown` is the date of a line that has none of its own. */
+  constructor(line: Subject, start: number, end: number, shown: string | null = null) {
+    this.line = line;
+    this.start = start;
+    this.end = end;
+    this.#shown = shown;
+  }
+
+  get before(): string {
+    return this.line.slice(0, this.start);
+  }
+
+  get date(): string {
+    return this.#shown ?? this.line.slice(this.start, this.end);
+  }
+
+  get after(): string {
+    return this.line.slice(this.end, this.line.length);
+  }
+}
+
+/** Room for the bytes of a short ASCII line: of most lines no text is ever made. What is in it is good until the next line. */
+export class LineRoom {
+  readonly #line = new Uint8Array(ascii_bytes_max + 1);
+  /** A line whose date stands in the middle of it, without the date. */
+  readonly #joined = new Uint8Array(ascii_bytes_max + 1);
+  readonly #asText: AsciiText;
+
+  constructor(asText: AsciiText) {
+    this.#asText = asText;
+  }
+
+  /** The line without its line ends; null where it is long or not ASCII. */
+  take(bytes: Uint8Array): Subject | null {
+    let length = bytes.length;
+    while (length > 0 && isLineEnd(bytes[length - 1])) length -= 1;
+    if (length > ascii_bytes_max) return null;
+    const room = this.#line;
+    let all = 0;
+    for (let at = 0; at < length; at += 1) {
+      const byte = bytes[at] ?? 0;
+      room[at] = byte;
+      all |= byte;
+    }
+    if (all > 127) return null;
+    room[length] = newline;
+    return Subject.ofAscii(room, 0, length, this.#asText);
+  }
+
+  /** What the regexes search: the line without its date, and a line end. */
+  searched(parts: DatedText): Subject {
+    const { line, start, end } = parts;
+    if (line.bytes === null) return Subject.ofText(`${parts.before}${parts.after}\n`);
+    if (start === 0) return Subject.ofAscii(this.#line, end, line.length + 1, this.#asText);
+    const length = line.length + 1 - (end - start);
+    for (let at = 0; at < length; at += 1) this.#joined[at] = this.#line[at < start ? at : at + end - start] ?? newline;
+    return Subject.ofAscii(this.#joined, 0, length, this.#asText);
+  }
+}
+
+function isLineEnd(byte: number | undefined): boolean {
+  return byte === newline || byte === carriageReturn;
+}
