@@ -89,7 +89,8 @@ interface Known {
 
 function tagText({ result, failure, names, hostname }: Known, name: string): string | null {
   const address = failure.ip ?? failure.id;
-  const time = result.time === null ? 'None' : pythonFloat(result.time);
+  // without a date, a ticket is of now
+  const time = pythonFloat(result.time ?? failure.time);
   const texts: Readonly<Record<string, () => string>> = {
     ip: () => address,
     fid: () => failure.id,

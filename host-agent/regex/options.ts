@@ -102,12 +102,14 @@ const flags: Readonly<Record<string, Flag>> = {
 };
 
 const config: Valued = (value) => ({ config: value });
-const datepattern: Valued = (value) => ({ datepattern: value });
-const timezone: Valued = (value) => ({ timezone: value });
+/** An empty word is as good as none. */
+const given = (value: string) => (value === '' ? null : value);
+const datepattern: Valued = (value) => ({ datepattern: given(value) });
+const timezone: Valued = (value) => ({ timezone: given(value) });
 const encoding: Valued = (value) => ({ encoding: value });
 const maxlines: Valued = (value, name) => ({ maxlines: integer(value, name) });
 const journalmatch: Valued = (value) => ({ journalmatch: value });
-const out: Valued = (value) => ({ out: value });
+const out: Valued = (value) => ({ out: given(value) });
 
 const valued: Readonly<Record<string, Valued>> = {
   '-c': config,
@@ -118,7 +120,7 @@ const valued: Readonly<Record<string, Valued>> = {
   '--TZ': timezone,
   '-e': encoding,
   '--encoding': encoding,
-  '--usedns': (value) => ({ usedns: value }),
+  '--usedns': (value) => ({ usedns: given(value) }),
   '-L': maxlines,
   '--maxlines': maxlines,
   '-m': journalmatch,

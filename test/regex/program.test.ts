@@ -114,6 +114,42 @@ describe('-o', () => {
   });
 });
 
+describe('what else it tells', () => {
+  it('prints the lines that give no failure with -i', async () => {
+    const { out } = await run('-i', '-o', 'msg', path, 'filter.d/daemon.conf');
+    expect(out.match(/daemon: .*/g)).toEqual([
+      'daemon: bad login of friend from 192.0.2.2',
+      'daemon: hello 192.0.2.3',
+      'daemon: nothing',
+    ]);
+    const json = await run('-i', '-o', 'json', path, 'filter.d/daemon.conf');
+    expect(json.out).not.toContain('"match"');
+    expect(json.out).toContain('"ignored"');
+  });
+
+  it('asks for the name of an address where it is wanted', async () => {
+    const { out } = await run('-o', '<ip> <ip-host> <fq-hostname> <sh-hostname>', path, 'filter.d/daemon.conf');
+    expect(out).toContain('192.0.2.1 None host.example host\n192.0.2.7 two.example host.example host\n');
+  });
+
+  it('tells how it came to a verdict with -l, and from where with -t', async () => {
+    const plain = await run('-l', 'heavydebug', path, 'filter.d/daemon.conf');
+    expect(plain.out).toMatch(/: INFO {6}Loading files: \['.*daemon\.conf'\]/);
+    expect(plain.out).toMatch(/: TRACE {3}Working on line '2026-06-14 11:52:03 h1 daemon: hello 192\.0\.2\.3'/);
+    expect(plain.out).toMatch(/: HEAVY {5}got time \d+\.000000 using template \{\^LN-BEG\}ExYear/);
+    expect(plain.out).toMatch(/: TRACE {5}Pre-filter matched \{'content': 'hello 192\.0\.2\.3'\}/);
+    expect(plain.out).toMatch(/: TRACE {5}Matched failregex 1: .*\n.*Nofail in regex 1/);
+    expect(plain.out).toMatch(/: TRACE {5}Matched ignoreregex 0 and was ignored/);
+    expect(plain.out).toContain("Real  filter options : {'logtype': 'file'");
+    const quiet = await run('-l', 'warning', path, 'filter.d/daemon.conf');
+    expect(quiet.out).not.toContain('TRACE');
+    const short = await run('-l', 'info', '-t', path, 'filter.d/daemon.conf');
+    expect(short.out).toMatch(/INFO {4}\.\.\.|INFO {4}\w[\w-]*:[\d,]+>/);
+    const full = await run('-l', 'info', '--full-traceback', path, 'filter.d/daemon.conf');
+    expect(full.out).toMatch(/INFO {4}.*program:[\d,]+.*: {3}Loading files/);
+  });
+});
+
 describe('a saved journal', () => {
   const fields = { _HOSTNAME: 'h1', SYSLOG_IDENTIFIER: 'daemon', MESSAGE: 'bad login of root from 192.0.2.1' };
   const entry = { __CURSOR: 's=0', __REALTIME_TIMESTAMP: '1781437923000000', ...fields };
