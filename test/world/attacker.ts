@@ -24,6 +24,8 @@ export interface Attacker {
   readonly place: Place;
   /** A program that says the wrong password, for ssh asks for it on a terminal otherwise. */
   readonly askpass: string;
+  /** The address that it comes from, where its place has several. */
+  readonly source?: string;
 }
 
 export function makeAttacker(place: Place, folder: string): Attacker {
@@ -33,8 +35,13 @@ export function makeAttacker(place: Place, folder: string): Attacker {
   return { place, askpass };
 }
 
-/** One login with one password. */
-export async function login(attacker: Attacker, target: string, user: string): Promise<Login> {
+/** One login with one password; a server with PAM takes two seconds to say no. */
+export async function login(
+  attacker: Attacker,
+  target: string,
+  user: string,
+  within_ms = login_ms_max,
+): Promise<Login> {
   const options = {
     StrictHostKeyChecking: 'no',
     UserKnownHostsFile: '/dev/null',
@@ -46,9 +53,10 @@ export async function login(attacker: Attacker, target: string, user: string): P
   };
   const flags = Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`]);
   const env = { SSH_ASKPASS: attacker.askpass, SSH_ASKPASS_REQUIRE: 'force', DISPLAY: ':none' };
-  const ran = await attacker.place.run(['ssh', '-F', 'none', ...flags, `${user}@${target}`, 'true'], {
+  const from = attacker.source === undefined ? [] : ['-b', attacker.source];
+  const ran = await attacker.place.run(['ssh', '-F', 'none', ...flags, ...from, `${user}@${target}`, 'true'], {
     env,
-    timeout_ms: login_ms_max,
+    timeout_ms: within_ms,
   });
   if (ran.code === timedOut) return 'cut';
   if (ran.code === 0) return 'open';
@@ -58,7 +66,8 @@ export async function login(attacker: Attacker, target: string, user: string): P
 }
 
 const connector = `
-const socket = require('node:net').connect({ host: process.argv[1], port: Number(process.argv[2]), timeout: 3000 });
+const [, host, port, localAddress] = process.argv;
+const socket = require('node:net').connect({ host, port: Number(port), localAddress, timeout: 3000 });
 const say = (word) => { console.log(word); process.exit(0); };
 socket.on('connect', () => say('open'));
 socket.on('timeout', () => say('timeout'));
@@ -67,5 +76,6 @@ socket.on('error', (error) => say(error.code === 'ECONNREFUSED' ? 'refused' : er
 
 /** A bare TCP connection: `open`, `refused` (rejected by the firewall or nobody there), `timeout`, or the error's code. */
 export async function connect(attacker: Attacker, target: string, port: number): Promise<string> {
-  return (await attacker.place.must([process.execPath, '-e', connector, target, String(port)])).trim();
+  const from = attacker.source === undefined ? [] : [attacker.source];
+  return (await attacker.place.must([process.execPath, '-e', connector, target, String(port), ...from])).trim();
 }

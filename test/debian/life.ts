@@ -1,0 +1,122 @@
+/** The package's own life: installed, upgraded, removed, purged; and the companion that takes fail2ban's names. */
+import { strict as assert } from 'node:assert';
+import { copyFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Machine, run, sh } from './machine.ts';
+import { blocked, client, configFolder, setOf } from './service.ts';
+import type { Step } from './step.ts';
+
+const held = { v4: '203.0.113.110', v6: '2001:db8:bad::110' };
+
+/** As an administrator does it: the file in his home, and apt. */
+async function install(machine: Machine, file: string): Promise<string> {
+  const name = file.split('/').at(-1);
+  copyFileSync(file, join(machine.root, 'root', `${name}`));
+  const printed = await sh(machine, `apt-get install -y ./${name} 2>&1; test $? = 0 && rm ./${name}`);
+  assert.doesNotMatch(printed, /dpkg: (warning|error)|E: /);
+  return printed;
+}
+
+const installed = (machine: Machine, name: string): Promise<string> =>
+  sh(machine, `dpkg-query -W -f '\${Version} \${Installed-Size} \${db:Status-Abbrev}' ${name}`);
+
+export const installation: readonly Step[] = [
+  {
+    name: 'apt installs the package, and the service runs',
+    async play({ machine, packages }) {
+      await install(machine, packages.edgeban);
+      assert.equal((await run(machine, 'command -v node')).code, 127, 'there is no Node but in the package');
+      const state = await sh(machine, 'systemctl is-enabled edgeban; systemctl is-active edgeban; edgeban-client ping');
+      assert.equal(state, 'enabled\nactive\nServer replied: pong');
+      const [version = '', size = ''] = (await installed(machine, 'edgeban')).split(' ');
+      assert.equal(await sh(machine, 'stat -c "%a %U" /run/edgeban/edgeban.sock'), '600 root');
+      return [`version ${version}, installed ${(Number(size) / 1024).toFixed(0)} MiB`, state];
+    },
+  },
+];
+
+/** Asks the kernel all the time; prints each state once it has changed, and at the end how often it asked. */
+const watcher = (set: string, address: string): string => `
+asked=0 gone=0
+while [ ! -e /run/watch-end ]; do
+  asked=$((asked + 1))
+  nft get element inet f2b-table ${set} '{ ${address} }' >/dev/null 2>&1 || gone=$((gone + 1))
+done
+echo "$asked $gone"
+`;
+
+export const lastDays: readonly Step[] = [
+  {
+    name: 'an upgrade: the bans stay in the kernel all the time',
+    async play({ machine, packages }) {
+      await client(machine, 'unban --all');
+      for (const address of [held.v4, held.v6]) {
+        await client(machine, `set sshd banip ${address}`);
+        await blocked(machine, address);
+      }
+      const before = await installed(machine, 'edgeban');
+      const watch = sh(machine, watcher('addr-set-sshd', held.v4));
+      const pid = await sh(machine, 'systemctl show -p MainPID --value edgeban');
+      try {
+        await install(machine, packages.newer);
+      } finally {
+        await sh(machine, 'touch /run/watch-end');
+      }
+      const [asked = 0, gone = 0] = (await watch).split(' ').map(Number);
+      const after = await installed(machine, 'edgeban');
+      assert.notEqual(after, before);
+      assert.notEqual(await sh(machine, 'systemctl show -p MainPID --value edgeban'), pid, 'a new daemon runs');
+      assert.equal(gone, 0, `of ${asked} looks, ${gone} found the ban missing`);
+      for (const address of [held.v4, held.v6]) assert.notEqual(await setOf(machine, address), null);
+      assert.match(await client(machine, 'get sshd banip'), new RegExp(`${held.v4} ${held.v6}`));
+      assert.ok(asked > 50, `only ${asked} looks`);
+      return `${before} → ${after}: looked ${asked} times, missing ${gone} times`;
+    },
+  },
+  {
+    name: 'the companion takes the place of fail2ban',
+    async play({ machine, packages }) {
+      const printed = await install(machine, packages.companion);
+      assert.match(printed, /^Removing fail2ban /m);
+      await sh(machine, 'systemctl restart fail2ban');
+      assert.equal(await sh(machine, 'fail2ban-client ping'), 'Server replied: pong');
+      assert.match(await sh(machine, 'fail2ban-client status'), /Jail list:\t.*sshd/);
+      assert.match(await sh(machine, 'readlink -f $(command -v fail2ban-regex)'), /edgeban/);
+      assert.equal(
+        await sh(machine, `fail2ban-client set sshd banip ${held.v4}; systemctl is-active fail2ban`),
+        '1\nactive',
+      );
+      const told = await sh(
+        machine,
+        'fail2ban-client --version; fail2ban-client status; systemctl is-active edgeban; ls /etc/fail2ban',
+      );
+      await sh(machine, 'apt-get purge -y edgeban-fail2ban 2>&1');
+      return told;
+    },
+  },
+  {
+    name: 'remove: the bans go, the configuration stays',
+    async play({ machine }) {
+      await sh(machine, 'systemctl start edgeban');
+      await client(machine, `set sshd banip ${held.v4}`);
+      await blocked(machine, held.v4);
+      await sh(machine, 'apt-get remove -y edgeban 2>&1');
+      assert.equal((await run(machine, 'command -v edgeban-client')).code, 127);
+      assert.equal((await run(machine, 'systemctl is-active edgeban')).stdout.trim(), 'inactive');
+      assert.equal(await setOf(machine, held.v4), null, 'nobody would lift the ban');
+      return await sh(machine, `ls ${configFolder}/jail.d/99-local.conf ${configFolder}/jail.conf`);
+    },
+  },
+  {
+    name: 'purge: nothing is left',
+    async play({ machine }) {
+      await sh(machine, 'apt-get purge -y edgeban 2>&1');
+      const left = await sh(
+        machine,
+        "find / -xdev \\( -path /proc -o -path /sys -o -path /var/log/journal \\) -prune -o -iname '*edgeban*' -print; nft list ruleset; systemctl list-unit-files | grep -i edgeban || true",
+      );
+      assert.equal(left, '');
+      return 'no file, no unit, no rule';
+    },
+  },
+];
