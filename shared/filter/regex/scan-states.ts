@@ -5,7 +5,7 @@ import { looksBackOnly, mayHold, type ScanInstruction, type ScanNfa, side } from
 import { MatchSets, noneMatched } from './scan-sets.ts';
 
 /** What the table and the states may take, in numbers of 32 bits; beyond that all are forgotten. */
-export const wordsMax = 128 * 1024;
+export const wordsMax = 192 * 1024;
 /** Work is counted in instructions looked at; finding a state costs as much as this many. */
 const stateCost = 20;
 /** What making states may cost for one text. */
@@ -68,11 +68,6 @@ export class ScanStates {
     this.sets = new MatchSets(nfa.starts.length);
     this.#seen = new Int32Array(nfa.code.length);
     this.#matched = new Uint8Array(nfa.starts.length);
-  }
-
-  /** How many there are now, for tests and figures. */
-  get count(): number {
-    return this.#states.length;
   }
 
   /** What they take, in numbers of 32 bits, about. */
@@ -208,7 +203,8 @@ export class ScanStates {
     const { count } = this.columns;
     const row = this.#states.length * count;
     this.#states.push(state);
-    this.#words += count + 2 * state.items.length + 32;
+    // the items, the key with the same items, and what objects take beside
+    this.#words += count + state.items.length + 48;
     if (row + count > this.table.length) {
       const larger = new Int32Array(Math.max(16 * count, 2 * this.table.length)).fill(unknown);
       larger.set(this.table);

@@ -20,8 +20,6 @@ export interface Scan {
   scan(bytes: Uint8Array, start: number, end: number): number;
   /** The lowest index at or above `from` of an expression in the set; -1 if there is none. */
   next(set: number, from: number): number;
-  /** How many states there are now, for tests and figures. */
-  readonly states: number;
 }
 
 /** `tail` is what the searches have behind each of the texts. */
@@ -43,10 +41,6 @@ class LazyScan implements Scan {
     this.#ofByte = ofByte;
     this.#ofLast = ofLast;
     this.#tail = Uint8Array.from(tail, (char) => char.charCodeAt(0));
-  }
-
-  get states(): number {
-    return this.#states.count;
   }
 
   scan(bytes: Uint8Array, start: number, end: number): number {

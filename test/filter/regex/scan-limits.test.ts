@@ -50,6 +50,12 @@ describe('an expression with ever new states', () => {
     expect(tally.matches).toBeGreaterThan(0);
   });
 
+  it('makes a few hundred states for one line at the most', () => {
+    const made = walk(statesOf(exploding), letters(randomOf(5), 100_000));
+    expect(made).toBeGreaterThan(20);
+    expect(made).toBeLessThan(1_000);
+  });
+
   it('takes bounded memory', () => {
     const states = statesOf(exploding);
     const random = randomOf(3);
@@ -100,6 +106,28 @@ function walk(states: ScanStates, text: string): number {
   }
   return made;
 }
+
+describe('the end of a scan', () => {
+  const after = (source: string, text: string) => {
+    const states = statesOf([source]);
+    return states.step(states.begin(), states.columns.ofByte[text.charCodeAt(0)] ?? 0);
+  };
+
+  it('comes as soon as nothing can match any more', () => {
+    expect(after('^a.*$', 'b')).toBeLessThan(0);
+    expect(after('^a.*$', 'a')).toBeGreaterThanOrEqual(0);
+    expect(after('a.*$', 'b')).toBeGreaterThanOrEqual(0);
+  });
+
+  it('comes as soon as all have matched', () => {
+    expect(after('a.*', 'a')).toBeLessThan(0);
+    expect(statesOf(['a*', 'b?']).begin()).toBeLessThan(0);
+  });
+
+  it('is without a match where there are no expressions', () => {
+    expect(scanned([]).named('a')).toEqual([]);
+  });
+});
 
 describe('columns', () => {
   it('are as few as the expressions need', () => {
