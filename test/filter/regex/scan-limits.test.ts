@@ -108,19 +108,19 @@ function walk(states: ScanStates, text: string): number {
 }
 
 describe('the end of a scan', () => {
-  const after = (source: string, text: string) => {
+  const leadOf = (source: string, text: string) => {
     const states = statesOf([source]);
     return states.step(states.begin(), states.columns.ofByte[text.charCodeAt(0)] ?? 0);
   };
 
   it('comes as soon as nothing can match any more', () => {
-    expect(after('^a.*$', 'b')).toBeLessThan(0);
-    expect(after('^a.*$', 'a')).toBeGreaterThanOrEqual(0);
-    expect(after('a.*$', 'b')).toBeGreaterThanOrEqual(0);
+    expect(leadOf('^a.*$', 'b')).toBeLessThan(0);
+    expect(leadOf('^a.*$', 'a')).toBeGreaterThanOrEqual(0);
+    expect(leadOf('a.*$', 'b')).toBeGreaterThanOrEqual(0);
   });
 
   it('comes as soon as all have matched', () => {
-    expect(after('a.*', 'a')).toBeLessThan(0);
+    expect(leadOf('a.*', 'a')).toBeLessThan(0);
     expect(statesOf(['a*', 'b?']).begin()).toBeLessThan(0);
   });
 
