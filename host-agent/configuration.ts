@@ -65,8 +65,7 @@ function checked(
   };
   attempt(() => refuseUnsupported(jail, withEdge));
   attempt(() => refuseWide(jail, prefix6));
-  for (const action of jail.actions)
-    attempt(() => located(action, () => ports.checkAction(action)));
+  for (const action of jail.actions) attempt(() => located(action, () => ports.checkAction(action)));
   const plan = attempt(() => planOf(jail));
   if (plan?.filter != null) attempt(() => createFilter(filterOf(plan), probePorts(plan, ports.re2), ports.now()));
   if (findings.length > before) return null;

@@ -19,12 +19,13 @@ import { EdgeLink } from './edge/link.ts';
 import type { EventOutbox } from './edge/ports.ts';
 import { type EdgeSettings, edgeFiles, readSettings } from './edge/settings.ts';
 import { realWorld } from './edge/world.ts';
-import { actionOf, configurationPorts, sourceOf } from './kit.ts';
+import { actionMaker, configurationPorts, sourceOf } from './kit.ts';
 import { Log } from './log.ts';
 import { createRe2 } from './re2.ts';
 import { ServerSettings } from './server-settings.ts';
 import { Shell } from './shell.ts';
 import { type HostSql, openSqlite, setAsideDatabase } from './sqlite.ts';
+import { ticketWorld } from './ticket-world.ts';
 import { version } from './version.ts';
 
 const now = () => Date.now() / 1000;
@@ -140,18 +141,19 @@ function agentOf({ sql, log, enrolled, dbFile, reread }: AgentNeeds, configurati
   const { dbmaxmatches } = configuration.server;
   const store = openStore(sql, { dbmaxmatches, freshStream: randomUUID });
   const nft = createNft();
+  const resolver = new Resolver(Date.now);
   const parts: AgentParts = {
     version,
     log,
     store,
     dbFile,
     re2: createRe2(),
-    resolver: new Resolver(Date.now),
+    resolver,
     shell: new Shell(),
     hostname: hostname(),
     now,
     random: Math.random,
-    createAction: ({ file, parameters }) => actionOf(file, parameters, { nft, now }),
+    createAction: actionMaker({ nft, now }, ticketWorld(store, log, resolver)),
     createSource: (plan, start) =>
       sourceOf(plan, start, {
         now,

@@ -1,10 +1,12 @@
 /** The real parts from which a configuration is tried and the daemon is built. */
-import { EdgebanError } from '../shared/errors.ts';
+import type { ActionConf } from '../shared/config/action-conf.ts';
 import type { UnixTime } from '../shared/time.ts';
 import type { Action } from './actions/action.ts';
 import { createNft, type Nft } from './actions/nft.ts';
 import { createNftables } from './actions/nftables.ts';
-import type { SourceStart } from './agent/parts.ts';
+import type { TicketWorld } from './actions/ticket-action.ts';
+import { checkTicketAction, TicketActions } from './actions/ticket-actions.ts';
+import type { AgentParts, SourceStart } from './agent/parts.ts';
 import { type SourcePlan, sourceName } from './agent/plan.ts';
 import { diskFiles } from './config-files.ts';
 import type { ConfigurationPorts } from './configuration.ts';
@@ -25,13 +27,20 @@ const nftablesFiles: Readonly<Record<string, Readonly<Record<string, string>>>> 
   'nftables-allports': { type: 'allports' },
 };
 
-/** The action of a file in action.d. Throws ERR_CONFIG_UNSUPPORTED for one that edgeban cannot do. */
-export function actionOf(file: string, parameters: Readonly<Record<string, string>>, ports: ActionPorts): Action {
-  const preset = nftablesFiles[file];
-  if (preset !== undefined) return createNftables({ ...parameters, ...preset }, ports);
-  throw new EdgebanError('ERR_CONFIG_UNSUPPORTED', `the action ${file} is not supported`, {
-    remedy: 'set banaction = nftables (or nftables[type=allports]), and leave other actions out',
-  });
+/** The action of a file in action.d if edgeban does it by itself, in batches; null: by its commands. */
+function nativeAction({ file, parameters }: ActionConf, ports: ActionPorts): Action | null {
+  const preset = Object.hasOwn(nftablesFiles, file) ? nftablesFiles[file] : undefined;
+  return preset === undefined ? null : createNftables({ ...parameters, ...preset }, ports);
+}
+
+/** Makes the actions of jails. They throw ERR_ACTION_PARAMETER, and touch nothing before they are reconciled. */
+export function actionMaker(ports: ActionPorts, world: TicketWorld): AgentParts['createAction'] {
+  const others = new TicketActions(world);
+  return (plan, jail) => {
+    const native = nativeAction(plan, ports);
+    if (native !== null) return { kind: 'blocks', action: native };
+    return { kind: 'tickets', action: others.create(plan, jail) };
+  };
 }
 
 export function sourceOf(plan: SourcePlan, start: SourceStart, ports: SourcePorts): Source {
@@ -52,7 +61,9 @@ export function configurationPorts(): ConfigurationPorts {
   return {
     files: diskFiles,
     re2: createRe2(),
-    createAction: (file, parameters) => actionOf(file, parameters, { nft, now }),
+    checkAction: (action) => {
+      if (nativeAction(action, { nft, now }) === null) checkTicketAction(action);
+    },
     random: Math.random,
     now,
   };

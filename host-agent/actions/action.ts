@@ -1,6 +1,7 @@
 /** The port of every action: where bans take effect. The store is the truth, an action's state is a projection of it. */
 import type { EdgebanError } from '../../shared/errors.ts';
 import type { Until } from '../../shared/time.ts';
+import type { TicketAction } from './ticket-action.ts';
 
 /** An address or network in canonical form, blocked until `until`. */
 export interface Block {
@@ -36,3 +37,8 @@ export interface Action {
   /** `flush` takes away everything that the action made; else all stays in force (a restart). */
   close(options: { readonly flush: boolean }): Promise<void>;
 }
+
+/** An action of a jail: one that blocks addresses, or one that runs something for each ban. */
+export type JailAction =
+  | { readonly kind: 'blocks'; readonly action: Action }
+  | { readonly kind: 'tickets'; readonly action: TicketAction };

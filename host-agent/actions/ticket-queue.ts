@@ -126,7 +126,7 @@ export class TicketQueue implements TicketAction {
   /** True if the next one goes on from here; else all of it was taken away. */
   async #handOver(isSame: boolean, next: TicketWork): Promise<boolean> {
     const wasClosed = this.#closed !== null;
-    this.#closed ??= this.#close(!isSame);
+    this.#closed ??= isSame ? this.#halt().then(() => undefined) : this.#close(true);
     await this.#closed;
     if (wasClosed || !isSame || !this.#isBegun) return false;
     next.marks.adopt(this.#its.marks);

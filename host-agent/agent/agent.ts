@@ -138,7 +138,7 @@ export class Agent implements AgentControl {
       engine,
       log: log.logger('database'),
       now: () => parts.now(),
-      project: async (jail, changes) => jails.get(jail)?.project(changes),
+      project: async (jail, changes, orders) => jails.get(jail)?.project(changes, orders),
       wake: () => this.#link?.wake(),
     });
     return { parts, engine, court, desk };

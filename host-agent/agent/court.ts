@@ -46,7 +46,7 @@ export class Court {
       decision.kind === 'found' || decision.kind === 'ban' ? decision.bad : null,
       effects,
     );
-    if (decision.kind !== 'found') this.carryOut(jail, decision, effects);
+    if (decision.kind !== 'found') this.carryOut(jail, withGroups(decision, failure), effects);
     return decision;
   }
 
@@ -70,6 +70,7 @@ export class Court {
         return false;
       case 'already':
         effects.say(() => log.notice(`[${jail}] ${verdict.ban.id} already banned`));
+        effects.order({ kind: 'again', ban: verdict.ban });
         return false;
       case 'expired':
         effects.say(() => log.notice(`[${jail}] Ignore ${verdict.id}, expired bantime`));
@@ -100,6 +101,7 @@ export class Court {
     else bans.change(ban);
     if (isNew) effects.say(() => this.#parts.log.logger('actions').notice(`[${ban.jail}] Ban ${ban.id}`));
     this.#block(ban, effects);
+    effects.order({ kind: isNew ? 'ban' : 'prolong', ban });
   }
 
   /** Ends a ban that the feed no longer holds, or that this host spares. */
@@ -132,6 +134,7 @@ export class Court {
       effects.say(() => log.logger('observer').notice(`[${ban.jail}] Increase Ban ${ban.id} (${grown})`));
     }
     this.#block(ban, effects);
+    effects.order({ kind: 'ban', ban });
     this.#tell(banEvent(ban), effects);
   }
 
@@ -140,20 +143,18 @@ export class Court {
     store.bans.change(ban);
     effects.say(() => log.logger('actions').info(`[${ban.jail}] Prolong Ban ${ban.id} to ${timeText(ban.until)}`));
     this.#block(ban, effects);
+    effects.order({ kind: 'prolong', ban });
     this.#tell(banEvent(ban), effects);
   }
 
   #block(ban: Ban, effects: Effects): void {
     const address = addressOf(ban);
     if (address !== null) effects.change(ban.jail, { kind: 'add', address, until: ban.until });
-    else {
-      const why = 'it is not an address, and the firewall takes nothing else';
-      effects.say(() => this.#parts.log.logger('actions').error(`[${ban.jail}] Failed to block ${ban.id}: ${why}`));
-    }
   }
 
   #lift(ban: Ban, effects: Effects): void {
     effects.say(() => this.#parts.log.logger('actions').notice(`[${ban.jail}] Unban ${ban.id}`));
+    effects.order({ kind: 'unban', ban });
     const address = addressOf(ban);
     if (address === null) return;
     // another id of this jail may stand for the same address (a filter that bans by user name)
@@ -179,6 +180,11 @@ export class Court {
     if (event === null) return;
     this.#parts.store.outbox.append(JSON.stringify([event.jail, event.address]), JSON.stringify(event));
   }
+}
+
+/** A new ban keeps what the failure that led to it has caught, for its actions. */
+function withGroups(verdict: Verdict, { groups }: Failure): Verdict {
+  return verdict.kind === 'ban' ? { ...verdict, ban: { ...verdict.ban, groups } } : verdict;
 }
 
 /** What a firewall can be told of a ban; null if there is no address in it. */

@@ -4,6 +4,7 @@ import { describeError } from '../../shared/errors.ts';
 import type { Store } from '../../shared/store/store.ts';
 import type { UnixTime } from '../../shared/time.ts';
 import type { Change } from '../actions/action.ts';
+import type { Order } from '../actions/ticket-action.ts';
 import type { Logger } from '../log.ts';
 import { Effects } from './effects.ts';
 
@@ -13,7 +14,7 @@ export interface DeskParts {
   readonly log: Logger;
   now(): UnixTime;
   /** Sends changes to a jail's actions; resolves when they were tried. */
-  project(jail: string, changes: readonly Change[]): Promise<void>;
+  project(jail: string, changes: readonly Change[], orders: readonly Order[]): Promise<void>;
   /** Something waits in the outbox. */
   wake(): void;
 }
@@ -67,7 +68,7 @@ export class Desk {
   async #carryOut(effects: Effects): Promise<void> {
     effects.speak();
     if (effects.hasQueued) this.#parts.wake();
-    await Promise.all([...effects.changes].map(([jail, changes]) => this.#parts.project(jail, changes)));
+    await Promise.all(effects.outside.map(({ jail, changes, orders }) => this.#parts.project(jail, changes, orders)));
   }
 
   #written(): void {

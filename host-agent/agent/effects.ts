@@ -1,8 +1,10 @@
 /** What a transaction causes outside the database: collected inside it, done when it is committed. */
 import type { Change } from '../actions/action.ts';
+import type { Order } from '../actions/ticket-action.ts';
 
 export class Effects {
   readonly #changes = new Map<string, Change[]>();
+  readonly #orders = new Map<string, Order[]>();
   readonly #said: (() => void)[] = [];
   #queued = false;
 
@@ -18,6 +20,14 @@ export class Effects {
     else changes.push(change);
   }
 
+  /** What the actions of a jail have to do for a ban. */
+  order(order: Order): void {
+    const { jail } = order.ban;
+    const orders = this.#orders.get(jail);
+    if (orders === undefined) this.#orders.set(jail, [order]);
+    else orders.push(order);
+  }
+
   /** Something was put into the outbox. */
   queued(): void {
     this.#queued = true;
@@ -27,8 +37,12 @@ export class Effects {
     return this.#queued;
   }
 
-  get changes(): ReadonlyMap<string, readonly Change[]> {
-    return this.#changes;
+  /** By jail. */
+  get outside(): { jail: string; changes: readonly Change[]; orders: readonly Order[] }[] {
+    const jails = new Set([...this.#orders.keys(), ...this.#changes.keys()]);
+    return [...jails].map((jail) => {
+      return { jail, changes: this.#changes.get(jail) ?? [], orders: this.#orders.get(jail) ?? [] };
+    });
   }
 
   speak(): void {

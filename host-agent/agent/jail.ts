@@ -12,19 +12,20 @@ import {
 import type { Store } from '../../shared/store/store.ts';
 import type { Failure, Line } from '../../shared/ticket.ts';
 import type { UnixTime } from '../../shared/time.ts';
-import type { Action, Block, Change } from '../actions/action.ts';
+import type { Change, JailAction } from '../actions/action.ts';
+import type { Order } from '../actions/ticket-action.ts';
 import type { Log } from '../log.ts';
-import { addressOf, type Court } from './court.ts';
+import type { Court } from './court.ts';
 import type { Effects } from './effects.ts';
 import type { Answer, IgnoreCommand } from './ignore-command.ts';
+import { type FailedBan, JailActions } from './jail-actions.ts';
 import type { JailPlan } from './plan.ts';
-import { Projection } from './projection.ts';
 import { timeText } from './wording.ts';
 
 export interface JailParts {
   readonly plan: JailPlan;
   readonly filter: Filter | null;
-  readonly actions: readonly Action[];
+  readonly actions: readonly JailAction[];
   readonly ignoreCommand: IgnoreCommand | null;
 }
 
@@ -56,7 +57,7 @@ export class Jail {
   readonly #filter: Filter | null;
   readonly #ignoreCommand: IgnoreCommand | null;
   readonly #world: JailWorld;
-  readonly #projections: readonly Projection[];
+  readonly #actions: JailActions;
   /** When each kind of oddity was last told: once a day is enough. */
   readonly #told = new Map<string, UnixTime>();
   totalFailed = 0;
@@ -71,7 +72,9 @@ export class Jail {
     this.#filter = parts.filter;
     this.#ignoreCommand = parts.ignoreCommand;
     this.#world = world;
-    this.#projections = parts.actions.map((action) => this.#projectionOf(action));
+    const { store, log, isKnown } = world;
+    const { actions } = parts;
+    this.#actions = new JailActions({ jail: parts.plan.name, actions, store, log: log.logger('actions'), isKnown });
   }
 
   get name(): string {
@@ -147,30 +150,21 @@ export class Jail {
 
   /** Makes the firewall what the store says. */
   async reconcile(): Promise<void> {
-    await Promise.all(this.#projections.map((projection) => projection.reconcile()));
+    await this.#actions.reconcile();
   }
 
-  async project(changes: readonly Change[]): Promise<void> {
-    await Promise.all(this.#projections.map((projection) => projection.change(changes)));
+  async project(changes: readonly Change[], orders: readonly Order[]): Promise<void> {
+    await this.#actions.tell(changes, orders);
+  }
+
+  /** Bans that are not in force. */
+  failing(): readonly FailedBan[] {
+    return this.#actions.failing();
   }
 
   /** Actions are let go in the reverse order, as fail2ban stops them. */
   async close(options: { readonly flush: boolean }): Promise<void> {
-    for (const projection of this.#projections.toReversed()) await projection.close(options);
-  }
-
-  #projectionOf(action: Action): Projection {
-    const log = this.#world.log.logger('actions');
-    const what = `[${this.name}] action ${action.name}`;
-    return new Projection({
-      action,
-      wanted: () => (this.#world.isKnown() ? blocksOf(this.#world.store, this.name) : null),
-      failed: (address, error) => {
-        const whom = address === null ? '' : ` to ban ${address}`;
-        log.error(`${what} failed${whom}: ${describeError(error)} (${error.code}); it is tried again`);
-      },
-      mended: () => log.notice(`${what} works again`),
-    });
+    await this.#actions.close(options);
   }
 
   #tell(kind: string, text: string, now: UnixTime, effects: Effects): void {
@@ -178,13 +172,6 @@ export class Jail {
     this.#told.set(kind, now);
     effects.say(() => this.#world.log.logger('filter').warning(`[${this.name}] ${text}`));
   }
-}
-
-function blocksOf(store: Store, jail: string): Block[] {
-  return store.bans.heldIn(jail).flatMap((ban) => {
-    const address = addressOf(ban);
-    return address === null ? [] : [{ address, until: ban.until }];
-  });
 }
 
 function noticeText(notice: 'odd-time' | 'no-date', time: UnixTime | null): string {

@@ -5,7 +5,8 @@ import type { Re2 } from '../../shared/filter/regex/pattern.ts';
 import type { Store } from '../../shared/store/store.ts';
 import type { Line } from '../../shared/ticket.ts';
 import type { Seconds, UnixTime } from '../../shared/time.ts';
-import type { Action } from '../actions/action.ts';
+import type { JailAction } from '../actions/action.ts';
+import type { TicketJail } from '../actions/ticket-action.ts';
 import type { EdgeReport } from '../control/agent-control.ts';
 import type { Resolver } from '../dns.ts';
 import type { Log } from '../log.ts';
@@ -50,7 +51,7 @@ export interface AgentParts {
   readonly hostname: string;
   now(): UnixTime;
   random(): number;
-  createAction(plan: ActionPlan): Action;
+  createAction(plan: ActionPlan, jail: TicketJail): JailAction;
   createSource(plan: SourcePlan, start: SourceStart): Source;
   /** Reads the configuration anew for a reload; throws what is wrong with it. */
   plan(): Promise<AgentPlan>;

@@ -1,4 +1,5 @@
 /** What the agent needs to know of one jail, whatever the configuration's language says it in. */
+import type { ActionConf } from '../../shared/config/action-conf.ts';
 import type { IgnoreCache, IgnoreConf } from '../../shared/config/jail-values.ts';
 import type { JailRules } from '../../shared/engine/decision.ts';
 import type { FilterConf } from '../../shared/filter/filter.ts';
@@ -14,13 +15,7 @@ export type SourcePlan =
       readonly options: Readonly<Record<string, string>>;
     };
 
-export interface ActionPlan {
-  /** By which the jail knows it. */
-  readonly name: string;
-  /** Which action it is: the name of its file in action.d. */
-  readonly file: string;
-  readonly parameters: Readonly<Record<string, string>>;
-}
+export type ActionPlan = ActionConf;
 
 export interface JailPlan {
   readonly name: string;

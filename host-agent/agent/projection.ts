@@ -23,7 +23,7 @@ export class Projection {
   readonly #parts: ProjectionParts;
   readonly #pending = new Map<string, Change>();
   /** What was told as failed; the empty string stands for the whole action. */
-  readonly #failing = new Set<string>();
+  readonly #failing = new Map<string, EdgebanError>();
   #reconcile = true;
   #retry_ms: number = projectionLimits.retry_ms_min;
   #timer: NodeJS.Timeout | undefined;
@@ -39,8 +39,9 @@ export class Projection {
     return this.#failing.size > 0;
   }
 
-  hasFailed(address: string): boolean {
-    return this.#failing.has(address) || this.#failing.has('');
+  /** What is not as it should be; null stands for the whole action. */
+  get failing(): { readonly address: string | null; readonly error: EdgebanError }[] {
+    return [...this.#failing].map(([address, error]) => ({ address: address === '' ? null : address, error }));
   }
 
   /** Makes the action equal to `wanted`; resolves when that was tried. */
@@ -123,7 +124,7 @@ export class Projection {
   /** After a reconcile nothing else fails any more. */
   #clearAllBut(failing: ReadonlySet<string>): void {
     if (!this.isFailing) return;
-    for (const key of this.#failing) if (!failing.has(key)) this.#failing.delete(key);
+    for (const key of this.#failing.keys()) if (!failing.has(key)) this.#failing.delete(key);
     if (this.isFailing) return;
     this.#retry_ms = projectionLimits.retry_ms_min;
     this.#parts.mended();
@@ -132,7 +133,7 @@ export class Projection {
   #tell(address: string | null, error: EdgebanError): void {
     const key = address ?? '';
     if (this.#failing.has(key)) return;
-    this.#failing.add(key);
+    this.#failing.set(key, error);
     this.#parts.failed(address, error);
   }
 

@@ -11,6 +11,7 @@ import type { Fleet } from './fleet.ts';
 import { IgnoreCommand } from './ignore-command.ts';
 import { IgnoreSources } from './ignore-sources.ts';
 import { Jail } from './jail.ts';
+import { ticketJail } from './jail-actions.ts';
 import type { Core } from './parts.ts';
 import { edgeJail, type JailPlan } from './plan.ts';
 import { localZone, threadClock } from './ports.ts';
@@ -78,8 +79,10 @@ export class Roster {
     const { parts, engine, court, desk } = this.#core;
     const { store, log } = parts;
     const filter = this.compile(plan);
-    const actions = plan.actions.map((action) => parts.createAction(action));
-    const world = { store, engine, court, log, isKnown: () => !desk.isBroken };
+    const isKnown = () => !desk.isBroken;
+    const ticket = ticketJail(plan.name, store, isKnown, this.#figuresOf(plan.name));
+    const actions = plan.actions.map((action) => parts.createAction(action, ticket));
+    const world = { store, engine, court, log, isKnown };
     engine.setRules(plan.name, { ...plan.rules, ignoreip: this.#ignored.entriesOf(plan.ignoreip) });
     this.#jails.set(
       plan.name,
@@ -92,6 +95,21 @@ export class Roster {
     const isSameFilter = plan.filter === jail.plan.filter && plan.logencoding === jail.plan.logencoding;
     const filter = isSameFilter ? jail.filter : this.compile(plan);
     jail.takeOver({ plan, filter, ignoreCommand: this.#ignoreCommand(plan) });
+  }
+
+  #figuresOf(name: string) {
+    const { engine } = this.#core;
+    return {
+      figures: () => {
+        const jail = this.#jails.get(name);
+        return {
+          banned_total: jail?.totalBanned ?? 0,
+          found: engine.failing(name),
+          found_total: jail?.totalFailed ?? 0,
+        };
+      },
+      bantime: () => engine.rules(name).bantime,
+    };
   }
 
   #ignoreCommand({ name, ignorecommand, ignorecache }: JailPlan): IgnoreCommand | null {

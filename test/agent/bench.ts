@@ -1,8 +1,9 @@
 /** An agent in this process: a configuration folder, a database in memory, and a log whose lines the test writes. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { createNft } from '../../host-agent/actions/nft.ts';
 import { Agent } from '../../host-agent/agent/agent.ts';
 import type { AgentParts } from '../../host-agent/agent/parts.ts';
 import { sourceName } from '../../host-agent/agent/plan.ts';
@@ -10,11 +11,13 @@ import { diskFiles } from '../../host-agent/config-files.ts';
 import { readConfiguration } from '../../host-agent/configuration.ts';
 import { runCommand } from '../../host-agent/control/commands.ts';
 import { Resolver } from '../../host-agent/dns.ts';
+import { actionMaker, configurationPorts } from '../../host-agent/kit.ts';
 import { Log } from '../../host-agent/log.ts';
 import { createRe2 } from '../../host-agent/re2.ts';
 import { Shell, type ShellLimits, shellLimits } from '../../host-agent/shell.ts';
 import type { Sink, Source } from '../../host-agent/sources/source.ts';
 import { openSqlite } from '../../host-agent/sqlite.ts';
+import { ticketWorld } from '../../host-agent/ticket-world.ts';
 import { openStore } from '../../shared/store/store.ts';
 
 const now = () => Date.now() / 1000;
@@ -36,17 +39,25 @@ export interface BenchOptions {
   /** Addresses by host name. */
   readonly names?: Readonly<Record<string, readonly string[]>>;
   readonly shell?: Partial<ShellLimits>;
+  /** More files of the configuration folder. */
+  readonly files?: Readonly<Record<string, string>>;
 }
 
 /** `DIR` in the text of jail.conf stands for the configuration folder. */
-export async function startAgent(jails: string, { names = {}, shell = {} }: BenchOptions = {}): Promise<AgentBench> {
+export async function startAgent(
+  jails: string,
+  { names = {}, shell = {}, files = {} }: BenchOptions = {},
+): Promise<AgentBench> {
   const dir = mkdtempSync(join(tmpdir(), 'edgeban-agent-'));
   const write = (name: string, text: string) => {
+    mkdirSync(dirname(join(dir, name)), { recursive: true });
     writeFileSync(join(dir, name), text);
     return join(dir, name);
   };
+  for (const [name, text] of Object.entries(files)) write(name, text);
   write('jail.conf', jails.replaceAll('DIR', dir));
-  const ports = { files: diskFiles, re2: createRe2(), random: () => 0.5, now, createAction: noAction };
+  const { checkAction } = configurationPorts();
+  const ports = { files: diskFiles, re2: createRe2(), random: () => 0.5, now, checkAction };
   const read = () => {
     const { plan, findings } = readConfiguration(dir, false, ports);
     const error = findings.find(({ severity }) => severity === 'error');
@@ -57,18 +68,20 @@ export async function startAgent(jails: string, { names = {}, shell = {} }: Benc
   const log = new Log({ target, level: 'DEBUG' });
   const sql = openSqlite(':memory:');
   const sinks = new Map<string, Sink>();
+  const store = openStore(sql, { dbmaxmatches: 10, freshStream: () => crypto.randomUUID() });
+  const resolver = new Resolver(Date.now, (name) => Promise.resolve(names[name] ?? []));
   const parts: AgentParts = {
     version: '1.2.3',
     log,
-    store: openStore(sql, { dbmaxmatches: 10, freshStream: () => crypto.randomUUID() }),
+    store,
     dbFile: ':memory:',
     re2: ports.re2,
     shell: new Shell({ ...shellLimits, ...shell }),
     hostname: 'host-a.example',
-    resolver: new Resolver(Date.now, (name) => Promise.resolve(names[name] ?? [])),
+    resolver,
     now,
     random: () => 0.5,
-    createAction: noAction,
+    createAction: actionMaker({ nft: createNft(), now }, ticketWorld(store, log, resolver)),
     createSource: (plan) => sourceInto(sinks, sourceName(plan)),
     plan: async () => read(),
     host: null,
@@ -105,10 +118,6 @@ async function feedAll(sinks: ReadonlyMap<string, Sink>, lines: readonly (string
       left = left.slice(taken);
     }
   }
-}
-
-function noAction(): never {
-  throw new Error('no jail here has an action');
 }
 
 function sourceInto(sinks: Map<string, Sink>, name: string): Source {

@@ -17,10 +17,10 @@ afterEach(() => rmSync(dir, { recursive: true }));
 function findings(options: string): string[] {
   const text = `[web]\nenabled = true\nlogpath = /nowhere.log\nfailregex = ^fail <HOST>\n${options}\n`;
   writeFileSync(join(dir, 'jail.conf'), text);
-  const createAction = () => {
+  const checkAction = () => {
     throw new Error('no action here');
   };
-  const ports = { files: diskFiles, re2: createRe2(), random: () => 0.5, now: () => 1.8e9, createAction };
+  const ports = { files: diskFiles, re2: createRe2(), random: () => 0.5, now: () => 1.8e9, checkAction };
   const all = readConfiguration(dir, false, ports).findings.filter(({ code }) => code !== 'ERR_CONFIG_ACTION');
   return all.map(({ severity, code, line, message }) => `${line} ${severity} ${code}: ${message}`);
 }

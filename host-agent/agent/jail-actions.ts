@@ -1,0 +1,130 @@
+/** The actions of one jail: those that block addresses are kept equal to the store, those that run commands are told of each ban. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describeError, type EdgebanError } from '../../shared/errors.ts';
+import type { Store } from '../../shared/store/store.ts';
+import type { Block, Change, JailAction } from '../actions/action.ts';
+import type { JailFigures, Order, TicketAction, TicketJail } from '../actions/ticket-action.ts';
+import type { Logger } from '../log.ts';
+import { addressOf } from './court.ts';
+import { Projection } from './projection.ts';
+
+/** Nobody waits longer for commands; they go on meanwhile. */
+const commands_ms_max = 5_000;
+/** <ipmatches> and its like look back so far. */
+const history_max = 100;
+
+export interface JailActionsParts {
+  readonly jail: string;
+  readonly actions: readonly JailAction[];
+  readonly store: Store;
+  readonly log: Logger;
+  /** Does the database say what should be banned? */
+  isKnown(): boolean;
+}
+
+/** A ban that an action could not carry out; `id` null: the action as a whole does not work. */
+export interface FailedBan {
+  readonly action: string;
+  readonly id: string | null;
+  readonly error: EdgebanError;
+}
+
+interface Closing {
+  close(options: { readonly flush: boolean }): Promise<void>;
+}
+
+export class JailActions {
+  readonly #parts: JailActionsParts;
+  readonly #projections: { readonly name: string; readonly projection: Projection }[] = [];
+  readonly #commands: TicketAction[] = [];
+  /** In the order of the configuration. */
+  readonly #all: Closing[] = [];
+
+  constructor(parts: JailActionsParts) {
+    this.#parts = parts;
+    for (const each of parts.actions) {
+      if (each.kind === 'tickets') this.#commands.push(each.action);
+      else this.#projections.push({ name: each.action.name, projection: this.#projectionOf(each.action) });
+      this.#all.push(each.kind === 'tickets' ? each.action : (this.#projections.at(-1)?.projection ?? each.action));
+    }
+  }
+
+  /** Makes all as the store says. */
+  async reconcile(): Promise<void> {
+    const commands = this.#commands.map((action) => action.reconcile());
+    await Promise.all([...this.#projections.map(({ projection }) => projection.reconcile()), briefly(commands)]);
+  }
+
+  async tell(changes: readonly Change[], orders: readonly Order[]): Promise<void> {
+    const commands = orders.length === 0 ? [] : this.#commands.map((action) => action.tell(orders));
+    if (this.#projections.length > 0) this.#sayUnblockable(orders);
+    const blocks = changes.length === 0 ? [] : this.#projections.map(({ projection }) => projection.change(changes));
+    await Promise.all([...blocks, briefly(commands)]);
+  }
+
+  failing(): FailedBan[] {
+    const blocks = this.#projections.flatMap(({ name, projection }) =>
+      projection.failing.map(({ address, error }) => ({ action: name, id: address, error })),
+    );
+    const commands = this.#commands.flatMap((action) =>
+      action.failing().map(({ id, error }) => ({ action: action.name, id, error })),
+    );
+    return [...blocks, ...commands];
+  }
+
+  /** In the reverse order, as fail2ban stops them. */
+  async close(options: { readonly flush: boolean }): Promise<void> {
+    for (const each of this.#all.toReversed()) await each.close(options);
+  }
+
+  #sayUnblockable(orders: readonly Order[]): void {
+    for (const { kind, ban } of orders) {
+      if (kind !== 'ban' || addressOf(ban) !== null) continue;
+      const why = 'it is not an address, and the firewall takes nothing else';
+      this.#parts.log.error(`[${this.#parts.jail}] Failed to block ${ban.id}: ${why}`);
+    }
+  }
+
+  #projectionOf(action: Extract<JailAction, { kind: 'blocks' }>['action']): Projection {
+    const { jail, store, log, isKnown } = this.#parts;
+    const what = `[${jail}] action ${action.name}`;
+    return new Projection({
+      action,
+      wanted: () => (isKnown() ? blocksOf(store, jail) : null),
+      failed: (address, error) => {
+        const whom = address === null ? '' : ` to ban ${address}`;
+        log.error(`${what} failed${whom}: ${describeError(error)} (${error.code}); it is tried again`);
+      },
+      mended: () => log.notice(`${what} works again`),
+    });
+  }
+}
+
+function briefly(commands: readonly Promise<void>[]): Promise<unknown> {
+  if (commands.length === 0) return Promise.resolve();
+  return Promise.race([Promise.all(commands), sleep(commands_ms_max, undefined, { ref: false })]);
+}
+
+function blocksOf(store: Store, jail: string): Block[] {
+  return store.bans.heldIn(jail).flatMap((ban) => {
+    const address = addressOf(ban);
+    return address === null ? [] : [{ address, until: ban.until }];
+  });
+}
+
+/** What the actions of a jail may ask of it. */
+export function ticketJail(
+  name: string,
+  store: Store,
+  isKnown: () => boolean,
+  its: { figures(): Omit<JailFigures, 'banned'>; bantime(): number },
+): TicketJail {
+  return {
+    name,
+    held: () => (isKnown() ? store.bans.heldIn(name) : null),
+    ban: (id) => store.bans.held(name, id),
+    history: (id) => store.bans.history(id, history_max),
+    figures: () => ({ ...its.figures(), banned: store.bans.heldCount(name) }),
+    bantime: () => its.bantime(),
+  };
+}

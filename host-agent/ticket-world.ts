@@ -1,0 +1,55 @@
+/** What the daemon gives to actions that run commands: a shell, the log, names, and a place for notes. */
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import type { Store } from '../shared/store/store.ts';
+import type { TicketWorld } from './actions/ticket-action.ts';
+import type { Resolver } from './dns.ts';
+import type { Log } from './log.ts';
+import { Shell, shellLimits } from './shell.ts';
+
+export const commandShellLimits = {
+  ...shellLimits,
+  /** Each action runs one command at a time: so many actions may be busy. */
+  at_once_max: 16,
+  waiting_max: 2_000,
+  output_chars_max: 2_000,
+} as const;
+
+export function ticketWorld(store: Store, log: Log, resolver: Pick<Resolver, 'nameOf'>): TicketWorld {
+  const shell = new Shell(commandShellLimits);
+  const { output_chars_max } = commandShellLimits;
+  const { marks } = store;
+  return {
+    ledger: {
+      marks: (jail, action) => marks.of(jail, action),
+      set: (jail, action, id, data) => marks.set(jail, action, id, data),
+      drop: (jail, action, id) => marks.drop(jail, action, id),
+      clear: (jail, action) => marks.clear(jail, action),
+    },
+    voices: { actions: log.logger('actions'), utils: log.logger('utils') },
+    names: { full: fullName(hostname(), readOr('/etc/hosts', '')), short: hostname() },
+    boot: readOr('/proc/sys/kernel/random/boot_id', '').trim(),
+    now: () => Date.now() / 1000,
+    nameOf: (address) => resolver.nameOf(address),
+    run: (command, timeout_ms) => shell.run(command, { timeout_ms, output_chars_max }),
+  };
+}
+
+/** The name with a domain that /etc/hosts gives this host, as `hostname -f` says it; else the short one. */
+export function fullName(short: string, hosts: string): string {
+  if (short.includes('.')) return short;
+  for (const line of hosts.split('\n')) {
+    const [, ...names] = line.replace(/#.*/, '').trim().split(/\s+/);
+    const [first] = names;
+    if (first?.includes('.') && names.includes(short)) return first;
+  }
+  return short;
+}
+
+function readOr(file: string, otherwise: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return otherwise;
+  }
+}
