@@ -6,6 +6,7 @@ import type { Place } from './tail.ts';
 /** More than a log ever has rotated files. */
 const FILES_MAX = 300;
 const FINISHED_MAX = 100;
+const OLD_MAX = 400;
 
 export interface Finished extends Place {
   /** When the file was last changed. */
@@ -27,6 +28,7 @@ const shape = z.object({
   looked: z.number(),
   files: z.array(place).max(FILES_MAX),
   finished: z.array(finishedPlace).max(FINISHED_MAX).default([]),
+  old: z.array(z.string()).max(OLD_MAX).nullable().default(null),
 });
 
 export interface FilePosition {
@@ -36,11 +38,14 @@ export interface FilePosition {
   readonly files: readonly Place[];
   /** Rotated files that were read to their end. */
   readonly finished: readonly Finished[];
+  /** Marks of rotated files of which nothing is to be read; null if nobody has looked yet. */
+  readonly old: readonly string[] | null;
 }
 
 export function writePosition(position: FilePosition): string {
-  const { looked, files, finished } = position;
-  return JSON.stringify({ v: 1, looked, files: files.slice(-FILES_MAX), finished: finished.slice(-FINISHED_MAX) });
+  const { looked, files, finished, old } = position;
+  const newest = { files: files.slice(-FILES_MAX), finished: finished.slice(-FINISHED_MAX) };
+  return JSON.stringify({ v: 1, looked, ...newest, old: old?.slice(0, OLD_MAX) });
 }
 
 /** Null where the form is unknown: the same as a place that cannot be found. */

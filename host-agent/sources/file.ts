@@ -143,7 +143,7 @@ class FileSource implements Source {
       return false;
     }
     // what is no file is not even opened: a pipe's writer would be told of a reader
-    const open = () => (there.isFile ? Tail.open(this.#disk, path, past) : Promise.reject(notAFile()));
+    const open = () => (there.isFile ? Tail.open(this.#disk, path, past).catch(absent) : Promise.reject(notAFile()));
     const tail = await this.#attempt(this.#pathTrouble, open);
     if (tail === null) return false;
     this.#pathTrouble.over();
@@ -156,7 +156,7 @@ class FileSource implements Source {
       return false;
     }
     if (!this.#following.isPresent) await this.#attempt(this.#readTrouble, () => this.#begin(tail));
-    this.#following.follow(tail, seen);
+    await this.#following.follow(tail, seen);
     this.#toEnd = false;
     return true;
   }

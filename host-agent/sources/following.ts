@@ -2,7 +2,7 @@
 import type { UnixTime } from '../../shared/time.ts';
 import type { Disk } from './disk.ts';
 import { type Finished, type readPosition, writePosition } from './file-position.ts';
-import { findPlace, isCopy, missedSince } from './rotated.ts';
+import { findPlace, isCopy, searchMissed } from './rotated.ts';
 import type { Place, Tail } from './tail.ts';
 
 /** Rotated files that are still read, for programs that write on to the file they have open. */
@@ -13,6 +13,8 @@ const EMPTIED_MAX = 8;
 /** Files read to their end that are remembered although their age tells that they have been read. */
 const FINISHED_MIN = 8;
 /** File times are coarser than clocks. */
+const TICK_SECONDS = 0.05;
+/** Files of that age are not taken for new ones. */
 const AGED_SECONDS = 1;
 
 export interface Followed {
@@ -38,6 +40,8 @@ export class Following {
   #looked: UnixTime;
   #finished: readonly Finished[] = [];
   #emptied: readonly Place[] = [];
+  /** Marks of rotated files of which nothing is to be read, as of the last search. */
+  #old: readonly string[] | null = null;
 
   constructor(disk: Disk, path: string, now: () => UnixTime) {
     this.#disk = disk;
@@ -49,7 +53,7 @@ export class Following {
 
   get position(): string {
     const files = this.all.map(({ tail }) => tail.place);
-    return writePosition({ looked: this.#looked, files, finished: this.#finished });
+    return writePosition({ looked: this.#looked, files, finished: this.#finished, old: this.#old });
   }
 
   /**
@@ -60,6 +64,7 @@ export class Following {
     this.#looked = saved?.looked ?? this.#looked;
     this.#seen = this.#looked;
     this.#finished = saved?.finished ?? [];
+    this.#old = saved?.old ?? null;
     let isLast = false;
     for (const place of saved?.files ?? []) {
       const found = await findPlace(this.#disk, this.#path, place);
@@ -75,7 +80,8 @@ export class Following {
   }
 
   /** What the path names, seen at that time. */
-  follow(tail: Tail, seen: UnixTime): void {
+  async follow(tail: Tail, seen: UnixTime): Promise<void> {
+    if (this.#old === null) await this.followMissed();
     const before = this.all.at(-1);
     if (before !== undefined) before.active = this.#now();
     this.all.push(this.#followed(tail));
@@ -107,17 +113,20 @@ export class Following {
    */
   async searchBefore(one: Followed): Promise<boolean> {
     const { size, mtime } = await one.tail.stat();
-    const look = size === 0 ? `empty ${mtime}` : 'filled';
-    if (one.searched === look) return false;
+    const isOld = this.#now() - mtime > TICK_SECONDS;
+    const look = size === 0 ? `empty ${mtime} ${isOld}` : 'filled';
+    if (one.searched === look && (size > 0 || isOld)) return false;
     one.searched = look;
     return this.followMissed();
   }
 
   async followMissed(): Promise<boolean> {
-    const known = { tails: this.all.map(({ tail }) => tail), finished: this.#finished, emptied: this.#emptied };
-    const missed = await missedSince(this.#disk, this.#path, this.#looked, known);
-    this.all.splice(this.isPresent ? -1 : this.all.length, 0, ...missed.map((tail) => this.#followed(tail)));
-    return missed.length > 0;
+    const tails = this.all.map(({ tail }) => tail);
+    const known = { tails, finished: this.#finished, emptied: this.#emptied, old: this.#old };
+    const search = await searchMissed(this.#disk, this.#path, this.#looked, known);
+    this.#old = search.old;
+    this.all.splice(this.isPresent ? -1 : this.all.length, 0, ...search.missed.map((tail) => this.#followed(tail)));
+    return search.missed.length > 0;
   }
 
   /** A rotated file that turned out to be a copy of one that is read is left to its time: true. */

@@ -29,6 +29,8 @@ export interface Known {
   readonly finished: readonly Place[];
   /** Where reading stopped in files that were emptied, whose copies have not been found. */
   readonly emptied: readonly Place[];
+  /** Marks of those of which nothing was to be read at the last search; null if there was none. */
+  readonly old: readonly string[] | null;
 }
 
 /** The file, at `path` or rotated, that holds what was read up to `place`, standing there; null if none does. */
@@ -46,37 +48,57 @@ export async function findPlace(disk: Disk, path: string, place: Place): Promise
   }
 }
 
-/**
- * Rotated files that were changed since then and that nobody has read, oldest first. They stand at their start, or where one
- * of the emptied places is in them: a copy of what was read.
- */
-export async function missedSince(disk: Disk, path: string, since: UnixTime, known: Known): Promise<Tail[]> {
+export interface Search {
+  /** Oldest first. They stand at their start, or where one of the emptied places is in them: a copy of what was read. */
+  readonly missed: readonly Tail[];
+  /** Marks of the others: see Known. */
+  readonly old: readonly string[];
+}
+
+/** Rotated files that were changed since then and that nobody has read. */
+export async function searchMissed(disk: Disk, path: string, since: UnixTime, known: Known): Promise<Search> {
   const files = await openSteadily(disk, path);
   const paths = new Set(files.map((file) => file.path));
+  // then some that were not looked at before may be looked at now
+  const areMany = files.length === SIBLINGS_MAX;
   const missed: Found[] = [];
+  const old: string[] = [];
   for (const file of files) {
-    const isRotated = rotatedSuffix.test(file.path.slice(path.length));
-    const isRecent = file.tail.mtime >= since - MTIME_COARSE_SECONDS;
+    const { tail } = file;
     // while a file is being compressed, and until it is deleted, it is read itself
-    const isDouble = file.tail.isPacked && paths.has(file.path.replace(/\.gz$/, ''));
-    if (isRotated && isRecent && !isDouble && (await isMissed(file.tail, known))) missed.push(file);
+    const isDouble = tail.isPacked && paths.has(file.path.replace(/\.gz$/, ''));
+    if (!rotatedSuffix.test(file.path.slice(path.length)) || isDouble) continue;
+    const isNew = tail.mtime >= since - MTIME_COARSE_SECONDS || (!areMany && isUnseen(tail, known));
+    const verdict = isNew ? await judge(tail, known) : 'old';
+    if (verdict === 'missed') missed.push(file);
+    if (verdict === 'old') old.push(...marksOf(tail));
   }
   await closeAll(files.filter((file) => !missed.includes(file)));
   for (const place of known.emptied) await firstAt(missed, place);
-  return missed.map((file) => file.tail).sort((a, b) => a.mtime - b.mtime);
+  return { missed: missed.map((file) => file.tail).sort((a, b) => a.mtime - b.mtime), old };
 }
 
-/** Neither a file that has been read or is being read, nor a copy of one. */
-async function isMissed(tail: Tail, { tails, finished }: Known): Promise<boolean> {
-  if (tails.some((one) => one.ino === tail.ino && one.dev === tail.dev)) return false;
+/** File times tell nothing where the clock was set back. */
+function isUnseen(tail: Tail, { old }: Known): boolean {
+  return old !== null && !marksOf(tail).some((mark) => old.includes(mark));
+}
+
+/** A file that is compressed keeps its time, but not its inode; one that is written to, its inode. */
+function marksOf({ ino, mtime }: Tail): string[] {
+  return [ino, `t${mtime.toFixed(2)}`];
+}
+
+/** Old is what has been read or is being read; a copy may yet be needed. */
+async function judge(tail: Tail, { tails, finished }: Known): Promise<'old' | 'copy' | 'missed'> {
+  if (tails.some((one) => one.ino === tail.ino && one.dev === tail.dev)) return 'old';
   try {
-    for (const place of finished) if (await tail.resume(place)) return !(await isEnd(tail));
+    for (const place of finished) if (await tail.resume(place)) return (await isEnd(tail)) ? 'old' : 'missed';
     // an empty one may be written to yet
-    if (await isEnd(tail)) return true;
-    for (const one of tails) if (await isCopy(tail, one)) return false;
-    return true;
+    if (await isEnd(tail)) return 'missed';
+    for (const one of tails) if (await isCopy(tail, one)) return 'copy';
+    return 'missed';
   } catch {
-    return false;
+    return 'copy';
   }
 }
 

@@ -135,8 +135,8 @@ export class Tail {
   async read(): Promise<Chunk | typeof REPLACED | null> {
     const { offset, last, skip } = this.#stand;
     const size = this.isPacked ? Number.POSITIVE_INFINITY : (await this.stat()).size;
-    if (size === offset) return null;
-    // The bytes before are read again with the new ones: one look that no truncation can slip through.
+    // The bytes before are read again with the new ones: one look that no truncation can slip through, even if the file has
+    // grown to the same size again, in the same tick of its times.
     const bytes = await this.peek(offset - last.length, Math.min(size, offset + CHUNK_BYTES_MAX));
     if (size < offset || !bytes.subarray(0, last.length).equals(last)) return REPLACED;
     const fresh = bytes.subarray(last.length);

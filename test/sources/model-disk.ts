@@ -84,7 +84,9 @@ export class ModelDisk {
       open: (path) => act(`open ${path}`, () => this.#open(this.#get(path), opened, act)),
       stat: (path) => act(`stat ${path}`, () => statOf(this.#get(path))),
       names: (folder) =>
-        act('names', () => [...this.#files.keys()].filter((path) => dirname(path) === folder).map((path) => basename(path))),
+        act('names', () =>
+          [...this.#files.keys()].filter((path) => dirname(path) === folder).map((path) => basename(path)),
+        ),
       watch: () => ({
         wait: (signal) =>
           act('wait', () => {
@@ -103,7 +105,11 @@ export class ModelDisk {
     return { disk, close };
   }
 
-  #open(inode: Inode, opened: Set<{ readonly inode: Inode }>, act: <T>(what: string, body: () => T) => Promise<T>): OpenFile {
+  #open(
+    inode: Inode,
+    opened: Set<{ readonly inode: Inode }>,
+    act: <T>(what: string, body: () => T) => Promise<T>,
+  ): OpenFile {
     inode.opens += 1;
     const handle = { inode };
     opened.add(handle);

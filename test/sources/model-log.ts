@@ -1,6 +1,7 @@
 /** A log on the disk in memory: its writer and its rotation, step by step, and a reader that is played against them. */
 import { createFileSource } from '../../host-agent/sources/file.ts';
 import type { Batch } from '../../host-agent/sources/source.ts';
+import type { EdgebanError } from '../../shared/errors.ts';
 import { ModelDisk } from './model-disk.ts';
 
 export const logPath = '/var/log/auth.log';
@@ -118,14 +119,16 @@ export async function play(
       return next.dies && !isOver ? 'die' : 'go on';
     };
     const wait = () => {
-      idle += 1;
       if (position !== undefined) isOver ||= world.next().done === true;
       if (!isOver) return;
+      idle += 1;
       log.disk.now += 61;
       if (idle > 4) life.abort();
     };
     const { disk, close } = log.disk.port(step, wait);
-    const ports = { now: () => log.disk.now, onError: (error: Error) => void errors.push(error.message) };
+    // that the file is gone for a moment may be told: the clock jumps
+    const onError = ({ code, message }: EdgebanError) => void (code === 'ERR_SOURCE_MISSING' || errors.push(message));
+    const ports = { now: () => log.disk.now, onError };
     const sink = async (batch: Batch) => {
       if (isOver) idle = 0;
       const count = takes(batch.lines.length);
