@@ -17,6 +17,9 @@ import type { Subject } from './regex/subject.ts';
 export interface FoundDate {
   readonly start: number;
   readonly end: number;
+  readonly match: PatternMatch;
+  /** Where the text begins in which the match was found. */
+  readonly shift: number;
   readonly template: DateTemplate;
   read(context: DateContext): DateResult;
 }
@@ -94,7 +97,14 @@ export class DateDetector {
     const span = match.span(slot.template.dateGroup);
     const missing = Math.max(0, line.length - 1); // where Python's slices put a group that took no part
     const [start, end] = span === null ? [missing, missing] : [span[0] + hit.shift, span[1] + hit.shift];
-    return { start, end, template: slot.template, read: (context) => slot.template.read(match, context) };
+    return {
+      start,
+      end,
+      match,
+      shift: hit.shift,
+      template: slot.template,
+      read: (context) => slot.template.read(match, context),
+    };
   }
 
   #append(templates: readonly DateTemplate[], several: boolean): void {

@@ -20,6 +20,8 @@ export interface FilterRegex {
   readonly pattern: Pattern;
   /** The numbers of its groups (`GroupNames`) in the order of their opening, then of those that others are merged into. */
   readonly order: readonly number[];
+  /** Are there `alt_` or `tuple_` groups? */
+  readonly merges: boolean;
   /** Puts what a match caught in its place, `alt_` and `tuple_` groups merged. */
   take(match: PatternMatch, into: Caught): void;
 }
@@ -50,6 +52,7 @@ export function compileRegex(source: RegexSource, options: CompileOptions): Filt
     source: source.regex,
     pattern,
     order: [...new Set([...numbers, ...merged])],
+    merges: merged.length > 0,
     take: merged.length === 0 ? take : (match, into) => takeMerged(merges, (fresh) => take(match, fresh), into),
   };
 }

@@ -3,6 +3,7 @@ import { EdgebanError } from '../errors.ts';
 import type { Line } from '../ticket.ts';
 import type { Seconds, UnixTime } from '../time.ts';
 import type { LocalZone } from './calendar.ts';
+import { Candidates } from './candidates.ts';
 import { dateConf } from './date-kit.ts';
 import type { TemplateUse } from './datedetector.ts';
 import { checkFailureId, compileRegex, type FilterRegex, type RegexSource } from './failregex.ts';
@@ -14,9 +15,9 @@ import { FoundFailure, failuresOf, type LineResult, missed, type PendingFailure,
 import { LineRoom } from './line-text.ts';
 import { type LineParts, splitAtMatch, textOf, wholeLine } from './matched-lines.ts';
 import { newDraft, Sessions } from './mlfid.ts';
+import { Prefix } from './prefix.ts';
 import { compilePattern, newBudget } from './regex/compile.ts';
 import type { PatternMatch, Re2 } from './regex/pattern.ts';
-import { cannotSay, createScan, noMatch, type Scan } from './regex/scan.ts';
 import { type AsciiText, Subject } from './regex/subject.ts';
 import { type Clock, Watch } from './regex/watch.ts';
 
@@ -104,9 +105,8 @@ class LineFilter implements Filter {
   readonly #prefregex: FilterRegex | null;
   readonly #failregexes: readonly FilterRegex[];
   readonly #ignoreregexes: readonly FilterRegex[];
-  /** Which of the regexes may match; null where they see several lines at once. */
-  readonly #mayHavePrefix: Scan | null;
-  readonly #mayFail: Scan | null;
+  readonly #mayHavePrefix: Candidates | null;
+  readonly #candidates: Candidates;
   readonly #dates: LineDates;
   readonly #sessions = new Sessions();
   readonly #watch: Watch | undefined;
@@ -133,8 +133,8 @@ class LineFilter implements Filter {
     this.#ignoreregexes = conf.ignoreregex.map((source, index) =>
       compileRegex(source, { ...options, what: `ignoreregex ${index}` }),
     );
-    this.#mayHavePrefix = this.#maxlines > 1 || this.#prefregex === null ? null : scanOf([this.#prefregex]);
-    this.#mayFail = this.#maxlines > 1 ? null : scanOf(this.#failregexes);
+    this.#mayHavePrefix = this.#prefregex === null ? null : new Candidates([this.#prefregex]);
+    this.#candidates = new Candidates(this.#failregexes);
     this.#dates = new LineDates(dateConf(conf, ports, now), conf.findtime);
   }
 
@@ -186,9 +186,9 @@ class LineFilter implements Filter {
     const text = this.#maxlines > 1 ? Subject.ofText(textOf(lines)) : this.#room.searched(verdict.line.parts);
     const early = this.#ignoreregexes.length < this.#failregexes.length - 2;
     if (early && this.#isIgnored(text, verdict)) return;
-    const prefix: Caught = [];
-    const content = this.#prefregex === null ? text : this.#content(this.#prefregex, text, prefix, verdict);
-    if (content !== null) this.#searchAll({ lines, prefix }, content, verdict);
+    const prefix = this.#prefregex === null ? null : this.#prefix(this.#prefregex, text, verdict);
+    if (this.#prefregex === null || prefix !== null)
+      this.#searchAll({ lines, prefix }, prefix?.line() ?? text, verdict);
   }
 
   /** The line, with those before it that are still looked at. */
@@ -199,33 +199,25 @@ class LineFilter implements Filter {
     return this.#buffer;
   }
 
-  /** The text that the failregexes see; null where the prefregex does not match. */
-  #content(prefregex: FilterRegex, text: Subject, prefix: Caught, verdict: Verdict): Subject | null {
-    verdict.prefregex = false;
-    if (!mayMatch(this.#mayHavePrefix, text)) return null;
-    const match = this.#search(prefregex, text, () => 'prefregex', verdict);
+  /** Null where the prefregex does not match. */
+  #prefix(prefregex: FilterRegex, text: Subject, verdict: Verdict): Prefix | null {
+    const may = this.#mayHavePrefix?.look(text) ?? true;
+    const match = may ? this.#search(prefregex, text, () => 'prefregex', verdict) : null;
+    verdict.prefregex = match !== null;
     if (match === null) return null;
-    verdict.prefregex = true;
-    verdict.prefix = () => {
-      const caught: Caught = [];
-      prefregex.take(match, caught);
-      return this.#groups.record(caught, prefregex.order);
-    };
-    prefregex.take(match, prefix);
-    const content = prefix[slot.content];
-    prefix[slot.content] = undefined;
-    if (typeof content !== 'string' || content === '') return text;
-    if (this.#maxlines > 1) this.#buffer = [{ before: '', date: '', after: content }];
-    const span = match.span('content');
-    const isWhole = span !== null && span[1] - span[0] === content.length;
-    return isWhole ? text.line(span[0], span[1]) : Subject.ofText(`${content}\n`);
+    const prefix = new Prefix(prefregex, match, text);
+    verdict.prefix = () => this.#groups.record(prefix.caught(), prefregex.order);
+    const content = this.#maxlines > 1 ? prefix.content() : null;
+    if (content !== null) this.#buffer = [{ before: '', date: '', after: content }];
+    return prefix;
   }
 
   /** `lines` are what the text was made of; a hit takes its lines out of the buffer. */
   #searchAll({ lines, prefix }: Matched, text: Subject, verdict: Verdict): void {
     let current = text;
-    let set = this.#scanned(text);
-    for (let index = this.#next(set, 0); index >= 0; index = this.#next(set, index + 1)) {
+    const candidates = this.#candidates;
+    candidates.look(text);
+    for (let index = candidates.next(0); index >= 0; index = candidates.next(index + 1)) {
       const regex = this.#failregexes[index];
       if (regex === undefined) return;
       const match = this.#search(regex, current, () => `failregex ${index}`, verdict);
@@ -240,11 +232,11 @@ class LineFilter implements Filter {
       if (takesOut) {
         this.#buffer = rest;
         current = Subject.ofText(textOf(rest));
-        set = cannotSay;
+        candidates.look(current);
       }
       if (ignored && !this.#checkAll) return;
       if (ignored) continue;
-      const groups: Caught = [...prefix];
+      const groups = prefix?.groups() ?? [];
       regex.take(match, groups);
       const done = this.#take({ groups, order: regex.order, index }, matched.map(wholeLine), verdict);
       if (done && !this.#checkAll) return;
@@ -301,23 +293,12 @@ class LineFilter implements Filter {
     if (verdict.budget.exhausted) verdict.giveUp(where());
     return match;
   }
-
-  /** The set of failregexes that may match a text. */
-  #scanned({ bytes, start, end }: Subject): number {
-    return bytes === null || this.#mayFail === null ? cannotSay : this.#mayFail.scan(bytes, start, end);
-  }
-
-  /** The next failregex of a set, -1 after the last one. */
-  #next(set: number, from: number): number {
-    if (set !== cannotSay) return set === noMatch ? -1 : (this.#mayFail?.next(set, from) ?? -1);
-    return from < this.#failregexes.length ? from : -1;
-  }
 }
 
 /** The lines of a text, and what the prefregex caught of it. */
 interface Matched {
   readonly lines: readonly LineParts[];
-  readonly prefix: Caught;
+  readonly prefix: Prefix | null;
 }
 
 interface Hit {
@@ -325,17 +306,6 @@ interface Hit {
   readonly order: readonly number[];
   /** Of the failregex. */
   readonly index: number;
-}
-
-function scanOf(regexes: readonly FilterRegex[]): Scan {
-  return createScan(
-    regexes.map(({ pattern }) => pattern.tree),
-    '',
-  );
-}
-
-function mayMatch(scan: Scan | null, { bytes, start, end }: Subject): boolean {
-  return scan === null || bytes === null || scan.scan(bytes, start, end) !== noMatch;
 }
 
 function checkedMaxlines(maxlines: number): number {

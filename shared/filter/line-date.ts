@@ -3,8 +3,9 @@ import { EdgebanError } from '../errors.ts';
 import type { Seconds, UnixTime } from '../time.ts';
 import { civilOf, type LocalZone, wallSeconds } from './calendar.ts';
 import { DateDetector, type FoundDate } from './datedetector.ts';
-import type { DateTemplate, TemplateKit } from './datetemplates.ts';
+import type { TemplateKit } from './datetemplates.ts';
 import type { DateResult } from './datevalue.ts';
+import { KnownDate } from './known-date.ts';
 import { DatedText } from './line-text.ts';
 import type { Budget } from './regex/pattern.ts';
 import type { Subject } from './regex/subject.ts';
@@ -38,13 +39,6 @@ interface DateConf {
   readonly zone: LocalZone;
 }
 
-interface KnownDate {
-  readonly text: string;
-  readonly template: DateTemplate;
-  readonly now: UnixTime;
-  readonly time: DateResult;
-}
-
 /** How far a time may be from now before it counts as wrong. */
 const tolerance_seconds = 60;
 
@@ -56,7 +50,8 @@ export class LineDates {
   readonly #prepared: DateDetector;
   /** The same, if its templates are asked for or configured: a journal has no need of them. */
   #detector: DateDetector | null;
-  #lastText = '';
+  /** The last date, to be shown with lines that have none. */
+  #last: { readonly text: string } | null = null;
   #known: KnownDate | null = null;
   #lastTime: UnixTime | null = null;
   findtime: Seconds;
@@ -81,7 +76,7 @@ export class LineDates {
   /** A line whose source knows the time (journal); it is shown with that time in front, as fail2ban shows it. */
   known(text: Subject, time: UnixTime, now: UnixTime, mode: LineMode): DatedLine {
     const date = `${isoLocal(time, this.#conf.zone)} `;
-    this.#lastText = date;
+    this.#last = { text: date };
     this.#lastTime = time;
     return this.#checked(dated(new DatedText(text, 0, 0, date), time, null), now, mode);
   }
@@ -105,21 +100,14 @@ export class LineDates {
     if (time === 'error') return 'error';
     if (time === 'invalid') return undated(parts, template);
     this.#lastTime = time;
+    this.#last = this.#known ?? { text: text.slice(found.start, found.end) };
     return dated(parts, time, template);
   }
 
-  /** Many lines of a log tell the same second: what a text was read as is good for the same text again. */
   #read(found: FoundDate, line: Subject, now: UnixTime): DateResult {
-    const known = this.#known;
-    if (known !== null && known.template === found.template && known.now === now && isAt(known.text, found, line)) {
-      if (typeof known.time === 'number') this.#lastText = known.text;
-      return known.time;
-    }
-    const time = found.read({ now, zone: this.#conf.zone, defaultMinutes: this.#defaultMinutes });
-    const text = line.slice(found.start, found.end);
-    // a group of the pattern's own may leave out parts that count
-    this.#known = found.template.dateGroup === 1 ? null : { text, template: found.template, now, time };
-    if (typeof time === 'number') this.#lastText = text;
+    const known = this.#known?.timeOf(found, line, now) ?? null;
+    const time = known ?? found.read({ now, zone: this.#conf.zone, defaultMinutes: this.#defaultMinutes });
+    if (known === null) this.#known = KnownDate.of(found, line, now, time);
     return time;
   }
 
@@ -127,7 +115,7 @@ export class LineDates {
   #recent(text: Subject, now: UnixTime, template: string | null): DatedLine | null {
     const last = this.#lastTime;
     if (last === null || last === 0 || last <= now - tolerance_seconds) return null;
-    return dated(new DatedText(text, 0, 0, this.#lastText), last, template);
+    return dated(new DatedText(text, 0, 0, this.#last?.text ?? ''), last, template);
   }
 
   #undated(line: DatedLine, text: Subject, now: UnixTime, mode: LineMode): DatedLine {
@@ -150,12 +138,6 @@ function dated(parts: DatedText, time: UnixTime, template: string | null): Dated
 
 function undated(parts: DatedText, template: string | null): DatedLine {
   return { parts, time: null, noDate: false, notice: null, template };
-}
-
-function isAt(text: string, { start, end }: FoundDate, line: Subject): boolean {
-  if (text.length !== end - start) return false;
-  for (let at = 0; at < text.length; at += 1) if (line.codeAt(start + at) !== text.charCodeAt(at)) return false;
-  return true;
 }
 
 function zoneOffset(logtimezone: string): number {

@@ -72,12 +72,12 @@ export class Sessions {
     return null;
   }
 
-  /** First in, first out; the old that have expired go along. */
+  /** First in, first out. */
   #set(id: string, draft: Draft, now: UnixTime): void {
-    for (const [key, session] of this.#sessions) {
-      if (this.#sessions.size < sessions_max) break;
-      this.#sessions.delete(key);
-      if (session.expires > now && this.#sessions.size < sessions_max) break;
+    while (this.#sessions.size >= sessions_max) {
+      const oldest = this.#sessions.keys().next().value;
+      if (oldest === undefined) break;
+      this.#sessions.delete(oldest);
     }
     this.#sessions.set(id, { draft, expires: now + session_seconds_max });
   }

@@ -65,6 +65,18 @@ class Match implements PatternMatch {
     return start >= 0 && end >= start ? this.#text.slice(start, end) : undefined;
   }
 
+  agrees(other: PatternMatch, from: number, otherFrom: number): boolean {
+    if (!(other instanceof Match) || other.#names !== this.#names) return false;
+    for (const group of this.#names.values()) {
+      for (let mark = 2 * group; mark <= 2 * group + 1; mark += 1) {
+        const here = this.#marks[mark] ?? -1;
+        const there = other.#marks[mark] ?? -1;
+        if (here < 0 || there < 0 ? here !== there : here - from !== there - otherFrom) return false;
+      }
+    }
+    return true;
+  }
+
   get start(): number {
     return this.#marks[0] ?? 0;
   }

@@ -55,6 +55,8 @@ export interface PatternMatch {
   readonly groups: Readonly<Record<string, string | undefined>>;
   /** What a group caught, by the number of `Pattern.numbers`; undefined where it took no part. */
   caught(number: number): string | undefined;
+  /** Whether each named group stands in both matches at the same place, counted from `from` here and from `otherFrom` there. */
+  agrees(other: PatternMatch, from: number, otherFrom: number): boolean;
   /** Start and end of a group by name, or by number where the pattern was compiled with `numbered`. */
   span(group: string | number): readonly [number, number] | null;
 }

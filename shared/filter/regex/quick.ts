@@ -58,8 +58,12 @@ export class QuickSearch {
     if (found < 0) return undefined;
     if (found === 0) return null;
     // a typed array would have memory of its own to be asked for and freed
-    const marks: number[] = [];
-    for (const mark of this.#marks) marks.push(mark < 0 ? -1 : mark - start);
+    const length = this.#marks.length;
+    const marks = new Array<number>(length);
+    for (let at = 0; at < length; at += 1) {
+      const mark = this.#marks[at] ?? -1;
+      marks[at] = mark < 0 ? -1 : mark - start;
+    }
     return marks;
   }
 }

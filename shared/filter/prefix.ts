@@ -1,0 +1,46 @@
+/** What the prefregex caught of a line: the text that the failregexes see, and groups that go along with theirs. */
+import type { FilterRegex } from './failregex.ts';
+import { type Caught, slot } from './groups.ts';
+import type { PatternMatch } from './regex/pattern.ts';
+import { Subject } from './regex/subject.ts';
+
+export class Prefix {
+  readonly #regex: FilterRegex;
+  readonly #match: PatternMatch;
+  readonly #text: Subject;
+
+  /** `text` is what the prefregex was searched in. */
+  constructor(regex: FilterRegex, match: PatternMatch, text: Subject) {
+    this.#regex = regex;
+    this.#match = match;
+    this.#text = text;
+  }
+
+  /** Made anew each time: most lines need none of it. */
+  caught(): Caught {
+    const caught: Caught = [];
+    this.#regex.take(this.#match, caught);
+    return caught;
+  }
+
+  /** All but the content, which the failregexes have seen. */
+  groups(): Caught {
+    const groups = this.caught();
+    groups[slot.content] = undefined;
+    return groups;
+  }
+
+  /** Null where it caught none, or nothing: the failregexes then see the whole text. */
+  content(): string | null {
+    const content = this.caught()[slot.content];
+    return typeof content === 'string' && content !== '' ? content : null;
+  }
+
+  /** The content with a line end behind it. */
+  line(): Subject {
+    const span = this.#regex.merges ? null : this.#match.span('content');
+    if (span !== null) return span[1] > span[0] ? this.#text.line(span[0], span[1]) : this.#text;
+    const content = this.content();
+    return content === null ? this.#text : Subject.ofText(`${content}\n`);
+  }
+}
