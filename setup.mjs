@@ -1,7 +1,7 @@
 /**
  * Gets a checkout ready: npm packages, the right Node, re2 compiled for it, Debian packages. Installs only what is
  * missing. Plain JavaScript without dependencies, for it runs before there are any, under Node 20.
- *   node setup.mjs [--for=demo|test] [--matcher-only]
+ *   node setup.mjs [--for=demo|test|package] [--matcher-only]
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -28,6 +28,8 @@ const programs = {
 };
 /** An ordinary user's namespaces need more than one user id: sshd gives up its privileges to another. */
 const programsOfUsers = { newuidmap: 'uidmap' };
+/** What builds the Debian package. */
+const programsOfPackage = { 'g++': 'g++', make: 'make', python3: 'python3', objdump: 'binutils', 'dpkg-deb': 'dpkg' };
 const compilers = { 'g++': 'g++', make: 'make', python3: 'python3' };
 
 /** One line that says what is missing and how to get it, and the end. */
@@ -171,7 +173,8 @@ function missing(wanted) {
   return [...new Set(names.map((program) => wanted[program]))];
 }
 
-function wantedPrograms() {
+function wantedPrograms(purpose) {
+  if (purpose === 'package') return programsOfPackage;
   return process.getuid?.() === 0 ? programs : { ...programs, ...programsOfUsers };
 }
 
@@ -222,7 +225,7 @@ async function main(args) {
   await buildMatcher(chooseNode());
   if (purpose === undefined) return;
   try {
-    await installDebianPackages(missing(wantedPrograms()), `for the ${purpose}`);
+    await installDebianPackages(missing(wantedPrograms(purpose)), `for the ${purpose}`);
   } catch (error) {
     // a test that lacks its program is skipped with the reason; the demo cannot do without
     if (purpose !== 'test') throw error;

@@ -1,5 +1,5 @@
 /** What an enrolled host knows of its Worker, in a file beside its database. */
-import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import { z } from 'zod';
 import { contains, type Prefix, parseAddress, parsePrefix } from '../../shared/address.ts';
@@ -35,6 +35,21 @@ export function readSettings(path: string): EdgeSettings | null {
   const parsed = EdgeSettings.safeParse(parseJson(path));
   if (!parsed.success) throw settingsError(path, z.prettifyError(parsed.error).replaceAll('\n', ' '));
   return { ...parsed.data, url: workerOrigin(parsed.data.url) };
+}
+
+/** What the unit sets where there is no key yet (SetCredential=): systemd has no credential that may be missing. */
+const noCredential = 'none';
+
+/** The key as systemd hands it over (LoadCredential=edge.key:…) goes before the file, which the daemon then cannot read. */
+export function withCredential(
+  settings: EdgeSettings | null,
+  env: Readonly<Record<string, string | undefined>>,
+): EdgeSettings | null {
+  const folder = env['CREDENTIALS_DIRECTORY'];
+  if (settings === null || folder === undefined) return settings;
+  const key = join(folder, 'edge.key');
+  if (!existsSync(key) || readFileSync(key, 'utf8').trim() === noCredential) return settings;
+  return { ...settings, key };
 }
 
 /** Replaces the file in one step, mode 0600. */

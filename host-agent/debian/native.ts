@@ -1,0 +1,145 @@
+/** The compiled parts: re2 and sd-notify, built so that they load on the oldest Debian. */
+import { createHash } from 'node:crypto';
+import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { BuildError, run, say } from './commands.ts';
+import { sysroot } from './sysroot.ts';
+import { oldest, type Target } from './target.ts';
+
+const here = fileURLToPath(new URL('./native/', import.meta.url));
+const require = createRequire(import.meta.url);
+
+const flags = {
+  c: ['-O2', '-fPIC', '-fstack-protector-strong', '-D_FORTIFY_SOURCE=2', '-D_GNU_SOURCE'],
+  warnings: ['-Wall', '-Wextra', '-Werror', '-std=c11'],
+  cxx: '-O2 -g0 -ffunction-sections -fdata-sections -fstack-protector-strong',
+  // another libstdc++ than Node's own: nothing of it may be seen outside
+  link: ['-static-libstdc++', `-Wl,--version-script=${join(here, 'exports.map')}`],
+};
+
+export interface NativeFiles {
+  readonly re2: string;
+  readonly sdNotify: string;
+}
+
+interface Toolchain {
+  readonly target: Target;
+  /** Node's headers, and the folder that node-gyp takes. */
+  readonly nodeDir: string;
+  readonly compile: readonly string[];
+  readonly link: readonly string[];
+  /** Folders of the host's C++ headers: a sysroot hides them. */
+  readonly cxxHeaders: readonly string[];
+}
+
+/** Builds what the cache does not have. `nodeDir` is the npm package with Node's binary and headers for the target. */
+export function nativeFiles(cache: string, target: Target, nodeDir: string): NativeFiles {
+  const tools = toolchain(cache, target, nodeDir);
+  const folder = join(cache, `native-${target.debian}-${keyOf(tools)}`);
+  const built = { re2: join(folder, 're2.node'), sdNotify: join(folder, 'sd-notify.node') };
+  if (!existsSync(folder)) {
+    const draft = `${folder}.new`;
+    rmSync(draft, { recursive: true, force: true });
+    mkdirSync(draft, { recursive: true });
+    buildSdNotify(tools, draft);
+    buildRe2(tools, draft);
+    renameSync(draft, folder);
+  }
+  for (const file of Object.values(built)) refuseNewSymbols(tools, file);
+  return built;
+}
+
+function toolchain(cache: string, target: Target, nodeDir: string): Toolchain {
+  const root = sysroot(cache, target);
+  const libraries = join(root, 'usr/lib', target.triplet);
+  return {
+    target,
+    nodeDir,
+    cxxHeaders: cxxHeaders(target),
+    compile: [`--sysroot=${root}`],
+    // the compiler's own folders come before the sysroot's otherwise, and this machine's C library with them
+    link: [`--sysroot=${root}`, `-B${libraries}`, `-L${libraries}`, '-Wl,-s,--gc-sections,-z,relro,-z,now'],
+  };
+}
+
+function compiler(target: Target, name: 'gcc' | 'g++' | 'objdump'): string {
+  return `${target.triplet}-${name}`;
+}
+
+function cxxHeaders(target: Target): string[] {
+  const said = run('sh', ['-c', `${compiler(target, 'g++')} -E -v -x c++ /dev/null 2>&1`]);
+  const found = said.split('\n').filter((line) => /^ \/\S*\/c\+\+\//.test(line));
+  if (found.length === 0) throw new BuildError(`${compiler(target, 'g++')} does not say where its headers are`);
+  return found.map((line) => line.trim());
+}
+
+/** All that the result depends on. */
+function keyOf({ target, nodeDir, compile, link, cxxHeaders: headers }: Toolchain): string {
+  const hash = createHash('sha256');
+  hash.update(run(compiler(target, 'g++'), ['--version']));
+  hash.update(JSON.stringify([compile, link, headers, flags]));
+  for (const name of ['compat.c', 'exports.map', 'sd-notify.c']) hash.update(readFileSync(join(here, name)));
+  for (const file of [require.resolve('re2/package.json'), join(nodeDir, 'package.json')])
+    hash.update(readFileSync(file));
+  return hash.digest('hex').slice(0, 16);
+}
+
+function buildSdNotify(tools: Toolchain, folder: string): void {
+  say('compiling sd-notify');
+  const headers = `-I${join(tools.nodeDir, 'include/node')}`;
+  const sources = [...tools.compile, headers, join(here, 'sd-notify.c')];
+  const output = ['-shared', ...tools.link, ...flags.link, '-o', join(folder, 'sd-notify.node')];
+  run(compiler(tools.target, 'gcc'), [...flags.c, ...flags.warnings, ...sources, ...output]);
+}
+
+/** By re2's own node-gyp, in a copy: the checkout's is for this machine. */
+function buildRe2(tools: Toolchain, folder: string): void {
+  say('compiling re2 for the package (two minutes and more, once)');
+  const modules = dirname(dirname(require.resolve('re2/package.json')));
+  const copy = join(modules, '.cache/edgeban-package/re2');
+  rmSync(copy, { recursive: true, force: true });
+  cpSync(join(modules, 're2'), copy, { recursive: true, filter: (path) => path !== join(modules, 're2/build') });
+  const compat = join(folder, 'compat.o');
+  const gcc = compiler(tools.target, 'gcc');
+  run(gcc, [...flags.c, ...tools.compile, '-c', join(here, 'compat.c'), '-o', compat]);
+  const headers = tools.cxxHeaders.map((path) => `-isystem ${path}`);
+  const env = {
+    CC: [gcc, ...tools.compile].join(' '),
+    CXX: [compiler(tools.target, 'g++'), ...tools.compile, ...headers].join(' '),
+    CXXFLAGS: flags.cxx,
+    LDFLAGS: [...tools.link, ...flags.link, compat].join(' '),
+    npm_config_nodedir: tools.nodeDir,
+  };
+  const gyp = [require.resolve('node-gyp/bin/node-gyp.js'), '-j', 'max', `--arch=${tools.target.node}`, 'rebuild'];
+  run(process.execPath, gyp, { cwd: copy, env });
+  copyFileSync(join(copy, 'build/Release/re2.node'), join(folder, 're2.node'));
+  rmSync(compat);
+  rmSync(copy, { recursive: true });
+}
+
+/** What a newer C library than the oldest one's would be needed for. */
+function refuseNewSymbols({ target }: Toolchain, file: string): void {
+  const lacking = newSymbols(run(compiler(target, 'objdump'), ['-T', file]));
+  if (lacking.length > 0) {
+    throw new BuildError(`${file} would not load with glibc ${oldest.glibc.join('.')}: it wants ${lacking.join(', ')}`);
+  }
+}
+
+/** In `objdump -T`'s words: symbols of a newer glibc, and those that no library of the oldest Debian has. */
+export function newSymbols(table: string): string[] {
+  const undefinedSymbols = table.split('\n').filter((line) => /\*UND\*/.test(line) && !/^\S+\s+w/.test(line));
+  return undefinedSymbols.flatMap((line) => {
+    const [name = '', version = ''] = line.trim().split(/\s+/).reverse();
+    const glibc = /GLIBC_(\d+)\.(\d+)/.exec(version);
+    if (glibc !== null) return isNewer(Number(glibc[1]), Number(glibc[2])) ? [name] : [];
+    const isNodes = /^(_ZNK?2v8|_ZN4node|napi_|node_)/.test(name);
+    return isNodes || version.includes('GCC_') ? [] : [name];
+  });
+}
+
+function isNewer(major: number, minor: number): boolean {
+  const [oldMajor, oldMinor] = oldest.glibc;
+  return major > oldMajor || (major === oldMajor && minor > oldMinor);
+}

@@ -1,0 +1,104 @@
+/** `npm run package`: builds the Debian packages into dist/. `-- --arch amd64|arm64`, `-- --revision N` (1). */
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { homedir, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { version } from '../version.ts';
+import { BuildError, run, say } from './commands.ts';
+import { companion, type Edition, edgeban } from './contents.ts';
+import { writeDeb } from './deb.ts';
+import { nativeFiles } from './native.ts';
+import { writePrograms } from './programs.ts';
+import { type Target, targets } from './target.ts';
+import { Tree } from './tree.ts';
+
+const checkout = fileURLToPath(new URL('../../', import.meta.url));
+const dist = join(checkout, 'dist');
+
+interface Order {
+  readonly target: Target;
+  readonly edition: Edition;
+}
+
+function orderOf(args: readonly string[]): Order {
+  const options = {
+    arch: { type: 'string', default: process.arch === 'arm64' ? 'arm64' : 'amd64' },
+    revision: { type: 'string', default: '1' },
+  } as const;
+  const { arch, revision } = parseArgs({ args: [...args], options }).values;
+  const target = targets.find(({ debian }) => debian === arch);
+  if (target === undefined) throw new BuildError(`--arch ${arch}: amd64 or arm64`);
+  if (!/^[a-z0-9.+~]+$/i.test(revision)) throw new BuildError(`--revision ${revision}: letters, digits, . + ~`);
+  return { target, edition: { version: `${version}-${revision}`, architecture: target.debian, epoch: epochOf() } };
+}
+
+/** When this version was made: the last commit's time, so that two builds of it are the same. */
+function epochOf(): number {
+  const told = process.env['SOURCE_DATE_EPOCH'];
+  if (told !== undefined) return Number(told);
+  try {
+    return Number(run('git', ['-C', checkout, 'log', '-1', '--format=%ct']));
+  } catch {
+    return 1_790_000_000;
+  }
+}
+
+/** The npm package with Node's official binary and headers. */
+function nodeDirOf(target: Target): string {
+  const name = `node-linux-${target.node}`;
+  try {
+    return dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
+  } catch {
+    throw new BuildError(`the npm package ${name} is not installed: npm install --no-save --force ${name}@24`);
+  }
+}
+
+function cacheFolder(): string {
+  return join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'edgeban/package');
+}
+
+async function buildAll({ target, edition }: Order, scratch: string): Promise<string[]> {
+  const nodeDir = nodeDirOf(target);
+  const cache = cacheFolder();
+  mkdirSync(cache, { recursive: true });
+  const native = nativeFiles(cache, target, nodeDir);
+  const main = new Tree(join(scratch, 'edgeban'));
+  const lib = join(main.root, 'usr/lib/edgeban');
+  await writePrograms(lib, target, nodeDir, native);
+  const helpOf = (program: string) => run(process.execPath, [join(lib, 'host-agent/main.js'), program, '--help']);
+  const old = new Tree(join(scratch, 'edgeban-fail2ban'));
+  return [
+    pack(main, `edgeban_${edition.version}_${target.debian}.deb`, edgeban(main, edition, nodeDir, helpOf), edition),
+    pack(old, `edgeban-fail2ban_${edition.version}_all.deb`, companion(old, edition), edition),
+  ];
+}
+
+function pack(tree: Tree, name: string, control: Readonly<Record<string, string>>, edition: Edition): string {
+  say(`packing ${name}`);
+  tree.settle();
+  const file = join(dist, name);
+  const size_kib = writeDeb({ root: tree.root, control, file, epoch: edition.epoch });
+  say(`${name}: ${Math.round(size_kib / 1024)} MiB installed`);
+  return file;
+}
+
+async function main(): Promise<void> {
+  const order = orderOf(process.argv.slice(2));
+  const scratch = mkdtempSync(join(tmpdir(), 'edgeban-package-'));
+  try {
+    if (!existsSync(dist)) mkdirSync(dist);
+    for (const file of await buildAll(order, scratch)) process.stdout.write(`${file}\n`);
+  } finally {
+    rmSync(scratch, { recursive: true });
+  }
+}
+
+try {
+  await main();
+} catch (error) {
+  if (!(error instanceof BuildError)) throw error;
+  say(error.message);
+  process.exitCode = 1;
+}

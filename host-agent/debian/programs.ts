@@ -1,0 +1,104 @@
+/** The programs in one piece: our code and its packages bundled, Node without its debug symbols, compiled code beside. */
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build, type Plugin } from 'esbuild';
+import { BuildError, run, say } from './commands.ts';
+import type { NativeFiles } from './native.ts';
+import type { Target } from './target.ts';
+
+const require = createRequire(import.meta.url);
+const main = fileURLToPath(new URL('../main.ts', import.meta.url));
+
+/** Writes `lib` (usr/lib/edgeban of the package): node, host-agent/, native/, node_modules/re2, cache/. */
+export async function writePrograms(lib: string, target: Target, nodeDir: string, native: NativeFiles): Promise<void> {
+  say('bundling the programs');
+  for (const folder of ['native', 'node_modules/re2/build/Release']) mkdirSync(join(lib, folder), { recursive: true });
+  await bundle(join(lib, 'host-agent'));
+  cpSync(native.sdNotify, join(lib, 'native/sd-notify.node'));
+  const re2 = dirname(require.resolve('re2/package.json'));
+  for (const name of ['package.json', 're2.js']) cpSync(join(re2, name), join(lib, 'node_modules/re2', name));
+  cpSync(native.re2, join(lib, 'node_modules/re2/build/Release/re2.node'));
+  writeFileSync(join(lib, 'package.json'), '{ "type": "module" }\n');
+  say("stripping Node's binary");
+  run(`${target.triplet}-strip`, ['-o', join(lib, 'node'), join(nodeDir, 'bin/node')]);
+  if (process.arch === target.node) writeCompileCache(lib);
+}
+
+/** Split, so that a client loads only what it needs. */
+async function bundle(folder: string): Promise<void> {
+  await build({
+    entryPoints: [main],
+    outdir: folder,
+    bundle: true,
+    splitting: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node24',
+    external: ['re2'],
+    minifySyntax: true,
+    minifyWhitespace: true,
+    keepNames: true,
+    legalComments: 'none',
+    chunkNames: '[hash]',
+    // undici is CommonJS
+    banner: { js: "import { createRequire } from 'node:module';const require = createRequire(import.meta.url);" },
+    plugins: [englishOnly],
+    logLevel: 'error',
+  });
+}
+
+/** zod carries its messages in fifty languages; English stands beside them. */
+const englishOnly: Plugin = {
+  name: 'english-only',
+  setup: ({ onLoad }) => {
+    onLoad({ filter: /\/zod\/v4\/locales\/index\.js$/ }, () => ({
+      contents: "export { default as en } from './en.js';",
+    }));
+  },
+};
+
+/** What a client, a configuration test, edgeban-regex and a daemon compile at their start. Good for root, whose tools they are. */
+function writeCompileCache(lib: string): void {
+  say('compiling ahead');
+  const cache = join(lib, 'cache');
+  const scratch = mkdtempSync(join(tmpdir(), 'edgeban-package-'));
+  try {
+    warmUp(lib, cache, scratch);
+  } finally {
+    rmSync(scratch, { recursive: true });
+  }
+  const [made, ...more] = readdirSync(cache);
+  if (made === undefined || more.length > 0) throw new BuildError(`${cache}: one folder was expected`);
+  // the last part is the user's number; the programs are root's
+  renameSync(join(cache, made), join(cache, made.replace(/-\d+$/, '-0')));
+}
+
+function warmUp(lib: string, cache: string, scratch: string): void {
+  writeFileSync(
+    join(scratch, 'jail.conf'),
+    '[warm]\nenabled = true\nfilter =\nfailregex = ^<HOST>$\nlogpath = /dev/null\n',
+  );
+  const env = { NODE_COMPILE_CACHE: cache, NODE_COMPILE_CACHE_PORTABLE: '1', NODE_OPTIONS: '' };
+  const socket = join(scratch, 'socket');
+  const places = ['-c', scratch, '-s', socket, '-p', join(scratch, 'pid'), '--dbfile', ':memory:'];
+  const node = join(lib, 'node');
+  const program = (...words: string[]) => [join(lib, 'host-agent/main.js'), ...words];
+  // what they answer is none of our business: a client without a daemon fails
+  const tries = [
+    program('edgeban-client', ...places, 'ping'),
+    program('edgeban-client', ...places, '-t'),
+    program('edgeban-regex', '192.0.2.1 failed', '^<HOST> failed$'),
+    program('edgeban', '--help'),
+  ];
+  for (const args of tries) run('sh', ['-c', '"$0" "$@" || true', node, ...args], { env });
+  const daemon = program('edgeban-server', ...places, '--logtarget', 'STDERR', '-f', 'start');
+  const words = 'edgeban-client -s "$EDGEBAN_SOCKET"';
+  const script = `"$0" "$@" & daemon=$!
+    for try in $(seq 200); do "$0" "$EDGEBAN_MAIN" ${words} ping && break; sleep 0.1; done
+    "$0" "$EDGEBAN_MAIN" ${words} status; "$0" "$EDGEBAN_MAIN" ${words} stop; wait $daemon`;
+  const told = { ...env, EDGEBAN_SOCKET: socket, EDGEBAN_MAIN: join(lib, 'host-agent/main.js') };
+  run('sh', ['-c', script, node, ...daemon], { env: told });
+}

@@ -1,0 +1,18 @@
+/** The machines that a package can be built for. */
+
+export interface Target {
+  /** Debian's name of the architecture. */
+  readonly debian: 'amd64' | 'arm64';
+  /** Node's. */
+  readonly node: 'x64' | 'arm64';
+  /** GNU's: of the compiler and of the library folders. */
+  readonly triplet: string;
+}
+
+export const targets: readonly Target[] = [
+  { debian: 'amd64', node: 'x64', triplet: 'x86_64-linux-gnu' },
+  { debian: 'arm64', node: 'arm64', triplet: 'aarch64-linux-gnu' },
+];
+
+/** The oldest C library that a package must run with: Debian 11's. */
+export const oldest = { release: 'bullseye', glibc: [2, 31] } as const;
