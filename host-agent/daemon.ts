@@ -13,11 +13,12 @@ import type { EdgeLink as AgentLink, AgentParts, AgentPlan } from './agent/parts
 import type { ServeOptions } from './cli/ports.ts';
 import { type Configuration, readConfiguration } from './configuration.ts';
 import { runCommand } from './control/commands.ts';
+import type { ReplyValue } from './control/framing.ts';
 import { type ControlServer, openControlServer } from './control/server.ts';
 import { Resolver } from './dns.ts';
 import { EdgeLink } from './edge/link.ts';
 import type { EventOutbox } from './edge/ports.ts';
-import { type EdgeSettings, edgeFiles, readSettings } from './edge/settings.ts';
+import { type EdgeSettings, edgeFiles, readSettings, withCredential } from './edge/settings.ts';
 import { realWorld } from './edge/world.ts';
 import { actionMaker, configurationPorts, sourceOf } from './kit.ts';
 import { Log } from './log.ts';
@@ -25,6 +26,7 @@ import { createRe2 } from './re2.ts';
 import { ServerSettings } from './server-settings.ts';
 import { Shell } from './shell.ts';
 import { type HostSql, openSqlite, setAsideDatabase } from './sqlite.ts';
+import { loadNotify, openSupervisor, type Supervisor } from './systemd.ts';
 import { ticketWorld } from './ticket-world.ts';
 import { version } from './version.ts';
 
@@ -35,31 +37,40 @@ export async function serve(options: ServeOptions): Promise<void> {
   const { settings, configDir } = options;
   const log = new Log({ target: settings.logtarget, level: settings.loglevel });
   const told = log.logger('server');
+  const supervisor = supervisorOf(log);
   process.on('uncaughtExceptionMonitor', (error) =>
     told.critical(`edgeban is at fault: ${error.stack ?? error.message}`),
   );
   try {
     told.info(`Starting edgeban v${version}`);
-    await run(options, log);
+    await run(options, log, supervisor);
   } catch (error) {
     told.error(`edgeban cannot start with ${configDir}: ${describeError(error)}`);
     throw error;
   } finally {
+    supervisor.close();
     log.close();
   }
 }
 
-async function run({ settings, configDir, ready }: ServeOptions, log: Log): Promise<void> {
+function supervisorOf(log: Log): Supervisor {
+  const { env, pid } = process;
+  const warn = (text: string) => log.logger('server').warning(text);
+  return openSupervisor({ env, pid, notify: loadNotify(), warn });
+}
+
+async function run({ settings, configDir, ready }: ServeOptions, log: Log, supervisor: Supervisor): Promise<void> {
   const stopped = Promise.withResolvers<void>();
   const started = Promise.withResolvers<Agent>();
   // a start that fails is told by `run` itself
   started.promise.catch(() => undefined);
   // the socket is first: it keeps a second daemon from the database and the firewall
-  const control = await openControl(settings.socket, started.promise, stopped.resolve, log);
+  const answering = { started: started.promise, stop: stopped.resolve, supervisor };
+  const control = await openControl(settings.socket, answering, log);
   try {
     const sql = openDatabase(settings.dbfile, log);
     try {
-      const enrolled = readSettings(edgeFiles(settings.dbfile).settings);
+      const enrolled = withCredential(readSettings(edgeFiles(settings.dbfile).settings), process.env);
       const read = () => readConfiguration(configDir, enrolled !== null, configurationPorts());
       const configuration = usable(read(), log);
       const inForce = new ServerSettings(configuration.server, log);
@@ -73,8 +84,9 @@ async function run({ settings, configDir, ready }: ServeOptions, log: Log): Prom
       await agent.start();
       started.resolve(agent);
       ready();
+      supervisor.ready();
       log.logger('server').info('Server ready');
-      await untilStopped(agent, stopped);
+      await untilStopped(agent, stopped, supervisor);
       await control.close();
     } finally {
       sql.close();
@@ -87,12 +99,18 @@ async function run({ settings, configDir, ready }: ServeOptions, log: Log): Prom
   }
 }
 
-function openControl(path: string, started: Promise<Agent>, stop: () => void, log: Log): Promise<ControlServer> {
+interface Answering {
+  readonly started: Promise<Agent>;
+  readonly supervisor: Supervisor;
+  stop(): void;
+}
+
+function openControl(path: string, { started, stop, supervisor }: Answering, log: Log): Promise<ControlServer> {
   return openControlServer({
     path,
     answer: async (words) => {
       const agent = await started;
-      const answer = await runCommand(agent, words);
+      const answer = await (words[0] === 'reload' ? reload(agent, words, supervisor) : runCommand(agent, words));
       if (words[0] === 'stop' && words.every((word) => word === 'stop' || word.startsWith('-'))) stop();
       return answer;
     },
@@ -101,8 +119,21 @@ function openControl(path: string, started: Promise<Agent>, stop: () => void, lo
   });
 }
 
+async function reload(agent: Agent, words: readonly string[], supervisor: Supervisor): Promise<ReplyValue> {
+  supervisor.reloading();
+  try {
+    return await runCommand(agent, words);
+  } finally {
+    supervisor.ready();
+  }
+}
+
 /** Resolves when the agent has stopped: by the client's word, or by a signal (which leaves the bans in force). */
-async function untilStopped(agent: Agent, stopped: { readonly promise: Promise<void> }): Promise<void> {
+async function untilStopped(
+  agent: Agent,
+  stopped: { readonly promise: Promise<void> },
+  supervisor: Supervisor,
+): Promise<void> {
   const signalled = new Promise<'signal'>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve('signal'));
   });
@@ -112,6 +143,7 @@ async function untilStopped(agent: Agent, stopped: { readonly promise: Promise<v
   process.on('SIGHUP', () => undefined);
   const why = await Promise.race([signalled, stopped.promise]);
   process.off('SIGUSR1', flush);
+  supervisor.stopping();
   if (why === 'signal') await agent.stop({ unban: false });
 }
 
