@@ -38,11 +38,13 @@ const table = {
   ERR_CONFIG_ACTION_PYTHON: { status: 400, title: 'actions written in Python are not run' },
   ERR_CONFIG_UNSUPPORTED: { status: 400, title: 'an option of fail2ban that edgeban does not have' },
   ERR_CONFIG_BACKEND: { status: 400, title: 'the backend of a jail is unknown' },
+  ERR_CONFIG_LOGPATH: { status: 400, title: 'a log file that a jail names is not there' },
   // command line, control socket, log
   ERR_USAGE: { status: 400, title: 'the command line cannot be understood' },
   ERR_COMMAND_INVALID: { status: 400, title: 'the daemon does not know this command' },
   ERR_COMMAND_INCOMPLETE: { status: 400, title: 'the command lacks an argument' },
   ERR_JAIL_UNKNOWN: { status: 404, title: 'there is no such jail' },
+  ERR_JAIL_EXISTS: { status: 409, title: 'there is a jail of this name already' },
   ERR_NOT_BANNED: { status: 404, title: 'the address is not banned' },
   ERR_CONTROL_RUNNING: { status: 409, title: 'a daemon already answers on this socket' },
   ERR_CONTROL_SOCKET: { status: 503, title: 'the control socket cannot be used' },

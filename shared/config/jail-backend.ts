@@ -18,14 +18,27 @@ export interface Read {
  */
 export function readWithBackend(place: JailPlace, name: string): Read {
   const reading = readJail(place, name);
-  const values = new JailValues(reading);
-  const decided = reading.errors.length > 0 ? null : decide(place, reading, values);
-  const source = values.option('backend')?.source;
-  if (decided === null || source === undefined) return { reading, findings: [] };
-  values.findings.length = 0;
-  values.mild('notice', 'ERR_CONFIG_BACKEND', decided.message, source, decided.remedy);
-  const again = decided.backend === null ? reading : readJail(place, name, { backend: decided.backend });
-  return { reading: again, findings: values.findings };
+  if (reading.errors.length > 0) return { reading, findings: [] };
+  // what is wrong with these values is told by whoever takes them
+  const asked = new JailValues(reading);
+  const told = new JailValues(reading);
+  const decided = decide(place, reading, asked);
+  const source = asked.option('backend')?.source;
+  if (decided !== null && source !== undefined)
+    told.mild('notice', 'ERR_CONFIG_BACKEND', decided.message, source, decided.remedy);
+  if ((decided?.backend ?? backendOf(asked).name) !== 'systemd') tellAbsentLogs(place, asked, told);
+  const backend = source === undefined ? null : (decided?.backend ?? null);
+  return { reading: backend === null ? reading : readJail(place, name, { backend }), findings: told.findings };
+}
+
+/** fail2ban does not start without them; here the jail waits until they are there. */
+function tellAbsentLogs(place: JailPlace, asked: JailValues, told: JailValues): void {
+  const source = asked.option('logpath')?.source;
+  if (source === undefined) return;
+  for (const path of logpathsOf(asked).filter((logpath) => glob(place.cache.files, logpath.glob).length === 0)) {
+    const remedy = 'correct the path, or leave it: the file is read as soon as it is there';
+    told.mild('warning', 'ERR_CONFIG_LOGPATH', `${path.glob} is not there`, source, remedy);
+  }
 }
 
 interface Decided {

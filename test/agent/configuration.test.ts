@@ -15,8 +15,9 @@ beforeEach(() => {
 afterEach(() => rmSync(dir, { recursive: true }));
 
 function findings(options: string): string[] {
-  const text = `[web]\nenabled = true\nlogpath = /nowhere.log\nfailregex = ^fail <HOST>\n${options}\n`;
+  const text = `[web]\nenabled = true\nlogpath = ${join(dir, 'web.log')}\nfailregex = ^fail <HOST>\n${options}\n`;
   writeFileSync(join(dir, 'jail.conf'), text);
+  writeFileSync(join(dir, 'web.log'), '');
   const checkAction = () => {
     throw new Error('no action here');
   };

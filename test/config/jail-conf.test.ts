@@ -107,6 +107,9 @@ describe('files or the journal', () => {
   test('systemd_if_nologs = false keeps the log files', () => {
     const kept = { '/c/jail.d/a.local': `${noLog['/c/jail.d/a.local']}systemd_if_nologs = false\n` };
     expect(jailOf(kept, 'mail').backend.name).toBe('auto');
+    expect(read(kept).findings).toMatchObject([
+      { severity: 'warning', code: 'ERR_CONFIG_LOGPATH', jail: 'mail', file: '/c/jail.d/a.local', line: 2 },
+    ]);
   });
 
   test('systemd without a journalmatch takes the log files that the jail names', () => {

@@ -49,6 +49,7 @@ blocktype = reject4
 blocktype = reject6
 `,
   '/var/log/mail.log': '',
+  '/var/log/more.log': '',
   '/var/log/web/a.log': '',
 };
 
