@@ -82,6 +82,7 @@ function withBits(family: Family, address: bigint, bits: number | null): Prefix 
 
 /** Without its host bits. */
 function cleared(family: Family, address: bigint, bits: number): bigint {
+  if (bits === widths[family]) return address;
   const shift = BigInt(widths[family] - bits);
   return (address >> shift) << shift;
 }
@@ -102,15 +103,30 @@ function maskBits4(text: string): number | null {
 }
 
 function parseIPv4(text: string): bigint | null {
-  const parts = text.split('.');
-  if (parts.length !== 4) return null;
-  let value = 0n;
-  for (const part of parts) {
-    const byte = decimal(part, 255);
-    if (byte === null) return null;
-    value = (value << 8n) | BigInt(byte);
+  const value = numberOfIPv4(text);
+  return value === null ? null : BigInt(value);
+}
+
+/** By character, for there are many: `1.2.3.4` without leading zeros, which some programs would read as octal. */
+function numberOfIPv4(text: string): number | null {
+  if (text.length < 7 || text.length > 15) return null;
+  let value = 0;
+  let byte = -1;
+  let dots = 0;
+  for (let i = 0; i < text.length; i += 1) {
+    const digit = text.charCodeAt(i) - 48;
+    if (digit === -2) {
+      if (byte < 0) return null;
+      value = value * 256 + byte;
+      byte = -1;
+      dots += 1;
+    } else {
+      if (digit < 0 || digit > 9 || byte === 0) return null;
+      byte = byte < 0 ? digit : byte * 10 + digit;
+      if (byte > 255) return null;
+    }
   }
-  return value;
+  return dots === 3 && byte >= 0 ? value * 256 + byte : null;
 }
 
 function parseIPv6(text: string): bigint | null {
@@ -141,7 +157,8 @@ function groupsOf(text: string, dotted: boolean): number[] | null {
 }
 
 function formatIPv4(address: bigint): string {
-  return [24n, 16n, 8n, 0n].map((shift) => (address >> shift) & 0xffn).join('.');
+  const number = Number(address);
+  return `${number >>> 24}.${(number >>> 16) & 255}.${(number >>> 8) & 255}.${number & 255}`;
 }
 
 function formatIPv6(address: bigint): string {

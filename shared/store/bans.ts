@@ -23,6 +23,9 @@ export interface BansSettings {
 /** How many times its bantime an id is remembered, over dbpurgeage (fail2ban's outDatedFactor). */
 const remembered_bantimes = 3;
 
+/** By so many bans the history may be longer than it may: each cut costs. */
+const history_slack = 500;
+
 const columns = 'jail, id, ip, at, bantime, until, count, failures, matches';
 const places = '?, ?, ?, ?, ?, ?, ?, ?, ?';
 const held_columns = `${columns}, groups`;
@@ -32,12 +35,15 @@ const groups_chars_max = 4096;
 /** Methods that write belong into a transaction of the caller's, together with what else the same event writes. */
 export class Bans {
   readonly #sql: Sql;
-  readonly #dbmaxmatches: number;
+  /** May be changed while it runs. */
+  dbmaxmatches: number;
   readonly #limits: BanLimits;
+  /** How many were added since the history was cut to its limit; more than it may be there, but no more than this. */
+  #untrimmed = 0;
 
   constructor(sql: Sql, settings: BansSettings) {
     this.#sql = sql;
-    this.#dbmaxmatches = settings.dbmaxmatches;
+    this.dbmaxmatches = settings.dbmaxmatches;
     this.#limits = settings.limits ?? banLimits;
   }
 
@@ -50,9 +56,17 @@ export class Bans {
       'INSERT OR REPLACE INTO known_ids (id, jail, at, bantime, count) VALUES (?, ?, ?, ?, ?)',
       ...[ban.id, ban.jail, ban.at, ban.bantime, ban.count],
     );
-    const added = this.#sql.all(`INSERT INTO ban_history (${columns}) VALUES (${places}) RETURNING n`, ...values)[0];
-    if (added === undefined) throw new Error('INSERT … RETURNING returned nothing');
-    this.#sql.all('DELETE FROM ban_history WHERE n <= ?', number(added, 'n') - this.#limits.history_bans_max);
+    this.#sql.all(`INSERT INTO ban_history (${columns}) VALUES (${places})`, ...values);
+    this.#untrimmed += 1;
+    if (this.#untrimmed >= history_slack) this.#trimHistory();
+  }
+
+  #trimHistory(): void {
+    this.#untrimmed = 0;
+    this.#sql.all(
+      'DELETE FROM ban_history WHERE n <= (SELECT MAX(n) FROM ban_history) - ?',
+      this.#limits.history_bans_max,
+    );
   }
 
   /** Writes the new end of a ban that is held (prolonged, or cut at a restart); the history keeps it as it was made. */
@@ -75,8 +89,10 @@ export class Bans {
 
   /** Until when a jail blocks an address, whatever ids stand for it; undefined if it does not. */
   untilOfAddress(jail: string, address: string): Until | undefined {
-    const of = (column: 'id' | 'ip') => `SELECT until FROM held_bans WHERE jail = ? AND ${column} = ?`;
-    const rows = this.#sql.all(`${of('id')} UNION ALL ${of('ip')}`, jail, address, jail, address);
+    // without statistics SQLite would look through the whole jail for an ip
+    const query = `SELECT until FROM held_bans WHERE jail = ? AND id = ? UNION ALL
+      SELECT until FROM held_bans INDEXED BY held_bans_ip WHERE jail = ? AND ip = ?`;
+    const rows = this.#sql.all(query, jail, address, jail, address);
     return rows.length === 0 ? undefined : rows.map((row) => numberOrNull(row, 'until')).reduce(laterOf);
   }
 
@@ -137,6 +153,7 @@ export class Bans {
   purge(now: UnixTime, age: Seconds): void {
     const before = now - age;
     this.#sql.all('DELETE FROM ban_history WHERE at < ?', before);
+    this.#trimHistory();
     this.#sql.all(
       'DELETE FROM known_ids WHERE at < ? AND bantime >= 0 AND at + bantime * ? < ?',
       ...[before, remembered_bantimes, before],
@@ -159,7 +176,7 @@ export class Bans {
 
   #valuesOf(ban: Ban): SqlValue[] {
     const { jail, id, ip, at, bantime, until, count, failures } = ban;
-    const matches = this.#dbmaxmatches > 0 ? ban.matches.slice(-this.#dbmaxmatches) : [];
+    const matches = this.dbmaxmatches > 0 ? ban.matches.slice(-this.dbmaxmatches) : [];
     const kept = newestWithin(matches, this.#limits.matches_chars_max);
     return [jail, id, ip, at, bantime, until, count, failures, JSON.stringify(kept)];
   }
