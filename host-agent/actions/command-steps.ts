@@ -1,5 +1,5 @@
 /** An action of action.d whose steps are commands for the shell. */
-import { type ActionConf, familyCommand } from '../../shared/config/action-conf.ts';
+import { type ActionConf, boolOf, familyCommand } from '../../shared/config/action-conf.ts';
 import { parseSeconds } from '../../shared/config/arithmetic.ts';
 import { tagsIn } from '../../shared/config/dynamic-tags.ts';
 import { EdgebanError } from '../../shared/errors.ts';
@@ -41,6 +41,7 @@ class CommandSteps implements Steps {
   readonly repairOnUnban: boolean;
   readonly norestored: boolean;
   readonly stays: boolean;
+  readonly addressOnly: boolean;
   readonly #name: string;
   readonly #texts: Texts;
   readonly #timeout_ms: number;
@@ -53,7 +54,8 @@ class CommandSteps implements Steps {
     this.families = differs ? ['inet4', 'inet6'] : [''];
     this.repairOnUnban = conf.repairOnUnban ?? false;
     this.norestored = conf.norestored;
-    this.stays = conf.parameters['stays'] === 'true';
+    this.stays = isOn(conf, 'stays');
+    this.addressOnly = isOn(conf, 'addressonly');
     this.#name = conf.name;
     this.#texts = textsOf(conf);
     this.#timeout_ms = timeoutOf(conf.parameters) * 1_000;
@@ -87,7 +89,7 @@ class CommandSteps implements Steps {
     const { ban } = ticket;
     const wanted = tagsIn(text).includes('ip-host');
     const host = wanted ? ((await this.#world.nameOf(ban.ip ?? ban.id)) ?? 'None') : '';
-    return ticketTags(ticket, this.#jail, this.#world.names, host);
+    return ticketTags(ticket, this.#jail, this.#world, host);
   }
 
   #text(step: StepName, family: TicketFamily): string {
@@ -100,6 +102,11 @@ class CommandSteps implements Steps {
     if (last !== '') utils.error(`[${this.#jail.name}] ${this.#name} ${step} -- stderr: ${JSON.stringify(last)}`);
     utils.error(`[${this.#jail.name}] ${this.#name} -- ${error.message}`);
   }
+}
+
+/** Options of edgeban's own. */
+function isOn({ parameters }: ActionConf, name: 'stays' | 'addressonly'): boolean {
+  return boolOf((parameters[name] ?? '').trim());
 }
 
 const everyFamily = ['', 'inet4', 'inet6'] as const;
@@ -121,7 +128,8 @@ function textsOf(conf: ActionConf): Texts {
   return texts;
 }
 
-function timeoutOf(parameters: ActionConf['parameters']): number {
+/** In seconds. Throws ERR_ACTION_PARAMETER. */
+export function timeoutOf(parameters: ActionConf['parameters']): number {
   const text = parameters['timeout'];
   if (text === undefined || text === '') return timeout_s_default;
   const seconds = secondsOf(text);

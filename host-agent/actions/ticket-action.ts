@@ -123,6 +123,8 @@ export interface Steps {
   readonly norestored: boolean;
   /** Bans outlive a stop of the daemon (what it makes has time-outs of its own). */
   readonly stays: boolean;
+  /** Ids that are no addresses are not its business. */
+  readonly addressOnly: boolean;
   has(step: StepName): boolean;
   /** What tells one family's step from another's. */
   sameAs(step: StepName, one: TicketFamily, other: TicketFamily): boolean;

@@ -3,9 +3,11 @@ import type { ActionConf } from '../../shared/config/action-conf.ts';
 import { checkCommands, commandSteps } from './command-steps.ts';
 import type { Steps, TicketAction, TicketJail, TicketWorld } from './ticket-action.ts';
 import { TicketQueue } from './ticket-queue.ts';
+import { isWebhook, webhookSettings, webhookSteps } from './webhook-steps.ts';
 
 export class TicketActions {
   readonly #world: TicketWorld;
+  readonly #lanes = new Lanes();
   readonly #running = new Map<string, { readonly queue: TicketQueue; readonly text: string }>();
 
   constructor(world: TicketWorld) {
@@ -20,17 +22,33 @@ export class TicketActions {
     const text = JSON.stringify(said);
     const old = this.#running.get(key);
     const before = old === undefined ? null : { queue: old.queue, isSame: old.text === text };
-    const queue = new TicketQueue({ name, steps: stepsOf(conf, jail, this.#world), jail, world: this.#world, before });
+    const queue = new TicketQueue({ name, steps: this.#stepsOf(conf, jail), jail, world: this.#world, before });
     this.#running.set(key, { queue, text });
     return queue;
+  }
+
+  #stepsOf(conf: ActionConf, jail: TicketJail): Steps {
+    if (isWebhook(conf)) return webhookSteps(conf, this.#world);
+    const { run } = this.#world;
+    const inLane: TicketWorld['run'] = (command, timeout_ms) =>
+      this.#lanes.through(conf.file, () => run(command, timeout_ms));
+    return commandSteps(conf, jail, { ...this.#world, run: inLane });
   }
 }
 
 /** Throws what `create` would. */
 export function checkTicketAction(conf: ActionConf): void {
-  checkCommands(conf);
+  if (isWebhook(conf)) webhookSettings(conf);
+  else checkCommands(conf);
 }
 
-function stepsOf(conf: ActionConf, jail: TicketJail, world: TicketWorld): Steps {
-  return commandSteps(conf, jail, world);
+/** Commands of the same file run one after the other, whichever jail they are for: they may change the same file. */
+class Lanes {
+  readonly #ends = new Map<string, Promise<unknown>>();
+
+  through<T>(lane: string, work: () => Promise<T>): Promise<T> {
+    const next = (this.#ends.get(lane) ?? Promise.resolve()).then(work, work);
+    this.#ends.set(lane, next);
+    return next;
+  }
 }

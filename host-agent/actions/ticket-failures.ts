@@ -38,13 +38,14 @@ export class TicketFailures {
     return [...this.#all].flatMap(([id, { kind, trouble }]) => (kind === 'ban' ? [{ id, error: trouble.error }] : []));
   }
 
-  /** Each time in a row doubles the wait. */
+  /** Each time in a row doubles the wait; what is no address never becomes one. */
   add(kind: Failure['kind'], ban: Ban, trouble: Trouble): Failure {
     const before = this.#all.get(ban.id);
     const tries = before?.kind === kind ? before.tries + 1 : 1;
     const wait_ms = Math.min(failureLimits.retry_ms_min * 2 ** (tries - 1), failureLimits.retry_ms_max);
     const half = trouble.half || (before?.kind === kind && before.trouble.half);
-    const failure = { kind, ban, trouble: { ...trouble, half }, tries, due_ms: this.#now_ms() + wait_ms };
+    const due_ms = trouble.error.code === 'ERR_ADDRESS_INVALID' ? Number.POSITIVE_INFINITY : this.#now_ms() + wait_ms;
+    const failure = { kind, ban, trouble: { ...trouble, half }, tries, due_ms };
     this.#all.set(ban.id, failure);
     return failure;
   }

@@ -34,13 +34,16 @@ export class TicketLog implements Voice {
   }
 
   /** A visitor may have chosen the id. */
-  failed(what: keyof typeof doing, ban: Ban, { error }: Trouble): void {
+  failed(what: keyof typeof doing, ban: Ban, trouble: Trouble): void {
     const whom = ban.ip ?? ban.id;
     const info = `ActionInfo(${pythonRepr({ ip: whom, fid: ban.id })})`;
     const place = `jail '${this.#jail}' action '${this.#action}' info '${info}'`;
     const verb = what === 'prolong' ? 'ban' : what;
-    const then = what === 'prolong' ? '' : '; it is tried again';
-    this.#voice.error(`Failed to execute ${verb} ${place}: Error ${doing[what]} ${whom}: ${inWords(error)}${then}`);
+    const isFinal = what === 'prolong' || trouble.error.code === 'ERR_ADDRESS_INVALID';
+    const then = isFinal ? '' : '; it is tried again';
+    this.#voice.error(
+      `Failed to execute ${verb} ${place}: Error ${doing[what]} ${whom}: ${inWords(trouble.error)}${then}`,
+    );
   }
 
   rebans(ban: Ban): void {

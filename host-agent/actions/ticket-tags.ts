@@ -3,6 +3,7 @@ import { canonical, parsePrefix } from '../../shared/address.ts';
 import { captureOf, reverseName } from '../../shared/config/dynamic-tags.ts';
 import { pythonRepr } from '../../shared/config/python-text.ts';
 import type { Ban } from '../../shared/ticket.ts';
+import type { UnixTime, Until } from '../../shared/time.ts';
 import type { TagValue } from './command-text.ts';
 import type { Ticket, TicketFamily, TicketJail, TicketWorld } from './ticket-action.ts';
 
@@ -24,7 +25,7 @@ type Values = Readonly<Record<string, () => TagValue>>;
 export function ticketTags(
   { ban, family, restored }: Ticket,
   jail: TicketJail,
-  names: TicketWorld['names'],
+  { names, now }: Pick<TicketWorld, 'names' | 'now'>,
   host: string,
 ): (tag: string) => TagValue | undefined {
   const address = ban.ip ?? ban.id;
@@ -37,6 +38,7 @@ export function ticketTags(
     failures: () => ours(String(ban.failures)),
     time: () => ours(pythonFloat(ban.at)),
     bantime: () => ours(String(Math.trunc(ban.bantime))),
+    'bantime-left': () => ours(String(secondsLeft(ban.until, now()))),
     bancount: () => ours(String(ban.count)),
     restored: () => ours(restored ? '1' : '0'),
     matches: () => theirs(linesOf(ban.matches)),
@@ -66,7 +68,7 @@ export function ownTags(
     failures: 0,
     matches: [],
   };
-  return ticketTags({ ban: none, family, restored: false }, { ...jail, history: () => [] }, world.names, '');
+  return ticketTags({ ban: none, family, restored: false }, { ...jail, history: () => [] }, world, '');
 }
 
 function nameTags({ full, short }: TicketWorld['names']): Values {
@@ -109,6 +111,12 @@ function matchesOf(bans: readonly Ban[]): string {
 
 function failuresOf(bans: readonly Ban[]): number {
   return bans.reduce((sum, { failures }) => sum + failures, 0);
+}
+
+/** edgeban's own <bantime-left>, for kernel time-outs (ipset's end at 2147483); 0 is for ever. */
+function secondsLeft(until: Until, now: UnixTime): number {
+  const left = until === null ? 0 : Math.max(1, Math.ceil(until - now));
+  return left > 2_147_483 ? 0 : left;
 }
 
 /** The newest that fit. */

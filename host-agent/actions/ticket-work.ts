@@ -98,6 +98,7 @@ export class TicketWork {
     if (isRetry && (failed?.kind !== 'ban' || this.#jail.ban(ban.id) === null)) return;
     if (this.marks.get(ban.id) === 'done' && failed === undefined && step === 'actionban') return;
     if (restored && this.#steps.norestored) return this.marks.set(ban, 'skipped');
+    if (this.#steps.addressOnly && familyOf(ban) === '') return this.#refuse(ban);
     if (this.#timeouts >= workLimits.timeouts_max && !isRetry) return this.#putOff(ban);
     this.marks.set(ban, 'trying');
     const trouble = await this.lifecycle.ban(ticketOf(ban, restored), step);
@@ -110,6 +111,12 @@ export class TicketWork {
     const failure = this.failures.add('ban', ban, trouble);
     if (!failure.trouble.half) this.marks.drop(ban.id);
     if (failure.tries === 1) this.log.failed(step === 'actionban' ? 'ban' : 'reban', ban, trouble);
+  }
+
+  #refuse(ban: Ban): void {
+    const error = new EdgebanError('ERR_ADDRESS_INVALID', 'it is no address, and the action takes nothing else');
+    const failure = this.failures.add('ban', ban, { error, half: false });
+    if (failure.tries === 1) this.log.failed('ban', ban, failure.trouble);
   }
 
   #putOff(ban: Ban): void {
