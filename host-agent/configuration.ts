@@ -42,8 +42,8 @@ export function readConfiguration(dir: string, withEdge: boolean, ports: Configu
     if (plan !== null) plans.push(plan);
   }
   if (withEdge) plans.push(edgePlan);
-  const { private: isPrivate, prefix4, prefix6, allowed } = server.guard;
-  const guard = { private: isPrivate, prefix4, prefix6, allowed };
+  const { private: isPrivate, prefix4, prefix6, allowed, admins } = server.guard;
+  const guard = { private: isPrivate, prefix4, prefix6, allowed, admins };
   return { server, plan: { jails: plans, guard, dbpurgeage: server.dbpurgeage }, findings: all };
 }
 

@@ -111,7 +111,7 @@ function openControl(path: string, { started, stop, supervisor }: Answering, log
     answer: async (words) => {
       const agent = await started;
       const answer = await (words[0] === 'reload' ? reload(agent, words, supervisor) : runCommand(agent, words));
-      if (words[0] === 'stop' && words.every((word) => word === 'stop' || word.startsWith('-'))) stop();
+      if (words[0] === 'stop' && (words[1] ?? '--unban') === '--unban') stop();
       return answer;
     },
     fault: (error) =>

@@ -15,6 +15,8 @@ const table = {
   ERR_GUARD_CLOUDFLARE: { status: 422, title: "Cloudflare's own addresses are never banned" },
   ERR_GUARD_OWN: { status: 422, title: 'an address of the host itself is never banned' },
   ERR_GUARD_ALLOWED: { status: 422, title: 'an address on the allow list is never banned' },
+  ERR_GUARD_ADMIN: { status: 422, title: 'an administrator is logged in from there' },
+  ERR_GUARD_GATEWAY: { status: 422, title: 'the default gateway is never banned' },
   ERR_GUARD_WIDE: { status: 422, title: 'the network is wider than may be banned' },
   // the database
   ERR_STORE_OPEN: { status: 500, title: 'the database cannot be opened' },

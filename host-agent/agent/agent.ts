@@ -4,7 +4,7 @@ import { parsePrefix } from '../../shared/address.ts';
 import { Engine } from '../../shared/engine/engine.ts';
 import { Guard } from '../../shared/engine/guard.ts';
 import { EdgebanError } from '../../shared/errors.ts';
-import type { UnixTime } from '../../shared/time.ts';
+import type { Seconds, UnixTime } from '../../shared/time.ts';
 import type { AgentControl, EdgeReport, JailControl, ReloadOptions } from '../control/agent-control.ts';
 import { Chores } from './chores.ts';
 import { Court } from './court.ts';
@@ -12,7 +12,9 @@ import { Desk } from './desk.ts';
 import type { Effects } from './effects.ts';
 import { Fleet } from './fleet.ts';
 import type { Jail } from './jail.ts';
+import { addedPlan } from './jail-alteration.ts';
 import { JailDesk } from './jail-desk.ts';
+import { Lockout } from './lockout.ts';
 import type { AgentParts, AgentPlan, Core, EdgeLink } from './parts.ts';
 import { edgeJail } from './plan.ts';
 import { Reading } from './reading.ts';
@@ -24,6 +26,7 @@ export class Agent implements AgentControl {
   readonly #roster: Roster;
   readonly #reading: Reading;
   readonly #chores: Chores;
+  readonly #lockout = new Lockout();
   #plan: AgentPlan;
   #link: EdgeLink | null = null;
   #reloading: Promise<void> = Promise.resolve();
@@ -39,7 +42,7 @@ export class Agent implements AgentControl {
       ...this.#core,
       dbpurgeage: () => this.#plan.dbpurgeage,
       rescan: () => this.#reading.follow(),
-      renewGuard: () => this.#core.engine.setGuard(guardOf(this.#plan)),
+      renewGuard: () => this.#core.engine.setGuard(this.#guard()),
       resolveNames: () => this.#roster.resolveNames(),
       readIgnoreFiles: () => this.#roster.readIgnoreFiles(),
     });
@@ -77,6 +80,11 @@ export class Agent implements AgentControl {
       files: () => this.#reading.filesOf(name),
       change: (rules) => this.#roster.change(jail, rules),
       spare: (ignoreip) => this.#roster.spare(jail, ignoreip),
+      alter: async (plan) => {
+        this.#roster.alter(jail, plan);
+        await this.#reading.follow();
+      },
+      random: () => parts.random(),
     });
   }
 
@@ -121,17 +129,75 @@ export class Agent implements AgentControl {
     return this.#core.parts.log.target;
   }
 
+  setLogTarget(target: string): void {
+    this.#core.parts.log.setTarget(target);
+  }
+
+  get syslogSocket(): string {
+    return this.#core.parts.log.syslogSocket;
+  }
+
+  setSyslogSocket(path: string): void {
+    this.#core.parts.log.setSyslogSocket(path);
+  }
+
   get dbFile(): string | null {
     return this.#core.parts.dbFile;
+  }
+
+  get dbMaxMatches(): number {
+    return this.#core.parts.store.bans.dbmaxmatches;
+  }
+
+  set dbMaxMatches(matches: number) {
+    this.#core.parts.store.bans.dbmaxmatches = matches;
+  }
+
+  get dbPurgeAge(): Seconds {
+    return this.#plan.dbpurgeage;
+  }
+
+  set dbPurgeAge(dbpurgeage: Seconds) {
+    this.#plan = { ...this.#plan, dbpurgeage };
+  }
+
+  addJail(name: string, backend: string): void {
+    if (this.#roster.get(name) !== undefined)
+      throw new EdgebanError('ERR_JAIL_EXISTS', `The jail '${name}' already exists`);
+    this.#roster.create(addedPlan(name, backend), { idle: true });
+    this.#core.parts.log.logger('jail').info(`Creating new jail '${name}'`);
+  }
+
+  async startJail(name: string): Promise<void> {
+    const jail = this.#roster.get(name);
+    if (jail === undefined) throw unknownJail(name);
+    jail.idle = false;
+    await this.#reading.follow();
+    this.#core.parts.log.logger('jail').info(`Jail '${name}' started`);
+  }
+
+  async stopJail(name: string): Promise<void> {
+    if (this.#roster.get(name) === undefined) throw unknownJail(name);
+    if (name === edgeJail && this.#fleet !== null) {
+      const remedy = 'stop the server, or revoke the host at its Worker';
+      throw new EdgebanError('ERR_CONFIG_JAIL', `the jail ${edgeJail} holds the bans of other hosts`, { remedy });
+    }
+    await this.#roster.exchange([], [name], false);
+    await this.#reading.follow();
+    this.#core.parts.log.logger('jail').info(`Jail '${name}' stopped`);
   }
 
   edge(): EdgeReport | null {
     return this.#link?.report() ?? null;
   }
 
+  #guard(): Guard {
+    return guardOf(this.#plan.guard, this.#lockout);
+  }
+
   #coreOf(parts: AgentParts, jails: ReadonlyMap<string, Jail>): Core {
     const { store, log } = parts;
-    const engine = new Engine({ guard: guardOf(this.#plan), history: store.bans, random: () => parts.random() });
+    const engine = new Engine({ guard: this.#guard(), history: store.bans, random: () => parts.random() });
     const court = new Court({ store, engine, log, isEnrolled: () => parts.host !== null });
     const desk = new Desk({
       store,
@@ -154,12 +220,12 @@ export class Agent implements AgentControl {
     const plan = await this.#core.parts.plan();
     const known = jail === null || plan.jails.some(({ name }) => name === jail) || this.jails().includes(jail);
     if (!known && ifExists) return;
-    if (!known) throw new EdgebanError('ERR_JAIL_UNKNOWN', `Sorry but the jail '${jail}' does not exist`);
+    if (!known) throw unknownJail(jail);
     const isMeant = (name: string) => jail === null || name === jail;
     const names = this.jails().filter(isMeant);
     if (unban) await this.#unban(names);
     this.#plan = plan;
-    this.#core.engine.setGuard(guardOf(plan));
+    this.#core.engine.setGuard(this.#guard());
     await this.#roster.exchange(
       plan.jails.filter(({ name }) => isMeant(name)),
       names,
@@ -202,8 +268,13 @@ export class Agent implements AgentControl {
   }
 }
 
-function guardOf(plan: AgentPlan): Guard {
+function unknownJail(name: string): EdgebanError {
+  return new EdgebanError('ERR_JAIL_UNKNOWN', `Sorry but the jail '${name}' does not exist`);
+}
+
+function guardOf({ admins, ...settings }: AgentPlan['guard'], lockout: Lockout): Guard {
   const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
   const own = all.map(({ address }) => parsePrefix(address.replace(/%.*$/, ''))).filter((prefix) => prefix !== null);
-  return new Guard({ ...plan.guard, own });
+  lockout.setAdmins(admins);
+  return new Guard({ ...settings, own, spared: (prefix) => lockout.refusal(prefix) });
 }

@@ -1,14 +1,37 @@
 /** One jail for the control socket: what a client may see and change of it. */
-import { formatPrefix, isSingle } from '../../shared/address.ts';
+import { formatPrefix } from '../../shared/address.ts';
+import type { BantimeOption } from '../../shared/config/bantime-extra.ts';
 import { type IgnoreConf, ignoreEntryOf } from '../../shared/config/jail-values.ts';
+import type { Verdict } from '../../shared/engine/decision.ts';
 import type { Engine } from '../../shared/engine/engine.ts';
 import { EdgebanError } from '../../shared/errors.ts';
 import type { Store } from '../../shared/store/store.ts';
 import type { Ban } from '../../shared/ticket.ts';
-import type { BanId, JailControl, JailCounts, JailSettings, Unbanned } from '../control/agent-control.ts';
+import type {
+  BanId,
+  FilterChanges,
+  IgnoringChanges,
+  JailControl,
+  JailCounts,
+  JailSettings,
+  RegexKind,
+  Unbanned,
+} from '../control/agent-control.ts';
 import type { Court } from './court.ts';
+import { decoderOf } from './decoder.ts';
 import type { Desk } from './desk.ts';
 import type { Jail } from './jail.ts';
+import {
+  withBantime,
+  withFilter,
+  withJournalMatch,
+  withLog,
+  withoutJournalMatch,
+  withoutLog,
+  withoutRegex,
+  withRegex,
+} from './jail-alteration.ts';
+import { settingsOf } from './jail-settings.ts';
 import type { JailPlan } from './plan.ts';
 
 /** What a client may add to ignoreip, with what is there. */
@@ -25,6 +48,10 @@ export interface JailDeskParts {
   /** Give the jail other rules, or another list of whom it spares, until the next reload. */
   change(rules: Partial<JailPlan['rules']>): void;
   spare(ignoreip: readonly IgnoreConf[]): Promise<void>;
+  /** Give it another plan until then. Throws what is wrong with it. */
+  alter(plan: JailPlan): Promise<void>;
+  /** In [0, 1). */
+  random(): number;
 }
 
 export class JailDesk implements JailControl {
@@ -46,33 +73,19 @@ export class JailDesk implements JailControl {
 
   settings(): JailSettings {
     const { jail, engine } = this.#parts;
-    const { plan } = jail;
-    const { maxretry, findtime, bantime, maxmatches, ignoreself } = engine.rules(jail.name);
-    return {
-      backend: plan.backend,
-      ...{ maxretry, findtime, bantime, maxmatches, ignoreself },
-      ignorecommand: plan.ignorecommand ?? '',
-      usedns: plan.filter?.usedns ?? 'warn',
-      logencoding: plan.logencoding,
-      ignoreip: shownIgnoreip(jail.ignoreip),
-      logpath: this.#parts.files(),
-      journalmatch: plan.backend === 'systemd' ? plan.journalmatch.map((match) => match.split(/\s+/)) : [],
-      failregex: jail.failregex,
-      ignoreregex: plan.filter?.ignoreregex.map(({ regex }) => regex) ?? [],
-      actions: plan.actions.map(({ name }) => name),
-    };
+    return settingsOf(jail, engine, this.#parts.files());
   }
 
   bans(): readonly Ban[] {
     return this.#parts.store.bans.heldIn(this.#parts.jail.name);
   }
 
-  async ban(ids: readonly BanId[]): Promise<number> {
+  async ban(ids: readonly BanId[], { force }: { readonly force: boolean }): Promise<number> {
     const { jail, engine, court, desk } = this.#parts;
     const { result, settled } = desk.transact((effects, now) => {
       const fresh = ids.filter((id) => {
-        const verdict = engine.banNow(jail.name, id, now);
-        if (verdict.kind === 'refused') throw new EdgebanError(verdict.code, `${verdict.id}: ${verdict.message}`);
+        const verdict = engine.banNow(jail.name, id, now, force);
+        if (verdict.kind === 'refused') throw refusal(verdict);
         return court.carryOut(jail.name, verdict, effects);
       });
       return fresh.length;
@@ -131,6 +144,62 @@ export class JailDesk implements JailControl {
   change(rules: Partial<JailPlan['rules']>): void {
     this.#parts.change(rules);
   }
+
+  changeFilter(changes: FilterChanges): Promise<void> {
+    return this.#alter((plan) => withFilter(plan, changes));
+  }
+
+  changeIgnoring(changes: IgnoringChanges): Promise<void> {
+    const { ignorecommand, ...others } = changes;
+    const command = ignorecommand === undefined ? {} : { ignorecommand: ignorecommand === '' ? null : ignorecommand };
+    return this.#alter((plan) => ({ ...plan, ...others, ...command }));
+  }
+
+  changeEncoding(logencoding: string): Promise<void> {
+    decoderOf(logencoding);
+    return this.#alter((plan) => ({ ...plan, logencoding }));
+  }
+
+  changeBantime(name: BantimeOption, text: string): Promise<void> {
+    const changed = withBantime(this.#parts.jail.plan, name, text, this.#parts.random);
+    this.#parts.change(changed.rules);
+    return this.#parts.alter(changed.plan);
+  }
+
+  addRegex(kind: RegexKind, regex: string): Promise<void> {
+    return this.#alter((plan) => withRegex(plan, kind, regex));
+  }
+
+  dropRegex(kind: RegexKind, index: number): Promise<void> {
+    return this.#alter((plan) => withoutRegex(plan, kind, index));
+  }
+
+  addLog(path: string, tail: boolean): Promise<void> {
+    return this.#alter((plan) => withLog(plan, path, tail));
+  }
+
+  dropLog(path: string): Promise<void> {
+    return this.#alter((plan) => withoutLog(plan, path, this.#parts.files()));
+  }
+
+  addJournalMatch(words: readonly string[]): Promise<void> {
+    return this.#alter((plan) => withJournalMatch(plan, words));
+  }
+
+  async dropJournalMatch(words: readonly string[]): Promise<boolean> {
+    const plan = withoutJournalMatch(this.#parts.jail.plan, words);
+    if (plan !== null) await this.#parts.alter(plan);
+    return plan !== null;
+  }
+
+  async setIdle(idle: boolean): Promise<void> {
+    this.#parts.jail.idle = idle;
+    await this.#alter((plan) => plan);
+  }
+
+  #alter(change: (plan: JailPlan) => JailPlan): Promise<void> {
+    return this.#parts.alter(change(this.#parts.jail.plan));
+  }
 }
 
 /** As an entry is told from others: a network by itself, however it is written. */
@@ -138,8 +207,6 @@ function keyOf(entry: IgnoreConf): string {
   return entry.kind === 'network' ? formatPrefix(entry.prefix) : entry.text;
 }
 
-/** In fail2ban's order: networks and names, then single addresses. */
-function shownIgnoreip(ignoreip: readonly IgnoreConf[]): string[] {
-  const isAddress = (entry: IgnoreConf) => entry.kind === 'network' && isSingle(entry.prefix);
-  return [...ignoreip.filter((entry) => !isAddress(entry)), ...ignoreip.filter(isAddress)].map(({ text }) => text);
+function refusal({ code, id, message }: Extract<Verdict, { kind: 'refused' }>): EdgebanError {
+  return new EdgebanError(code, `${id}: ${message}; banip --force bans it all the same`);
 }

@@ -27,6 +27,7 @@ export interface JailParts {
   readonly filter: Filter | null;
   readonly actions: readonly JailAction[];
   readonly ignoreCommand: IgnoreCommand | null;
+  readonly idle?: boolean;
 }
 
 /** Failures that cannot be judged before somebody else has answered. */
@@ -49,13 +50,15 @@ export interface JailWorld {
 const day_seconds = 86_400;
 
 export class Jail {
-  readonly plan: JailPlan;
+  #plan: JailPlan;
+  /** Is nothing read for it now? */
+  idle: boolean;
   /** Whom the jail spares: as configured, until a client changes it. */
   ignoreip: readonly IgnoreConf[];
   /** How it counts and bans: likewise. */
   rules: JailPlan['rules'];
-  readonly #filter: Filter | null;
-  readonly #ignoreCommand: IgnoreCommand | null;
+  #filter: Filter | null;
+  #ignoreCommand: IgnoreCommand | null;
   readonly #world: JailWorld;
   readonly #actions: JailActions;
   /** When each kind of oddity was last told: once a day is enough. */
@@ -66,7 +69,8 @@ export class Jail {
   givenUp = 0;
 
   constructor(parts: JailParts, world: JailWorld) {
-    this.plan = parts.plan;
+    this.#plan = parts.plan;
+    this.idle = parts.idle ?? false;
     this.ignoreip = parts.plan.ignoreip;
     this.rules = parts.plan.rules;
     this.#filter = parts.filter;
@@ -77,8 +81,21 @@ export class Jail {
     this.#actions = new JailActions({ jail: parts.plan.name, actions, store, log: log.logger('actions'), isKnown });
   }
 
+  /** As configured, until a client changes it; `rules` and `ignoreip` stand beside it. */
+  get plan(): JailPlan {
+    return this.#plan;
+  }
+
   get name(): string {
-    return this.plan.name;
+    return this.#plan.name;
+  }
+
+  /** Goes on with another filter or another ignorecommand: its counts, its bans and its actions stay. */
+  takeOver({ plan, filter, ignoreCommand }: Omit<JailParts, 'actions' | 'idle'>): void {
+    this.#plan = plan;
+    this.#filter = filter;
+    this.#ignoreCommand = ignoreCommand;
+    filter?.setFindtime(this.rules.findtime);
   }
 
   change(rules: Partial<JailPlan['rules']>): void {
@@ -86,9 +103,8 @@ export class Jail {
     this.#filter?.setFindtime(this.rules.findtime);
   }
 
-  /** The regexes in use. */
-  get failregex(): readonly string[] {
-    return this.#filter?.failregex ?? [];
+  get filter(): Filter | null {
+    return this.#filter;
   }
 
   /** Judges a line, and puts what has to wait with what waits. */

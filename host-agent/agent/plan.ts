@@ -1,5 +1,7 @@
 /** What the agent needs to know of one jail, whatever the configuration's language says it in. */
+
 import type { ActionConf } from '../../shared/config/action-conf.ts';
+import type { BantimeExtra } from '../../shared/config/bantime-extra.ts';
 import type { IgnoreCache, IgnoreConf } from '../../shared/config/jail-values.ts';
 import type { JailRules } from '../../shared/engine/decision.ts';
 import type { FilterConf } from '../../shared/filter/filter.ts';
@@ -21,6 +23,8 @@ export interface JailPlan {
   readonly name: string;
   /** `ignoreip` stands by itself: its names and files change with time. */
   readonly rules: Omit<JailRules, 'ignoreip'>;
+  /** What the increments in `rules` were made of. */
+  readonly bantimeExtra: BantimeExtra;
   readonly ignoreip: readonly IgnoreConf[];
   /** For the shell; null for none. */
   readonly ignorecommand: string | null;

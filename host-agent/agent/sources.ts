@@ -106,7 +106,7 @@ function readersOf(jails: readonly JailPlan[]): Map<string, { plan: SourcePlan; 
 
 /** A path without wildcards is followed even while there is no such file; a glob stands for the files that match now. */
 function sourcesOf(jail: JailPlan): SourcePlan[] {
-  if (jail.filter === null) return [];
+  if (jail.filter === null || jail.filter.failregex.length === 0) return [];
   if (jail.backend === 'systemd') {
     return [{ kind: 'journal', matches: jail.journalmatch, options: jail.journalOptions }];
   }

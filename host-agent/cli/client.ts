@@ -11,7 +11,7 @@ import { exitCodes, runProgram, settingsOf, socketOf } from './program.ts';
 import { reprTuple } from './python.ts';
 import { render, renderError } from './render.ts';
 import { answers, startInBackground, waitUntil } from './start.ts';
-import { sayError, sayInfo, type Terminal } from './terminal.ts';
+import { say, sayError, type Terminal } from './terminal.ts';
 
 interface Call {
   readonly options: Options;
@@ -59,7 +59,7 @@ function pingSeconds(word: string | undefined): number {
 /** Asks the daemon and prints what it answers. `timeout` in seconds; 0 waits as long as it works. */
 async function send(call: Call, words: readonly string[], timeout = 0): Promise<ExitCode> {
   const socket = await socketOf(call.options, call.ports);
-  if (call.options.verbosity > 1) sayInfo(call.terminal, `Using socket file ${socket}`);
+  if (call.options.verbosity > 1) say(call.terminal, 'INFO', `Using socket file ${socket}`);
   try {
     return show(call, words, await request(socket, words, { timeout }));
   } catch (error) {

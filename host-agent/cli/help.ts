@@ -11,7 +11,7 @@ const commands: readonly (readonly [string, string])[] = [
   ['stats', 'prints the counts of all jails as a table'],
   ['banned [IP ...]', 'lists the bans by jail, or the jails that ban each IP'],
   ['unban IP ... | --all', 'lifts bans in all jails'],
-  ['set JAIL banip IP ...', 'bans'],
+  ['set JAIL banip [--force] IP ...', 'bans; --force even whom a guard spares'],
   ['set JAIL unbanip [--report-absent] IP ...', 'lifts bans'],
   ['set JAIL addignoreip|delignoreip IP ...', 'spares addresses, networks, names, until the next reload; or not'],
   ['set JAIL maxretry|findtime|bantime VALUE', 'changes a setting until the next reload'],

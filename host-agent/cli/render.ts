@@ -1,5 +1,5 @@
 /** Answers in the words of fail2ban's client, byte for byte: scripts and exporters read them. */
-import { isList, type ReplyError, type ReplyValue } from '../control/framing.ts';
+import { isList, type ReplyError, type ReplyValue, tupleOf } from '../control/framing.ts';
 import { repr, str } from './python.ts';
 import { renderStats } from './render-stats.ts';
 import { renderJailStatus, renderOverview } from './render-status.ts';
@@ -10,21 +10,26 @@ export function render(words: readonly string[], value: ReplyValue): string {
   switch (first) {
     case 'ping':
       return `Server replied: ${str(value)}`;
+    case 'start':
+      return 'Jail started';
     case 'stop':
-      return words.length === 1 || second === '--unban' ? 'Shutdown successful' : str(value);
+      return words.length === 1 || second === '--unban' ? 'Shutdown successful' : 'Jail stopped';
+    case 'add':
+      return `Added jail ${str(value)}`;
     case 'flushlogs':
       return `logs: ${str(value)}`;
     case 'echo':
       return isList(value) ? value.map(str).join(' ') : str(value);
     case 'status':
       return renderStatus(words, value);
+    case 'statistic':
+      return repr(statsOf(value));
     case 'stats':
     case 'statistics':
       return renderStats(value);
     case 'get':
-      return renderGet(words, value);
     case 'set':
-      return renderSet(words, value);
+      return renderGet(words, value);
     default:
       return str(value);
   }
@@ -37,55 +42,78 @@ export function renderError(error: ReplyError): string {
 
 function renderStatus(words: readonly string[], value: ReplyValue): string {
   const [, name, flavor] = words;
-  if (flavor === 'stats') return repr(value);
+  if (flavor === 'stats') return repr(name === '--all' ? statsOf(value) : pairsOf(value));
   return name === undefined || name === '--all' ? renderOverview(value) : renderJailStatus(name, value);
 }
 
-function renderGet(words: readonly string[], value: ReplyValue): string {
-  const [, name = '', what, separator] = words;
-  if (what === undefined) return renderGlobal(name, value);
-  if (what === 'logencoding') return `Current log encoding is set to:\n${str(value)}`;
-  if (!isList(value)) return str(value);
-  const items = value.map(str);
-  switch (what) {
-    case 'logpath':
-      return tree(items, 'Current monitored log file(s):', 'No file is currently monitored');
-    case 'ignoreip':
-      return tree(items, 'These IP addresses/networks are ignored:', 'No IP address/network is ignored');
-    case 'failregex':
-    case 'ignoreregex':
-      return tree(numbered(items), 'The following regular expression are defined:', 'No regular expression is defined');
-    case 'journalmatch':
-      return journalMatch(value);
-    case 'actions':
-      if (items.length === 0) return `No actions for jail ${name}`;
-      return `The jail ${name} has the following actions:\n${items.join(', ')}`;
-    case 'banip':
-      return items.join(separator === '--with-time' ? '\n' : (separator ?? ' '));
-    default:
-      return repr(value);
-  }
+/** The counts of each jail are tuples to Python. */
+function statsOf(value: ReplyValue): ReplyValue {
+  if (value === null || typeof value !== 'object' || isList(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, stats]) => [name, pairsOf(stats)]));
 }
 
-/** fail2ban answers what stands now, and prints it as `get` does. */
-function renderSet(words: readonly string[], value: ReplyValue): string {
-  const [, name = '', what] = words;
-  if (name === 'loglevel') return renderGlobal(name, value);
-  if (what === 'addignoreip' || what === 'delignoreip') return renderGet(['get', name, 'ignoreip'], value);
+function pairsOf(value: ReplyValue): ReplyValue {
+  return isList(value) ? value.map((part) => (isList(part) ? tupleOf(...part) : part)) : value;
+}
+
+/** fail2ban prints what `set` answers as it prints what `get` does. */
+function renderGet(words: readonly string[], value: ReplyValue): string {
+  const [, name = '', what, separator] = words;
+  if (what === undefined || Object.hasOwn(globals, name)) return renderGlobal(name, value);
+  const render = Object.hasOwn(jailValues, what) ? jailValues[what] : undefined;
+  if (render !== undefined) return render(value, name);
+  if (what === 'banip' && words[0] === 'get' && isList(value))
+    return value.map(str).join(separator === '--with-time' ? '\n' : (separator ?? ' '));
   return str(value);
 }
 
+type Render = (value: ReplyValue, jail: string) => string;
+
+const textsOf = (value: ReplyValue) => (isList(value) ? value.map(str) : []);
+
+const logpath: Render = (value) =>
+  tree(textsOf(value), 'Current monitored log file(s):', 'No file is currently monitored');
+const ignoreip: Render = (value) =>
+  tree(textsOf(value), 'These IP addresses/networks are ignored:', 'No IP address/network is ignored');
+const regexes: Render = (value) =>
+  tree(numbered(textsOf(value)), 'The following regular expression are defined:', 'No regular expression is defined');
+const journalmatch: Render = (value) => journalMatch(isList(value) ? value : []);
+
+/** By the word after the jail's name. */
+const jailValues: Readonly<Record<string, Render>> = {
+  ...{ logpath, addlogpath: logpath, dellogpath: logpath },
+  ...{ ignoreip, addignoreip: ignoreip, delignoreip: ignoreip },
+  ...{ failregex: regexes, addfailregex: regexes, delfailregex: regexes },
+  ...{ ignoreregex: regexes, addignoreregex: regexes, delignoreregex: regexes },
+  ...{ journalmatch, addjournalmatch: journalmatch, deljournalmatch: journalmatch },
+  logencoding: (value) => `Current log encoding is set to:\n${str(value)}`,
+  datepattern: (value) => `Current date pattern set to: ${datepattern(value)}`,
+  actions: (value, jail) =>
+    isList(value) && value.length > 0
+      ? `The jail ${jail} has the following actions:\n${textsOf(value).join(', ')}`
+      : `No actions for jail ${jail}`,
+};
+
+/** `pattern (name)`, or the name of what has no pattern. */
+function datepattern(value: ReplyValue): string {
+  if (!isList(value)) return 'Not set/required';
+  const [pattern = null, name = null] = value;
+  return pattern === null ? str(name) : `${str(pattern)} (${str(name)})`;
+}
+
+/** The daemon's own settings. */
+const globals: Readonly<Record<string, Render>> = {
+  loglevel: (value) => `Current logging level is ${repr(value)}`,
+  logtarget: (value) => `Current logging target is:\n\`- ${str(value)}`,
+  syslogsocket: (value) => `Current syslog socket is:\n\`- ${str(value)}`,
+  dbfile: (value) => (value === null ? 'Database currently disabled' : `Current database file is:\n\`- ${str(value)}`),
+  dbpurgeage: (value) =>
+    value === null ? 'Database currently disabled' : `Current database purge age is:\n\`- ${str(value)}seconds`,
+};
+
 function renderGlobal(name: string, value: ReplyValue): string {
-  switch (name) {
-    case 'loglevel':
-      return `Current logging level is ${repr(value)}`;
-    case 'logtarget':
-      return `Current logging target is:\n\`- ${str(value)}`;
-    case 'dbfile':
-      return value === null ? 'Database currently disabled' : `Current database file is:\n\`- ${str(value)}`;
-    default:
-      return str(value);
-  }
+  const render = Object.hasOwn(globals, name) ? globals[name] : undefined;
+  return render === undefined ? str(value) : render(value, '');
 }
 
 function tree(items: readonly string[], title: string, empty: string): string {

@@ -1,6 +1,6 @@
 /** Where the programs print: results on stdout, errors on stderr in fail2ban's log format. */
 import { describeError } from '../../shared/errors.ts';
-import { escapeControls, formatLogLine } from '../log.ts';
+import { escapeControls, formatLogLine, type Level } from '../log-format.ts';
 
 export interface Terminal {
   /** One or more lines, without the last line end. */
@@ -15,12 +15,12 @@ export interface Terminal {
 /** fail2ban's client logs as `fail2ban`; scripts that read its stderr look for that. */
 const logger = 'fail2ban';
 
-export function sayError(terminal: Terminal, message: string): void {
-  terminal.err(formatLogLine(terminal.now(), logger, terminal.pid, 'ERROR', message));
+export function say(terminal: Terminal, level: Level, message: string): void {
+  terminal.err(formatLogLine(terminal.now(), logger, terminal.pid, level, message));
 }
 
-export function sayInfo(terminal: Terminal, message: string): void {
-  terminal.err(formatLogLine(terminal.now(), logger, terminal.pid, 'INFO', message));
+export function sayError(terminal: Terminal, message: string): void {
+  say(terminal, 'ERROR', message);
 }
 
 /** An error with its place and remedy. A bug of ours keeps its stack, so that it can be reported. */

@@ -1,4 +1,7 @@
 /** The port through which the words of the control socket reach the daemon; the agent implements it. */
+import type { BantimeOption } from '../../shared/config/bantime-extra.ts';
+import type { IgnoreCache } from '../../shared/config/jail-values.ts';
+import type { UseDns } from '../../shared/filter/filter.ts';
 import type { Ban } from '../../shared/ticket.ts';
 import type { Seconds, UnixTime } from '../../shared/time.ts';
 
@@ -17,14 +20,25 @@ export interface JailCounts {
 export interface JailSettings {
   /** The backend in use: `polling`, `pyinotify`, `systemd`. */
   readonly backend: string;
+  /** Is nothing read for it now? */
+  readonly idle: boolean;
   readonly maxretry: number;
   readonly findtime: Seconds;
   readonly bantime: Seconds;
+  /** By the name behind `bantime.`; null for what is not set. */
+  readonly bantimeExtra: Readonly<Record<string, string | number | boolean | null>>;
   readonly maxmatches: number;
   readonly ignoreself: boolean;
   /** Empty for none. */
   readonly ignorecommand: string;
-  readonly usedns: string;
+  readonly ignorecache: IgnoreCache | null;
+  readonly usedns: UseDns;
+  readonly maxlines: number;
+  readonly logtimezone: string | null;
+  /** Null: a journal brings its own dates. `pattern`: null for the built-in kinds. */
+  readonly datepattern: { readonly pattern: string | null; readonly name: string } | null;
+  /** Empty for none. */
+  readonly prefregex: string;
   readonly logencoding: string;
   /** As configured, networks and names first, then single addresses, as fail2ban prints them. */
   readonly ignoreip: readonly string[];
@@ -38,6 +52,23 @@ export interface JailSettings {
   readonly actions: readonly string[];
 }
 
+/** An empty text is none. */
+export interface FilterChanges {
+  readonly prefregex?: string;
+  readonly datepattern?: string;
+  readonly logtimezone?: string;
+  readonly usedns?: UseDns;
+  readonly maxlines?: number;
+}
+
+export interface IgnoringChanges {
+  /** Empty for none. */
+  readonly ignorecommand?: string;
+  readonly ignorecache?: IgnoreCache | null;
+}
+
+export type RegexKind = 'failregex' | 'ignoreregex';
+
 /** What a client may name as the thing banned: an address, a network, or any other id (fail2ban takes any string). */
 export type BanId = string;
 
@@ -50,7 +81,7 @@ export interface JailControl {
    * Bans each now, whatever ignoreip says (fail2ban's banip), through the guards; in one batch.
    * Returns how many were not banned before. Throws ERR_GUARD_* where a guard refuses (nothing is banned then).
    */
-  ban(ids: readonly BanId[]): Promise<number>;
+  ban(ids: readonly BanId[], options: { readonly force: boolean }): Promise<number>;
   /** Lifts each, and what a network contains; `absent` are those that named no active ban. */
   unban(ids: readonly BanId[]): Promise<Unbanned>;
   /** Counts a failure for each line, at least one, whatever ignoreip says. Throws ERR_GUARD_* where a guard refuses. */
@@ -59,8 +90,29 @@ export interface JailControl {
   addIgnored(texts: readonly string[]): Promise<void>;
   /** False if it is not in the list. */
   dropIgnored(text: string): Promise<boolean>;
-  /** Changes settings until the next reload. */
-  change(settings: Partial<Pick<JailSettings, 'maxretry' | 'findtime' | 'bantime'>>): void;
+  // all that follows holds until the next reload; what throws has changed nothing
+  change(
+    settings: Partial<Pick<JailSettings, 'maxretry' | 'findtime' | 'bantime' | 'maxmatches' | 'ignoreself'>>,
+  ): void;
+  /** Throws ERR_FILTER_*, ERR_REGEX_*. */
+  changeFilter(changes: FilterChanges): Promise<void>;
+  changeIgnoring(changes: IgnoringChanges): Promise<void>;
+  /** Throws ERR_FILTER_ENCODING. */
+  changeEncoding(logencoding: string): Promise<void>;
+  /** An empty text takes the option away. Throws ERR_CONFIG_EXPRESSION, ERR_CONFIG_TIME, ERR_CONFIG_VALUE. */
+  changeBantime(name: BantimeOption, text: string): Promise<void>;
+  addRegex(kind: RegexKind, regex: string): Promise<void>;
+  /** `index` as Python counts: -1 is the last. One that is not there changes nothing. */
+  dropRegex(kind: RegexKind, index: number): Promise<void>;
+  /** An absolute path. `tail`: what stands in the file already is left out. */
+  addLog(path: string, tail: boolean): Promise<void>;
+  dropLog(path: string): Promise<void>;
+  /** `FIELD=value` words, `+` between two matches. Throws ERR_JOURNAL_MATCH. */
+  addJournalMatch(words: readonly string[]): Promise<void>;
+  /** False if there is no such match. */
+  dropJournalMatch(words: readonly string[]): Promise<boolean>;
+  /** An idle jail reads nothing; its bans end in their time. */
+  setIdle(idle: boolean): Promise<void>;
 }
 
 export interface Unbanned {
@@ -116,8 +168,23 @@ export interface AgentControl {
   /** Until the next reload that finds another one in the file. Returns it as it is now; throws ERR_LOG_LEVEL. */
   setLogLevel(level: string): string;
   readonly logTarget: string;
+  /** Throws ERR_LOG_TARGET and keeps the old one. */
+  setLogTarget(target: string): void;
+  readonly syslogSocket: string;
+  /** Throws ERR_LOG_TARGET and keeps the old one. */
+  setSyslogSocket(path: string): void;
   /** Null: no database. */
   readonly dbFile: string | null;
+  /** How many lines are kept of a ban; a change holds until the daemon ends. */
+  dbMaxMatches: number;
+  /** How long ended bans are kept; a change holds until the next reload. */
+  dbPurgeAge: Seconds;
+  /** Makes a jail that reads nothing before it is started. Throws ERR_JAIL_EXISTS, ERR_CONFIG_BACKEND, ERR_CONFIG_JAIL. */
+  addJail(name: string, backend: string): void;
+  /** Throws ERR_JAIL_UNKNOWN. */
+  startJail(name: string): Promise<void>;
+  /** Takes a jail's blocks out of the firewall, and forgets the jail (its bans stay saved) until the next reload. */
+  stopJail(name: string): Promise<void>;
   /** Null: this host is not enrolled. */
   edge(): EdgeReport | null;
 }

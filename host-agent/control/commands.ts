@@ -1,7 +1,8 @@
 /** fail2ban's words, each to a call on the daemon; the values answered are fail2ban's. */
+import { setTimeout as pause } from 'node:timers/promises';
 import { canonical } from '../../shared/address.ts';
 import type { AgentControl, EdgeReport, ReloadOptions } from './agent-control.ts';
-import { invalidCommand, jailOf } from './errors.ts';
+import { invalidCommand, invalidValue, jailOf, missingWord } from './errors.ts';
 import type { ReplyValue } from './framing.ts';
 import { bannedOf, get } from './get.ts';
 import { set } from './set.ts';
@@ -24,7 +25,18 @@ const commands: Readonly<Record<string, Command>> = {
   set,
   unban,
   reload,
+  add: (agent, [name, backend = 'auto']) => {
+    if (name === undefined) throw missingWord();
+    agent.addJail(name, backend);
+    return name;
+  },
+  start: async (agent, [name]) => {
+    if (name === undefined) throw missingWord();
+    await agent.startJail(name);
+    return null;
+  },
   stop,
+  sleep,
   flushlogs: (agent) => agent.flushLogs(),
   edge,
 };
@@ -82,8 +94,23 @@ function reloadOptions(words: readonly string[]): ReloadOptions {
 }
 
 async function stop(agent: AgentControl, words: readonly string[]): Promise<ReplyValue> {
-  if (words.some((word) => word !== '--unban')) throw invalidCommand(' (stop of a single jail is not yet implemented)');
-  await agent.stop({ unban: words.length > 0 });
+  const [name, ...more] = words;
+  if (more.length > 0) throw invalidCommand(` (unexpected argument '${more[0]}' for stop)`);
+  if (name === undefined || name === '--unban') await agent.stop({ unban: name !== undefined });
+  else if (name !== '--all') await agent.stopJail(name);
+  else for (const jail of agent.jails()) await agent.stopJail(jail);
+  return null;
+}
+
+const sleep_s_max = 600;
+
+async function sleep(_agent: AgentControl, [text]: readonly string[]): Promise<ReplyValue> {
+  if (text === undefined) throw missingWord();
+  const seconds = text.trim() === '' ? Number.NaN : Number(text);
+  if (Number.isNaN(seconds)) throw invalidValue(`could not convert string to float: '${text}'`);
+  if (seconds < 0) throw invalidValue('sleep length must be non-negative');
+  if (seconds > sleep_s_max) throw invalidValue(`sleep length must be no more than ${sleep_s_max}`);
+  await pause(seconds * 1000);
   return null;
 }
 

@@ -4,6 +4,12 @@ import { EdgebanError } from '../../shared/errors.ts';
 import type { AgentControl, JailControl } from './agent-control.ts';
 import type { PythonException } from './framing.ts';
 
+interface CommandErrorDetails {
+  readonly args?: readonly (string | number)[];
+  readonly exception?: PythonException;
+  readonly file?: string;
+}
+
 /** An error that carries the arguments of the exception that fail2ban would have sent; `message` is what its client prints for it. */
 export class CommandError extends EdgebanError {
   readonly args: readonly (string | number)[];
@@ -12,12 +18,9 @@ export class CommandError extends EdgebanError {
   constructor(
     code: ErrorCode,
     message: string,
-    {
-      args = [message],
-      exception = 'Exception',
-    }: { readonly args?: readonly (string | number)[]; exception?: PythonException } = {},
+    { args = [message], exception = 'Exception', file }: CommandErrorDetails = {},
   ) {
-    super(code, message);
+    super(code, message, file === undefined ? {} : { file });
     this.args = args;
     this.exception = exception;
   }

@@ -1,33 +1,50 @@
 /** The words after `get`: settings of the daemon and of its jails, in fail2ban's values. */
 import { canonical } from '../../shared/address.ts';
+import { type BantimeOption, bantimeOptions } from '../../shared/config/bantime-extra.ts';
 import type { Ban } from '../../shared/ticket.ts';
 import type { UnixTime } from '../../shared/time.ts';
 import type { AgentControl, JailControl, JailSettings } from './agent-control.ts';
 import { invalidCommand, jailOf, missingWord } from './errors.ts';
-import type { ReplyValue } from './framing.ts';
+import { type ReplyValue, tupleOf } from './framing.ts';
 
 const globals: Readonly<Record<string, (agent: AgentControl) => ReplyValue>> = {
   loglevel: (agent) => agent.logLevel,
   logtarget: (agent) => agent.logTarget,
+  syslogsocket: (agent) => agent.syslogSocket,
   dbfile: (agent) => agent.dbFile,
+  dbmaxmatches: (agent) => (agent.dbFile === null ? null : agent.dbMaxMatches),
+  dbpurgeage: (agent) => (agent.dbFile === null ? null : agent.dbPurgeAge),
 };
 
-const settings: Readonly<Record<string, (settings: JailSettings) => ReplyValue>> = {
+/** By the word after the jail's name; fail2ban's types. */
+export const jailSettings: Readonly<Record<string, (settings: JailSettings) => ReplyValue>> = {
   maxretry: (jail) => jail.maxretry,
   findtime: (jail) => jail.findtime,
   bantime: (jail) => jail.bantime,
   maxmatches: (jail) => jail.maxmatches,
   ignoreip: (jail) => jail.ignoreip,
   ignoreself: (jail) => jail.ignoreself,
-  ignorecommand: (jail) => jail.ignorecommand,
+  // fail2ban's way to say that there is none
+  ignorecommand: (jail) => (jail.ignorecommand === '' ? false : jail.ignorecommand),
+  ignorecache: ({ ignorecache }) =>
+    ignorecache === null ? null : [ignorecache.key, ignorecache.max_count, ignorecache.max_time],
+  prefregex: (jail) => jail.prefregex,
+  datepattern: ({ datepattern }) => (datepattern === null ? null : tupleOf(datepattern.pattern, datepattern.name)),
+  logtimezone: (jail) => jail.logtimezone,
+  maxlines: (jail) => jail.maxlines,
   usedns: (jail) => jail.usedns,
-  logencoding: (jail) => jail.logencoding,
+  logencoding: (jail) => (jail.logencoding.toLowerCase() === 'auto' ? 'UTF-8' : jail.logencoding),
   logpath: (jail) => jail.logpath,
   journalmatch: (jail) => jail.journalmatch,
   failregex: (jail) => jail.failregex,
   ignoreregex: (jail) => jail.ignoreregex,
   actions: (jail) => jail.actions,
+  ...Object.fromEntries(bantimeOptions.map((name) => [`bantime.${name}`, bantimeOption(name)])),
 };
+
+function bantimeOption(name: BantimeOption): (settings: JailSettings) => ReplyValue {
+  return ({ bantimeExtra }) => bantimeExtra[name] ?? null;
+}
 
 /** `words` are those after `get`. */
 export function get(agent: AgentControl, words: readonly string[]): ReplyValue {
@@ -40,7 +57,7 @@ export function get(agent: AgentControl, words: readonly string[]): ReplyValue {
 }
 
 function getOfJail(agent: AgentControl, name: string, what: string, rest: readonly string[]): ReplyValue {
-  const setting = Object.hasOwn(settings, what) ? settings[what] : undefined;
+  const setting = Object.hasOwn(jailSettings, what) ? jailSettings[what] : undefined;
   if (setting === undefined && what !== 'banned' && what !== 'banip') {
     throw invalidCommand(' (no get action or not yet implemented)');
   }

@@ -3,6 +3,7 @@ import { EdgebanError } from '../errors.ts';
 import type { Seconds } from '../time.ts';
 import { type ActionConf, actionConf } from './action-conf.ts';
 import { type BackendConf, backendOf } from './backend.ts';
+import { type BantimeExtra, bantimeExtraOf } from './bantime-extra.ts';
 import type { Config } from './config-tree.ts';
 import type { FilterConf } from './filter-conf.ts';
 import { filterConf } from './filter-values.ts';
@@ -46,6 +47,8 @@ export interface JailConf {
   /** Negative: forever. */
   readonly bantime: Seconds;
   readonly increment: IncrementConf | null;
+  /** The `bantime.*` options behind it, as they are written. */
+  readonly bantimeExtra: BantimeExtra;
   readonly ignoreself: boolean;
   readonly ignoreip: readonly IgnoreConf[];
   /** For the shell, tags as in actions; its exit status 0 lets the address off. */
@@ -170,6 +173,7 @@ function jailConf(place: JailPlace, values: JailValues, random: () => number): J
     ipv6prefix: values.int('ipv6prefix', 128, 1, 128),
     bantime: values.seconds('bantime', 600, () => true),
     increment: incrementOf(values, random),
+    bantimeExtra: bantimeExtraOf(values),
     ignoreself: values.bool('ignoreself', true),
     ignoreip: ignoreipOf(values),
     ignorecommand: values.text('ignorecommand'),

@@ -206,15 +206,17 @@ export interface IgnoreCache {
 export function ignorecacheOf(values: JailValues): IgnoreCache | null {
   const source = values.option('ignorecache')?.source;
   if (source === undefined) return null;
-  return values.evaluated('ignorecache', 'ERR_CONFIG_VALUE', (text) => {
-    const whole = { text: `cache[${text}]`, origins: source.origins };
-    const { options } = parseNamedOptions(whole);
-    const remedy = 'write key="<ip>", max-count=100, max-time=5m';
-    const key = options.get('key')?.text;
-    const count = options.get('max-count')?.text ?? '100';
-    if (key === undefined) throw configError('ERR_CONFIG_VALUE', 'it has no key', originAt(source), remedy);
-    if (!/^\d{1,6}$/.test(count))
-      throw configError('ERR_CONFIG_VALUE', `max-count=${count} is no number up to 999999`, originAt(source), remedy);
-    return { key, max_count: Number(count), max_time: parseSeconds(options.get('max-time')?.text ?? '300') };
-  });
+  return values.evaluated('ignorecache', 'ERR_CONFIG_VALUE', () => ignorecacheFrom(source));
+}
+
+/** Throws ERR_CONFIG_VALUE, or what is wrong with its time. */
+export function ignorecacheFrom(source: Sourced): IgnoreCache {
+  const { options } = parseNamedOptions({ text: `cache[${source.text}]`, origins: source.origins });
+  const remedy = 'write key="<ip>", max-count=100, max-time=5m';
+  const key = options.get('key')?.text;
+  const count = options.get('max-count')?.text ?? '100';
+  if (key === undefined) throw configError('ERR_CONFIG_VALUE', 'it has no key', originAt(source), remedy);
+  if (!/^\d{1,6}$/.test(count))
+    throw configError('ERR_CONFIG_VALUE', `max-count=${count} is no number up to 999999`, originAt(source), remedy);
+  return { key, max_count: Number(count), max_time: parseSeconds(options.get('max-time')?.text ?? '300') };
 }

@@ -28,7 +28,7 @@ const history_slack = 500;
 
 const columns = 'jail, id, ip, at, bantime, until, count, failures, matches';
 const places = '?, ?, ?, ?, ?, ?, ?, ?, ?';
-const held_columns = `${columns}, groups`;
+const held_columns = `${columns}, groups, forced`;
 /** Of all captures of one ban together; what is more is not kept. */
 const groups_chars_max = 4096;
 
@@ -50,8 +50,8 @@ export class Bans {
   /** Writes a new ban: it is held, its id is known, and it goes into the history. */
   add(ban: Ban): void {
     const values = this.#valuesOf(ban);
-    const held = `INSERT OR REPLACE INTO held_bans (${held_columns}) VALUES (${places}, ?)`;
-    this.#sql.all(held, ...values, groupsText(ban.groups));
+    const held = `INSERT OR REPLACE INTO held_bans (${held_columns}) VALUES (${places}, ?, ?)`;
+    this.#sql.all(held, ...values, groupsText(ban.groups), ban.forced === true ? 1 : 0);
     this.#sql.all(
       'INSERT OR REPLACE INTO known_ids (id, jail, at, bantime, count) VALUES (?, ?, ?, ?, ?)',
       ...[ban.id, ban.jail, ban.at, ban.bantime, ban.count],
@@ -205,6 +205,7 @@ function banOf(row: SqlRow): Ban {
     failures: number(row, 'failures'),
     matches: texts(row, 'matches'),
     ...groupsIn(row),
+    ...(row['forced'] === 1 ? { forced: true } : {}),
   };
 }
 

@@ -1,5 +1,5 @@
 /** A daemon without jails of its own kind: what the control tests and the client tests talk to. */
-import type { AgentControl, JailControl, ReloadOptions } from '../../host-agent/control/agent-control.ts';
+import type { AgentControl, JailControl, JailSettings, ReloadOptions } from '../../host-agent/control/agent-control.ts';
 import { unknownJail } from '../../host-agent/control/errors.ts';
 import type { Ban } from '../../shared/ticket.ts';
 
@@ -15,7 +15,11 @@ export function fakeBan(id: string, at: number, bantime: number, jail = 'sshd'):
 export function fakeJail(name: string, backend: 'polling' | 'systemd', ids: readonly string[]): FakeJail {
   const banned = ids.map((id) => fakeBan(id, 1000, 600, name));
   const ignoreip = ['127.0.0.0/8', '::1'];
-  let changed = {};
+  let changed: Partial<JailSettings> = {};
+  const change = (settings: Partial<JailSettings>) => {
+    changed = { ...changed, ...settings };
+    return Promise.resolve();
+  };
   return {
     banned,
     attempt: () => Promise.resolve(),
@@ -25,12 +29,35 @@ export function fakeJail(name: string, backend: 'polling' | 'systemd', ids: read
       if (at >= 0) ignoreip.splice(at, 1);
       return Promise.resolve(at >= 0);
     },
-    change: (settings) => {
-      changed = { ...changed, ...settings };
+    change: (settings) => void change(settings),
+    changeFilter: ({ datepattern, ...others }) =>
+      change({
+        ...others,
+        ...(datepattern === undefined ? {} : { datepattern: { pattern: datepattern, name: 'Named' } }),
+      }),
+    changeIgnoring: change,
+    changeEncoding: (logencoding) => change({ logencoding }),
+    changeBantime: (option, text) => change({ bantimeExtra: { [option]: text } }),
+    addRegex: (kind, regex) => change({ [kind]: [...(changed[kind] ?? []), regex] }),
+    dropRegex: (kind) => change({ [kind]: [] }),
+    addLog: (path) => change({ logpath: [path] }),
+    dropLog: () => change({ logpath: [] }),
+    addJournalMatch: (words) => change({ journalmatch: [words] }),
+    dropJournalMatch: async (words) => {
+      await change({ journalmatch: [] });
+      return words[0] !== 'NO=1';
     },
+    setIdle: (idle) => change({ idle }),
     counts: () => ({ currentlyFailed: 2, totalFailed: 5, currentlyBanned: banned.length, totalBanned: 5 }),
     settings: () => ({
       backend,
+      idle: false,
+      bantimeExtra: {},
+      ignorecache: null,
+      maxlines: 1,
+      logtimezone: null,
+      datepattern: backend === 'systemd' ? null : { pattern: null, name: 'Default Detectors' },
+      prefregex: '',
       maxretry: 5,
       findtime: 600,
       bantime: -1,
@@ -63,11 +90,14 @@ export function fakeJail(name: string, backend: 'polling' | 'systemd', ids: read
 }
 
 export interface FakeAgent extends AgentControl {
+  logTarget: string;
+  syslogSocket: string;
+  dbFile: string | null;
   readonly reloads: ReloadOptions[];
   readonly stops: { readonly unban: boolean }[];
 }
 
-export function fakeAgent(jails: Readonly<Record<string, FakeJail>>): FakeAgent {
+export function fakeAgent(jails: Record<string, FakeJail>): FakeAgent {
   const reloads: ReloadOptions[] = [];
   const stops: { readonly unban: boolean }[] = [];
   return {
@@ -91,7 +121,26 @@ export function fakeAgent(jails: Readonly<Record<string, FakeJail>>): FakeAgent 
     logLevel: 'INFO',
     setLogLevel: (level) => level.toUpperCase(),
     logTarget: '/var/log/edgeban.log',
+    setLogTarget(target) {
+      this.logTarget = target;
+    },
+    syslogSocket: 'auto',
+    setSyslogSocket(path) {
+      this.syslogSocket = path;
+    },
     dbFile: null,
+    dbMaxMatches: 10,
+    dbPurgeAge: 86_400,
+    addJail: (name) => {
+      jails[name] = fakeJail(name, 'polling', []);
+    },
+    startJail: async (name) => {
+      if (!Object.hasOwn(jails, name)) throw unknownJail(name);
+    },
+    stopJail: async (name) => {
+      if (!Object.hasOwn(jails, name)) throw unknownJail(name);
+      delete jails[name];
+    },
     edge: () => null,
   };
 }

@@ -1,0 +1,236 @@
+/** Where the log goes: a file, a stream of this process, the journal, or syslog. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync, statSync, writeSync } from 'node:fs';
+import { connect } from 'node:net';
+import { isAbsolute } from 'node:path';
+import type { Writable } from 'node:stream';
+import { EdgebanError } from '../shared/errors.ts';
+import {
+  badTarget,
+  type Entry,
+  type Format,
+  formatOf,
+  isLevel,
+  type Level,
+  logLimits,
+  parseTarget,
+} from './log-format.ts';
+
+export interface Target {
+  /** As fail2ban answers `get logtarget`: without its options. */
+  readonly name: string;
+  readonly isFile: boolean;
+  /** False if it is lost (disk full, nobody reads). Never throws. */
+  write(entry: Entry): boolean;
+  close(): void;
+}
+
+export interface TargetWorld {
+  /** `auto`, or the path of the syslog socket. */
+  readonly syslogsocket: string;
+  /** Where journald takes streams. */
+  readonly journal: string;
+}
+
+export const hostLogs: TargetWorld = { syslogsocket: 'auto', journal: '/run/systemd/journal/stdout' };
+
+/** Throws ERR_LOG_TARGET. */
+export function openTarget(text: string, world: TargetWorld): Target {
+  const target = parseTarget(text);
+  const { name, options } = target;
+  const upper = name.toUpperCase();
+  if (options.has('facility') && upper !== 'SYSLOG') throw badTarget(text, 'only SYSLOG has a facility');
+  switch (upper) {
+    case 'STDOUT':
+    case 'STDERR':
+      return new Stream(upper, formatOf(target, { datetime: true, padding: true }), upper === 'STDOUT' ? 1 : 2, false);
+    case 'SYSOUT':
+      return new Stream('SYSOUT', formatOf(target, { datetime: false, padding: true }), 1, false);
+    case 'SYSLOG':
+      return new Syslog(formatOf(target, { datetime: false, padding: false }), facilityOf(text, options), world);
+    case 'SYSTEMD-JOURNAL':
+      return new Journal(formatOf(target, { datetime: false, padding: false }), world.journal);
+  }
+  if (!isAbsolute(name)) throw badTarget(text, 'it is neither a target nor an absolute path');
+  return new Stream(name, formatOf(target, { datetime: true, padding: true }), openFile(name), true);
+}
+
+function openFile(path: string): number {
+  try {
+    // 'a' lets logrotate's copytruncate work; 0640 is what Debian's logrotate makes.
+    return openSync(path, 'a', 0o640);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new EdgebanError('ERR_LOG_TARGET', `cannot open the log: ${reason}`, {
+      file: path,
+      remedy: 'make its folder, or set another logtarget',
+      cause,
+    });
+  }
+}
+
+/** What is written at once: a file, or what this process was started with. */
+class Stream implements Target {
+  readonly name: string;
+  readonly isFile: boolean;
+  readonly #format: Format;
+  readonly #fd: number;
+
+  constructor(name: string, format: Format, fd: number, isFile: boolean) {
+    this.name = name;
+    this.isFile = isFile;
+    this.#format = format;
+    this.#fd = fd;
+  }
+
+  write(entry: Entry): boolean {
+    const bytes = Buffer.from(`${this.#format(entry)}\n`);
+    try {
+      let done = 0;
+      while (done < bytes.length) done += writeSync(this.#fd, bytes, done);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  close(): void {
+    if (this.isFile) closeSync(this.#fd);
+  }
+}
+
+const priorities: Readonly<Record<Level, number>> = {
+  ...{ CRITICAL: 2, ERROR: 3, WARNING: 4, NOTICE: 5, INFO: 6, MSG: 6, DEBUG: 7, TRACEDEBUG: 7, HEAVYDEBUG: 7 },
+};
+
+function priorityOf({ level }: Entry): number {
+  return isLevel(level) ? priorities[level] : priorities.INFO;
+}
+
+/** A pipe or a socket to a log daemon, opened when something is to be said, and again when it broke. */
+class Pipe {
+  readonly #open: () => Writable;
+  #stream: Writable | null = null;
+
+  constructor(open: () => Writable) {
+    this.#open = open;
+  }
+
+  write(line: string): boolean {
+    if (this.#stream === null || this.#stream.destroyed || !this.#stream.writable) this.#stream = this.#begin();
+    if (this.#stream.writableLength > logLimits.waiting_bytes_max) return false;
+    this.#stream.write(`${line}\n`);
+    return true;
+  }
+
+  /** What waits still goes out, as far as the process lives. */
+  close(): void {
+    this.#stream?.end();
+    this.#stream = null;
+  }
+
+  #begin(): Writable {
+    const stream = this.#open();
+    const drop = () => {
+      if (this.#stream === stream) this.#stream = null;
+      stream.destroy();
+    };
+    stream.on('error', drop);
+    stream.on('close', drop);
+    return stream;
+  }
+}
+
+/** journald's own stream socket: `<5>text` lines behind a header of seven lines (systemd's sd_journal_stream_fd). */
+class Journal implements Target {
+  readonly name = 'SYSTEMD-JOURNAL';
+  readonly isFile = false;
+  readonly #format: Format;
+  readonly #pipe: Pipe;
+
+  constructor(format: Format, path: string) {
+    if (!isSocket(path)) throw missingSocket(path, 'start systemd-journald, or set another logtarget');
+    this.#format = format;
+    this.#pipe = new Pipe(() => {
+      const socket = connect(path);
+      socket.unref();
+      // identifier, unit, priority, priorities before each line, forward to syslog, kmsg, console
+      socket.write('edgeban\n\n6\n1\n0\n0\n0\n');
+      return socket;
+    });
+  }
+
+  write(entry: Entry): boolean {
+    return this.#pipe.write(`<${priorityOf(entry)}>${this.#format(entry)}`);
+  }
+
+  close(): void {
+    this.#pipe.close();
+  }
+}
+
+const facilities = [
+  ...['kern', 'user', 'mail', 'daemon', 'auth', 'syslog', 'lpr', 'news', 'uucp', 'cron', 'authpriv', 'ftp'],
+  ...['', '', '', '', 'local0', 'local1', 'local2', 'local3', 'local4', 'local5', 'local6', 'local7'],
+];
+
+function facilityOf(text: string, options: ReadonlyMap<string, string>): number {
+  const name = (options.get('facility') ?? 'DAEMON').toLowerCase();
+  const facility = name === '' ? -1 : facilities.indexOf(name);
+  if (facility >= 0) return facility;
+  throw badTarget(text, `there is no facility '${name}'`);
+}
+
+/** Syslog takes datagrams, which Node cannot send: util-linux's logger does, one for each name that stands before the lines. */
+class Syslog implements Target {
+  readonly name = 'SYSLOG';
+  readonly isFile = false;
+  readonly #format: Format;
+  readonly #facility: number;
+  readonly #socket: string;
+  readonly #loggers = new Map<string, Pipe>();
+
+  constructor(format: Format, facility: number, { syslogsocket }: TargetWorld) {
+    this.#socket = syslogsocket === 'auto' ? '/dev/log' : syslogsocket;
+    if (!isSocket(this.#socket)) throw missingSocket(this.#socket, 'start the syslog daemon, or set syslogsocket');
+    this.#format = format;
+    this.#facility = facility;
+  }
+
+  write(entry: Entry): boolean {
+    const line = this.#format(entry);
+    // the name and the process id are the tag of the line, as syslog daemons read fail2ban's
+    const head = `${entry.name}[${entry.pid}]: `;
+    const isTagged = line.startsWith(head);
+    const key = isTagged ? entry.name : '';
+    const pipe = this.#loggers.get(key) ?? new Pipe(() => this.#spawn(key === '' ? 'edgeban' : key, entry.pid));
+    this.#loggers.set(key, pipe);
+    const priority = this.#facility * 8 + priorityOf(entry);
+    return pipe.write(`<${priority}>${isTagged ? line.slice(head.length) : line}`);
+  }
+
+  close(): void {
+    for (const pipe of this.#loggers.values()) pipe.close();
+    this.#loggers.clear();
+  }
+
+  #spawn(tag: string, pid: number): Writable {
+    const words = ['--socket', this.#socket, '--socket-errors=on', '--prio-prefix', `--id=${pid}`, '--tag', tag];
+    const child: ChildProcess = spawn('logger', words, { stdio: ['pipe', 'ignore', 'ignore'], cwd: '/' });
+    const { stdin } = child;
+    if (stdin === null) throw new Error('a pipe was asked for');
+    child.on('error', () => stdin.destroy());
+    child.on('exit', () => stdin.destroy());
+    child.unref();
+    return stdin;
+  }
+}
+
+function isSocket(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isSocket() ?? false;
+}
+
+function missingSocket(path: string, remedy: string): EdgebanError {
+  const message = `Syslog socket file: ${path} does not exists or is not a socket`;
+  return new EdgebanError('ERR_LOG_TARGET', message, { file: path, remedy });
+}
