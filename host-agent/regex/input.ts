@@ -2,8 +2,8 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { EdgebanError } from '../../shared/errors.ts';
 import type { Line } from '../../shared/ticket.ts';
-import { type Entry, ExportParser } from '../sources/journal-export.ts';
-import { entryFields, lineFields, lineOf } from '../sources/journal-line.ts';
+import { type Entry, ExportParser, lineFields } from '../sources/journal-export.ts';
+import { lineOf } from '../sources/journal-line.ts';
 import { startJournalctl } from '../sources/journalctl.ts';
 import { journalArguments, matchArguments } from '../sources/journalmatch.ts';
 import { JsonEntries } from './journal-json.ts';
@@ -18,7 +18,6 @@ const chunk_bytes = 1 << 18;
 /** A longer line is cut: the filter looks at much less. */
 const line_bytes_max = 1 << 20;
 const newline = 10;
-const wanted: ReadonlySet<string> = new Set([...lineFields, ...entryFields]);
 
 export type FileKind = 'lines' | 'export' | 'json';
 
@@ -107,7 +106,7 @@ export function textLines(lines: readonly string[]): Chunk[] {
 
 /** What `journalctl -o export` or `-o json` has written into a file. */
 export function* savedJournal(path: string, kind: 'export' | 'json'): Generator<Chunk> {
-  const parser = kind === 'export' ? new ExportParser(wanted) : new JsonEntries(wanted);
+  const parser = kind === 'export' ? new ExportParser() : new JsonEntries();
   for (const bytes of bytesOf(path)) {
     yield { lines: linesOf(() => parser.push(bytes), path), bytes: bytes.length };
   }
@@ -134,7 +133,7 @@ export async function* journalLines(
   const output = ['--no-pager', '--output=export', `--output-fields=${lineFields.join(',')}`];
   const args = [...output, ...journalArguments(options), ...matchArguments(matches)];
   const journalctl = startJournalctl(command, args, () => undefined);
-  const parser = new ExportParser(wanted);
+  const parser = new ExportParser();
   let count = 0;
   try {
     for await (const bytes of journalctl.output) {

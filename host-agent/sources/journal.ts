@@ -5,8 +5,8 @@ import { EdgebanError } from '../../shared/errors.ts';
 import type { Line } from '../../shared/ticket.ts';
 import type { UnixTime } from '../../shared/time.ts';
 import { Incidents } from './incidents.ts';
-import { type Entry, ExportParser } from './journal-export.ts';
-import { cursorOf, entryFields, lineFields, lineOf, receivedAt } from './journal-line.ts';
+import { type Entry, ExportParser, lineFields } from './journal-export.ts';
+import { lineOf, receivedAt } from './journal-line.ts';
 import { activeFiles, wakeFollowers } from './journal-wake.ts';
 import { type Journalctl, startJournalctl } from './journalctl.ts';
 import { journalArguments, matchArguments } from './journalmatch.ts';
@@ -36,7 +36,6 @@ const positionShape = z.object({
   v: z.literal(1),
   cursor: z.string().regex(/^s=[0-9a-f]{32};i=[0-9a-f;=bmtx]{1,200}$/),
 });
-const wanted: ReadonlySet<string> = new Set([...lineFields, ...entryFields]);
 
 /** Throws ERR_JOURNAL_MATCH or ERR_JOURNAL_OPTION; starts nothing yet. */
 export function createJournalSource(options: JournalOptions, ports: SourcePorts): Source {
@@ -109,7 +108,7 @@ class JournalSource implements Source {
   }
 
   async #read(journalctl: Journalctl, startedAt: UnixTime, sink: Sink, signal: AbortSignal): Promise<void> {
-    const parser = new ExportParser(wanted);
+    const parser = new ExportParser();
     let resumeAt = this.#cursor;
     for await (const chunk of untilGone(journalctl.output)) {
       let entries: readonly Entry[] = parser.push(chunk);
@@ -150,7 +149,7 @@ class JournalSource implements Source {
   /** The first entry is the one of the cursor, if it is there still. */
   #behind(cursor: string, entries: readonly Entry[]): readonly Entry[] {
     const [first] = entries;
-    if (first !== undefined && cursorOf(first) === cursor) return entries.slice(1);
+    if (first !== undefined && first.__CURSOR === cursor) return entries.slice(1);
     this.#ports.onError(
       cursorLost('the journal no longer has the entry where reading stopped: it goes on with the next'),
     );
@@ -192,7 +191,7 @@ class JournalSource implements Source {
 }
 
 function lastCursor(entries: readonly Entry[]): string | null {
-  return entries.map(cursorOf).findLast((cursor) => cursor !== null) ?? null;
+  return entries.findLast((entry) => entry.__CURSOR)?.__CURSOR ?? null;
 }
 
 /** A stream that is torn down by our own stop has ended, not failed. */

@@ -1,6 +1,6 @@
 /** The journal's export format, the line made of an entry, and journalmatch. */
 import { describe, expect, it } from 'vitest';
-import { ExportParser } from '../../host-agent/sources/journal-export.ts';
+import { type Entry, ExportParser } from '../../host-agent/sources/journal-export.ts';
 import { lineOf } from '../../host-agent/sources/journal-line.ts';
 import { journalArguments, matchArguments } from '../../host-agent/sources/journalmatch.ts';
 
@@ -10,16 +10,10 @@ function binary(name: string, value: Buffer): Buffer {
   return Buffer.concat([Buffer.from(`${name}\n`), length, value, Buffer.from('\n')]);
 }
 
-function parse(bytes: Buffer, size: number, wanted = ['MESSAGE', '__CURSOR']): Record<string, string[]>[] {
-  const parser = new ExportParser(new Set(wanted));
-  const found: Record<string, string[]>[] = [];
-  for (let at = 0; at < bytes.length; at += size) {
-    for (const entry of parser.push(bytes.subarray(at, at + size))) {
-      found.push(
-        Object.fromEntries([...entry].map(([name, values]) => [name, values.map((value) => value.toString('latin1'))])),
-      );
-    }
-  }
+function parse(bytes: Buffer, size: number): Entry[] {
+  const parser = new ExportParser();
+  const found: Entry[] = [];
+  for (let at = 0; at < bytes.length; at += size) found.push(...parser.push(bytes.subarray(at, at + size)));
   return found;
 }
 
@@ -34,8 +28,8 @@ describe('the journal export format', () => {
 
   it.each([1, 2, 3, 7, 64, 1000])('is read in pieces of %d bytes', (size) => {
     expect(parse(two, size)).toEqual([
-      { __CURSOR: ['a'], MESSAGE: ['one=1'] },
-      { __CURSOR: ['b'], MESSAGE: ['two\nlines\n\n\xff', 'again'] },
+      { __CURSOR: 'a', MESSAGE: 'one=1' },
+      { __CURSOR: 'b', MESSAGE: 'two\nlines\n\n\xff again' },
     ]);
   });
 
@@ -54,9 +48,9 @@ describe('the journal export format', () => {
     ]);
     const cut = 'x'.repeat(65_536);
     expect(parse(bytes, size)).toEqual([
-      { __CURSOR: ['a'], MESSAGE: [cut] },
-      { __CURSOR: ['b'], MESSAGE: [cut] },
-      { __CURSOR: ['c'], MESSAGE: ['short'] },
+      { __CURSOR: 'a', MESSAGE: cut },
+      { __CURSOR: 'b', MESSAGE: cut },
+      { __CURSOR: 'c', MESSAGE: 'short' },
     ]);
   });
 
@@ -66,12 +60,9 @@ describe('the journal export format', () => {
 });
 
 describe("a journal entry's line", () => {
-  function line(fields: Record<string, string | string[]>): { text: string; time: number | undefined } {
-    const entry = new Map(
-      Object.entries(fields).map(([name, value]) => [name, [value].flat().map((one) => Buffer.from(one))]),
-    );
+  function line(entry: Entry): { text: string; time: number | undefined } {
     const { bytes, time } = lineOf(entry);
-    return { text: Buffer.from(bytes).toString(), time };
+    return { text: Buffer.from(bytes).toString('latin1'), time };
   }
 
   it.each([
@@ -82,7 +73,7 @@ describe("a journal entry's line", () => {
     [{ _HOSTNAME: 'h', _COMM: 'sshd', _PID: '6', MESSAGE: 'm' }, 'h sshd[6]: m'],
     [{ _HOSTNAME: 'h', SYSLOG_IDENTIFIER: 'sshd', MESSAGE: 'm' }, 'h sshd: m'],
     [{ _HOSTNAME: 'h', _PID: '6', MESSAGE: 'm' }, 'h m'],
-    [{ SYSLOG_IDENTIFIER: 'sshd', MESSAGE: ['m', 'n'] }, 'sshd: m n'],
+    [{ _HOSTNAME: '', SYSLOG_IDENTIFIER: '', _COMM: 'sshd', SYSLOG_PID: '', MESSAGE: 'm' }, 'sshd: m'],
     [{ SYSLOG_IDENTIFIER: 'sshd', MESSAGE: 'a\nb' }, 'sshd: a\\nb'],
     [
       { SYSLOG_IDENTIFIER: 'kernel', _SOURCE_MONOTONIC_TIMESTAMP: '12345678', MESSAGE: 'm' },
