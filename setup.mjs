@@ -1,7 +1,7 @@
 /**
  * Gets a checkout ready: npm packages, the right Node, re2 compiled for it, Debian packages. Installs only what is
  * missing. Plain JavaScript without dependencies, for it runs before there are any, under Node 20.
- *   node setup.mjs [--for=demo|test|package] [--matcher-only]
+ *   node setup.mjs [--for=demo|test|debian|package] [--matcher-only]
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -30,6 +30,15 @@ const programs = {
 const programsOfUsers = { newuidmap: 'uidmap' };
 /** What builds the Debian package. */
 const programsOfPackage = { 'g++': 'g++', make: 'make', python3: 'python3', objdump: 'binutils', 'dpkg-deb': 'dpkg' };
+/** What boots Debian in containers. */
+const programsOfDebian = {
+  debootstrap: 'debootstrap',
+  'systemd-nspawn': 'systemd-container',
+  ip: 'iproute2',
+  nsenter: 'util-linux',
+  ssh: 'openssh-client',
+  'dpkg-deb': 'dpkg',
+};
 const compilers = { 'g++': 'g++', make: 'make', python3: 'python3' };
 
 /** One line that says what is missing and how to get it, and the end. */
@@ -175,6 +184,7 @@ function missing(wanted) {
 
 function wantedPrograms(purpose) {
   if (purpose === 'package') return programsOfPackage;
+  if (purpose === 'debian') return programsOfDebian;
   return process.getuid?.() === 0 ? programs : { ...programs, ...programsOfUsers };
 }
 
@@ -228,7 +238,7 @@ async function main(args) {
     await installDebianPackages(missing(wantedPrograms(purpose)), `for the ${purpose}`);
   } catch (error) {
     // a test that lacks its program is skipped with the reason; the demo cannot do without
-    if (purpose !== 'test') throw error;
+    if (purpose !== 'test' && purpose !== 'debian') throw error;
     say(error.message);
   }
 }

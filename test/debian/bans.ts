@@ -6,7 +6,7 @@ import { addresses, attackerAt, type Machine, run, sh, write } from './machine.t
 import { blocked, client, configFolder, knock, logged, restart, setOf, unblocked } from './service.ts';
 import type { Step } from './step.ts';
 
-const baseline = `# what guides for Debian begin with
+const baselineText = `# what guides for Debian begin with
 [DEFAULT]
 bantime = 1h
 findtime = 10m
@@ -49,11 +49,11 @@ async function attackAndBan(machine: Machine, source: string): Promise<string[]>
   return [`ssh: ${met.join(', ')}`, `in the kernel's set ${set}`, ban];
 }
 
-export const bans: readonly Step[] = [
+export const baseline: readonly Step[] = [
   {
     name: 'the baseline drop-in passes -t',
     async play({ machine }) {
-      await write(machine, `${configFolder}/jail.d/99-local.conf`, baseline);
+      await write(machine, `${configFolder}/jail.d/99-local.conf`, baselineText);
       const { code, stdout, stderr } = await run(machine, 'edgeban-client -t');
       assert.equal(code, 0, stdout + stderr);
       assert.match(stdout, /^OK: configuration test is successful$/m);
@@ -74,6 +74,9 @@ export const bans: readonly Step[] = [
       return [stdout, status];
     },
   },
+];
+
+export const bans: readonly Step[] = [
   {
     name: 'a documentation address is banned by hand, and unbanned',
     async play({ machine }) {

@@ -7,8 +7,9 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { forPeople, type Step as Played } from '../demo/screen.ts';
 import { runInWorld } from '../world/enter.ts';
-import { bans } from './bans.ts';
+import { bans, baseline } from './bans.ts';
 import { fail2ban } from './fail2ban.ts';
+import { figures } from './figures.ts';
 import { filters } from './filters.ts';
 import { otherFirewalls } from './firewalls.ts';
 import { makeImage, type Release, suites } from './image.ts';
@@ -21,8 +22,12 @@ import { web } from './web.ts';
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    /** Only the steps with these words in their name; the package is installed in any case. */
+    /** Only the steps whose name this regular expression finds, after the installation and the baseline. */
     only: { type: 'string' },
+    /** Measures, too: two minutes more. */
+    figures: { type: 'boolean', default: false },
+    /** Where the packages are. */
+    packages: { type: 'string', default: fileURLToPath(new URL('../../dist', import.meta.url)) },
     keep: { type: 'boolean', default: false },
     /** Inside: the folder that the machines write to. */
     inside: { type: 'string' },
@@ -89,8 +94,7 @@ async function walk(release: Release, shelf: string, packages: Packages): Promis
   if (machine === null) return [first];
   const played = [first];
   try {
-    for (const step of steps.filter(({ name }) => values.only === undefined || name.match(values.only) !== null))
-      played.push(await play(step.name, () => step.play({ machine, packages })));
+    for (const step of chosen()) played.push(await play(step.name, () => step.play({ machine, packages })));
     if (values.keep) await keep();
   } finally {
     await stop(machine);
@@ -98,15 +102,18 @@ async function walk(release: Release, shelf: string, packages: Packages): Promis
   return played;
 }
 
-const steps: readonly Step[] = [
-  ...installation,
-  ...bans,
-  ...filters,
-  ...web,
-  ...otherFirewalls,
-  ...fail2ban,
+/** Without these there is nothing to walk in. */
+const always = [...installation, ...baseline];
+const others = [
+  ...[...bans, ...filters, ...web, ...otherFirewalls, ...fail2ban],
+  ...(values.figures ? figures : []),
   ...lastDays,
 ];
+
+function chosen(): readonly Step[] {
+  const wanted = new RegExp(values.only ?? '');
+  return [...always, ...others.filter(({ name }) => wanted.test(name))];
+}
 
 async function keep(): Promise<void> {
   console.error(
@@ -120,7 +127,7 @@ async function main(): Promise<number> {
   // the first process of a namespace is deaf to what it does not ask for
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130));
   const started = performance.now();
-  const packages = packagesIn(fileURLToPath(new URL('../../dist', import.meta.url)), values.inside);
+  const packages = packagesIn(values.packages, values.inside);
   const played: Played[] = [];
   for (const release of releases()) played.push(...(await walk(release, values.inside, packages)));
   forPeople.close(played, performance.now() - started);

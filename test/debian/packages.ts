@@ -1,19 +1,20 @@
 /** The packages under test, as `npm run package` left them, and one that is newer. */
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { version } from '../../host-agent/version.ts';
 import type { Packages } from './step.ts';
 
 /** `shelf`: where the newer package is made. */
 export function packagesIn(dist: string, shelf: string): Packages {
-  const edgeban = found(dist, /^edgeban_.*_amd64\.deb$/);
-  return { edgeban, companion: found(dist, /^edgeban-fail2ban_.*_all\.deb$/), newer: rebuilt(edgeban, shelf) };
+  const edgeban = found(join(dist, `edgeban_${version}-1_amd64.deb`));
+  const companion = found(join(dist, `edgeban-fail2ban_${version}-1_all.deb`));
+  return { edgeban, companion, newer: rebuilt(edgeban, shelf) };
 }
 
-function found(dist: string, name: RegExp): string {
-  const [file, another] = readdirSync(dist).filter((entry) => name.test(entry));
-  if (file === undefined || another !== undefined) throw new Error(`${dist}: not one package ${name}`);
-  return join(dist, file);
+function found(file: string): string {
+  if (!existsSync(file)) throw new Error(`${file} is not there: npm run package`);
+  return file;
 }
 
 /** The same once more, with a version that is higher. */
