@@ -37,6 +37,8 @@ export interface Ban {
   readonly matches: readonly string[];
   /** Named captures of the failure that led to it (see Failure); none for a ban that was asked for. */
   readonly groups?: Readonly<Record<string, string>>;
+  /** The operator wanted it although a guard forbids it: a restart keeps it. */
+  readonly forced?: boolean;
 }
 
 /** The failures of one id in one jail that have not led to a ban yet. */

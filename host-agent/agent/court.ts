@@ -1,6 +1,6 @@
 /** Carries out what the engine decides: writes it to the store, tells the edge, and collects what follows outside. */
 import { canonical } from '../../shared/address.ts';
-import type { Decision, KnownBad, Verdict } from '../../shared/engine/decision.ts';
+import type { Decision, Ignored, KnownBad, Verdict } from '../../shared/engine/decision.ts';
 import type { Engine } from '../../shared/engine/engine.ts';
 import { EdgebanError } from '../../shared/errors.ts';
 import type { Store } from '../../shared/store/store.ts';
@@ -10,6 +10,7 @@ import type { HostEvent } from '../../shared/wire.ts';
 import type { Log } from '../log.ts';
 import type { Effects } from './effects.ts';
 import { edgeJail } from './plan.ts';
+import { Told } from './told.ts';
 import { durationText, timeText } from './wording.ts';
 
 export interface CourtParts {
@@ -20,9 +21,13 @@ export interface CourtParts {
   isEnrolled(): boolean;
 }
 
+/** A refusal of the same address for the same reason is told so often. */
+const refusals_every_ms = 600_000;
+
 /** Every method writes, and belongs into a transaction of the caller's. */
 export class Court {
   readonly #parts: CourtParts;
+  readonly #told = new Told(refusals_every_ms);
 
   constructor(parts: CourtParts) {
     this.#parts = parts;
@@ -32,9 +37,7 @@ export class Court {
   hear(jail: string, failure: Failure, now: UnixTime, effects: Effects): Decision {
     const decision = this.#parts.engine.failure(jail, failure, now);
     if (decision.kind === 'ignored') {
-      effects.say(() =>
-        this.#parts.log.logger('filter').info(`[${jail}] Ignore ${failure.id} by ${reasonOf(decision)}`),
-      );
+      this.sayIgnored(jail, failure.id, decision, effects);
       return decision;
     }
     const at = timeText(Math.min(failure.time, now));
@@ -48,6 +51,14 @@ export class Court {
     );
     if (decision.kind !== 'found') this.carryOut(jail, withGroups(decision, failure), effects);
     return decision;
+  }
+
+  /** A guard's word is told once in a while for each address, in a word that is seen: somebody escapes a ban. */
+  sayIgnored(jail: string, id: string, ignored: Ignored, effects: Effects): void {
+    const log = this.#parts.log.logger('filter');
+    const text = `[${jail}] Ignore ${id} by ${reasonOf(ignored)}`;
+    if (ignored.by !== 'guard') effects.say(() => log.info(text));
+    else if (this.#told.isDue(text)) effects.say(() => log.notice(text));
   }
 
   /** A client's failure of an id; returns true if it bans somebody. Throws what a guard says. */
@@ -76,7 +87,8 @@ export class Court {
         effects.say(() => log.notice(`[${jail}] Ignore ${verdict.id}, expired bantime`));
         return false;
       case 'refused':
-        effects.say(() => log.warning(`[${jail}] Not banned: ${verdict.id}: ${verdict.message} (${verdict.code})`));
+        if (this.#told.isDue(`${jail} ${verdict.id} ${verdict.code}`))
+          effects.say(() => log.warning(`[${jail}] Not banned: ${verdict.id}: ${verdict.message} (${verdict.code})`));
         return false;
     }
   }
@@ -192,7 +204,7 @@ export function addressOf(ban: Pick<Ban, 'id' | 'ip'>): string | null {
   return ban.ip ?? canonical(ban.id);
 }
 
-export function reasonOf(ignored: Extract<Decision, { kind: 'ignored' }>): string {
+function reasonOf(ignored: Ignored): string {
   switch (ignored.by) {
     case 'ip':
     case 'dns':

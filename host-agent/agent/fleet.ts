@@ -7,7 +7,7 @@ import { FOREVER, type UnixTime, type Until } from '../../shared/time.ts';
 import type { FeedChange, FeedPage } from '../../shared/wire.ts';
 import type { FeedPlace, FeedSink } from '../edge/ports.ts';
 import type { Logger } from '../log.ts';
-import { type Court, reasonOf } from './court.ts';
+import type { Court } from './court.ts';
 import type { Desk } from './desk.ts';
 import type { Effects } from './effects.ts';
 import { edgeJail } from './plan.ts';
@@ -54,11 +54,11 @@ export class Fleet implements FeedSink {
 
   /** Makes the jail's ban of an address what its holders say. */
   #settle(address: string, now: UnixTime, effects: Effects): void {
-    const { store, engine, court, log } = this.#parts;
+    const { store, engine, court } = this.#parts;
     const held = store.bans.held(edgeJail, address);
     const until = store.holders.effective(address, now);
     const ignored = until === undefined ? null : engine.ignored(edgeJail, { id: address, ip: address });
-    if (ignored !== null) effects.say(() => log.info(`[${edgeJail}] Ignore ${address} by ${reasonOf(ignored)}`));
+    if (ignored !== null) court.sayIgnored(edgeJail, address, ignored, effects);
     if (until === undefined || ignored !== null) {
       if (held !== null) court.release(held, effects);
       return;

@@ -20,7 +20,7 @@ import type { ActionPlan, JailPlan, SourcePlan } from './plan.ts';
 /** What a configuration asks for, read and checked. */
 export interface AgentPlan {
   readonly jails: readonly JailPlan[];
-  readonly guard: Omit<GuardSettings, 'own'>;
+  readonly guard: Omit<GuardSettings, 'own' | 'spared'> & { readonly admins: readonly string[] };
   readonly dbpurgeage: Seconds;
 }
 

@@ -39,6 +39,8 @@ export interface GuardConf {
   readonly prefix4: number;
   readonly prefix6: number;
   readonly allowed: readonly Prefix[];
+  /** Whose live logins over ssh are never locked out: user names, `@group`, or `*` for all. */
+  readonly admins: readonly string[];
 }
 
 /** What holds where a file says nothing: edgeban's places, or fail2ban's for a configuration of fail2ban's. */
@@ -57,12 +59,15 @@ const defaults: Readonly<Record<'edgeban' | 'fail2ban', Readonly<Record<string, 
   },
 };
 
+/** Those who may become root on a Debian, and the cloud images' own user. */
+const defaultAdmins = 'root @root @sudo @wheel @admin @adm';
+
 const known = {
   Definition: [
     ...['loglevel', 'logtarget', 'syslogsocket', 'socket', 'pidfile', 'allowipv6'],
     ...['dbfile', 'dbmaxmatches', 'dbpurgeage'],
   ],
-  Guard: ['private', 'prefix4', 'prefix6', 'allow'],
+  Guard: ['private', 'prefix4', 'prefix6', 'allow', 'admins'],
   Thread: ['stacksize'],
 } as const;
 
@@ -93,6 +98,10 @@ export function readServerConf(
       prefix4: settings.int('Guard', 'prefix4', 16, 1, 32),
       prefix6: settings.int('Guard', 'prefix6', 48, 1, 128),
       allowed: settings.prefixes('Guard', 'allow'),
+      admins: settings
+        .text('Guard', 'admins', defaultAdmins)
+        .split(/[\s,]+/)
+        .filter((name) => name !== ''),
     },
   };
   if (config !== null) findings.push(...oddOptions(config));

@@ -46,7 +46,7 @@ interface JailState {
 }
 
 /** What a ban is made of, besides the rules. */
-type Seed = Pick<Ban, 'id' | 'ip' | 'at' | 'failures' | 'matches'>;
+type Seed = Pick<Ban, 'id' | 'ip' | 'at' | 'failures' | 'matches' | 'forced'>;
 
 export class Engine {
   readonly #history: History;
@@ -117,9 +117,11 @@ export class Engine {
     return count >= maxretry ? this.#ban(jail, state, seed.id, null, now) : found(count, maxretry, null);
   }
 
-  /** The client's `set JAIL banip ID`: ignoreip is not asked (as in fail2ban), the guards are. */
-  banNow(jail: string, id: string, now: UnixTime): Verdict {
-    return this.#verdict(jail, this.#jail(jail).rules, this.#seed(id, now, []), null, now);
+  /** The client's `set JAIL banip ID`: ignoreip is not asked (as in fail2ban), the guards are, unless it is to be by force. */
+  banNow(jail: string, id: string, now: UnixTime, force = false): Verdict {
+    const seed = this.#seed(id, now, []);
+    const forced = force && this.#refused(seed) !== null;
+    return this.#verdict(jail, this.#jail(jail).rules, { ...seed, forced }, null, now);
   }
 
   /** The bans in force that `unbanip ID` lifts: the one of this id, or all inside it if it is a network. */
@@ -161,7 +163,8 @@ export class Engine {
     const kept: Ban[] = [];
     const dropped: { ban: Ban; why: Ignored | null }[] = [];
     for (const ban of bans) {
-      const why = this.ignored(jail, ban);
+      const found = this.ignored(jail, ban);
+      const why = ban.forced === true && found?.by === 'guard' ? null : found;
       const restored = why === null ? restoredBan(ban, rules, now) : null;
       if (restored === null) dropped.push({ ban, why });
       else kept.push(restored);
@@ -239,7 +242,8 @@ export class Engine {
   }
 
   #verdict(jail: string, rules: JailRules, seed: Seed, bad: KnownBad | null, now: UnixTime): Verdict {
-    const refused = this.#refused(seed);
+    const forced = seed.forced === true;
+    const refused = forced ? null : this.#refused(seed);
     if (refused !== null) return refused;
     const { id, ip, at, failures, matches } = seed;
     const until = untilOf(at, rules.bantime);
@@ -250,7 +254,18 @@ export class Engine {
     const past = this.#past(jail, rules, id);
     const bantime = bantimeOf(rules, past, this.#random);
     const count = (past?.count ?? 0) + 1;
-    const ban = { jail, id, ip, at, bantime, until: untilOf(at, bantime), count, failures, matches };
+    const ban = {
+      jail,
+      id,
+      ip,
+      at,
+      bantime,
+      until: untilOf(at, bantime),
+      count,
+      failures,
+      matches,
+      ...(forced ? { forced } : {}),
+    };
     if (isOver(ban.until, now)) return { kind: 'expired', id, until: ban.until };
     return { kind: 'ban', ban, base: rules.bantime, bad };
   }

@@ -21,6 +21,8 @@ export interface GuardSettings {
   readonly prefix6?: number;
   /** May private addresses be banned? For a host that serves a LAN; never at the edge. */
   readonly private?: boolean;
+  /** Whom the host spares at this moment: who is logged in, its way out. */
+  readonly spared?: (prefix: Prefix) => Refusal | null;
 }
 
 /** Cloudflare's ranges (https://www.cloudflare.com/ips), and 2a06:98c0::/29, from which every Worker fetches. */
@@ -53,10 +55,12 @@ type Named = readonly [Prefix, string];
 export class Guard {
   readonly #widest: { readonly 4: number; readonly 6: number };
   readonly #own: PrefixSet<string>;
+  readonly #spared: NonNullable<GuardSettings['spared']>;
   readonly #checks: readonly (readonly [Refusal['code'], string, PrefixSet<string>])[];
 
   constructor(settings: GuardSettings = {}) {
     this.#widest = { 4: settings.prefix4 ?? 16, 6: settings.prefix6 ?? 48 };
+    this.#spared = settings.spared ?? (() => null);
     this.#own = new PrefixSet(named(settings.own ?? []));
     const cloudflare = [...written(cloudflareRanges), ...named(settings.cloudflare ?? [])];
     const reserved = settings.private === true ? impossibleRanges : [...impossibleRanges, ...privateRanges];
@@ -80,7 +84,7 @@ export class Guard {
       const range = set.overlapping(prefix);
       if (range !== undefined) return { code, message: `${formatPrefix(prefix)} is ${whose} ${range}` };
     }
-    return null;
+    return this.#spared(prefix);
   }
 
   /** Is it an address of the host itself (or a network that has one)? */

@@ -72,6 +72,8 @@ export const storeMigrations: Migrations = [
     PRIMARY KEY (jail, action, id)
   ) WITHOUT ROWID;
   `,
+  // 1: a guard forbids the ban, and the operator wanted it all the same
+  'ALTER TABLE held_bans ADD COLUMN forced INTEGER NOT NULL DEFAULT 0',
 ];
 
 /**

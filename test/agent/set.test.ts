@@ -57,3 +57,22 @@ test('the level of the log', async () => {
   expect(await bench.say('get', 'loglevel')).toBe('WARNING');
   await expect(bench.say('set', 'loglevel', 'loud')).rejects.toMatchObject({ code: 'ERR_LOG_LEVEL' });
 });
+
+test('banip asks for --force where a guard refuses, and such a ban survives a reload', async () => {
+  const bench = await startAgent(jail);
+  await expect(bench.say('set', 'web', 'banip', '192.0.2.5', '104.16.0.1')).rejects.toThrow(/Cloudflare.*--force/);
+  expect(await bench.say('get', 'web', 'banned')).toEqual([]);
+  expect(await bench.say('set', 'web', 'banip', '--force', '192.0.2.5', '104.16.0.1')).toBe(2);
+  await bench.say('reload');
+  expect(await bench.say('get', 'web', 'banned', '104.16.0.1', '192.0.2.5')).toEqual([1, 1]);
+});
+
+test('whom a guard spares is told once, not line by line', async () => {
+  const bench = await startAgent(jail);
+  for (let n = 0; n < 20; n++) await bench.feed('fail 104.16.0.1', 'fail 104.16.0.2');
+  await bench.feed('fail 203.0.113.9');
+  await until('the log', () => bench.log().includes('Found 203.0.113.9'));
+  expect(bench.log().match(/NOTICE .*Ignore 104\.16\.0\.1 by guard: .*ERR_GUARD_CLOUDFLARE/g)).toHaveLength(1);
+  expect(bench.log().match(/Ignore 104/g)).toHaveLength(2);
+  expect(await bench.say('get', 'web', 'banned')).toEqual([]);
+});
