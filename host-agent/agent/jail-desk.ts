@@ -68,6 +68,7 @@ export class JailDesk implements JailControl {
       totalFailed: jail.totalFailed,
       currentlyBanned: store.bans.heldCount(jail.name),
       totalBanned: jail.totalBanned,
+      givenUp: jail.givenUp,
     };
   }
 

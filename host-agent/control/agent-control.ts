@@ -14,6 +14,8 @@ export interface JailCounts {
   readonly currentlyBanned: number;
   /** Bans since the jail started, restored ones included, as fail2ban counts. */
   readonly totalBanned: number;
+  /** Lines since the jail started that took more than a line may, and count as misses. */
+  readonly givenUp: number;
 }
 
 /** A jail's settings as `get JAIL …` shows them. Times are in seconds, FOREVER is -1. */

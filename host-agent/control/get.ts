@@ -58,11 +58,13 @@ export function get(agent: AgentControl, words: readonly string[]): ReplyValue {
 
 function getOfJail(agent: AgentControl, name: string, what: string, rest: readonly string[]): ReplyValue {
   const setting = Object.hasOwn(jailSettings, what) ? jailSettings[what] : undefined;
-  if (setting === undefined && what !== 'banned' && what !== 'banip') {
+  if (setting === undefined && !['banned', 'banip', 'givenup'].includes(what)) {
     throw invalidCommand(' (no get action or not yet implemented)');
   }
   const jail = jailOf(agent, name);
   if (setting !== undefined) return setting(jail.settings());
+  // a word of our own: fail2ban's status has no place for it
+  if (what === 'givenup') return jail.counts().givenUp;
   return what === 'banned' ? bannedOf(jail, rest) : banList(jail.bans(), rest[0] === '--with-time');
 }
 

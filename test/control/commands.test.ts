@@ -74,6 +74,7 @@ describe('reading', () => {
     ]);
     expect(await runCommand(agent, ['banned', '2001:DB8:0::1', '192.0.2.9'])).toEqual([['sshd'], []]);
     expect(await runCommand(agent, ['get', 'sshd', 'banned', '192.0.2.50'])).toBe(1);
+    expect(await runCommand(agent, ['get', 'sshd', 'givenup'])).toBe(3);
     expect(await runCommand(agent, ['get', 'sshd', 'banned', '192.0.2.50', 'nobody'])).toEqual([1, 0]);
   });
 

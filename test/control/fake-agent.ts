@@ -48,7 +48,7 @@ export function fakeJail(name: string, backend: 'polling' | 'systemd', ids: read
       return words[0] !== 'NO=1';
     },
     setIdle: (idle) => change({ idle }),
-    counts: () => ({ currentlyFailed: 2, totalFailed: 5, currentlyBanned: banned.length, totalBanned: 5 }),
+    counts: () => ({ currentlyFailed: 2, totalFailed: 5, currentlyBanned: banned.length, totalBanned: 5, givenUp: 3 }),
     settings: () => ({
       backend,
       idle: false,

@@ -7,6 +7,7 @@ import { agentLog, type Host, inKernel, startAgent } from '../world/host.ts';
 import { until } from '../world/wait.ts';
 import { makePair } from './host-scenes.ts';
 
+const evil = ['evil', 'evil-lines'];
 /** The issue's bounds. */
 const ban_ms_max = 1_000;
 const ping_ms_max = 1_000;
@@ -24,13 +25,29 @@ function hostileRegexes(): string {
   return Array.from({ length: 100 }, (_, n) => kinds[n % kinds.length]?.(n) ?? '').join('\n            ');
 }
 
+/** All that a filter may say takes long here: prefregex, ignoreregex, datepattern, and regexes over several lines. */
+const severalLines = `[Definition]
+prefregex = ^(?:[ab1-9:. ]*)*<F-CONTENT>.+</F-CONTENT>$
+failregex = ^(?:(?:a|b|ab|ba)+)+<SKIPLINES>.*c <HOST>$
+            ^(?P<q>(?:[ab]+)+)x(?:.*\\n)*?.*(?P=q)y <HOST>$
+            (?=(?:.*a)*.*z)(?<!x)<HOST>
+            (?:(?:\\w+[\\W_]?)+)+\\u202e <HOST>$
+ignoreregex = (?:(?:\\d+[ .:]?)+)+z$
+maxlines = 20
+datepattern = ^(?:(?:\\d+[-:. ]?)+)+T%%Y
+              ^%%Y-%%m-%%d %%H:%%M:%%S
+`;
+
 const hostileLines: readonly string[] = [
   // short ones, of which one reading holds many: together they would take the agent for seconds
   ...Array.from({ length: 400 }, (_, n) => `${'1:2:3.4 '.repeat(40)}${n} ${'ab'.repeat(40)} 1.2.3.4`),
   `${'aabbab'.repeat(10_000)}c 1.2.3.4`,
   'a'.repeat(1_048_576),
   ' from 1.2.3.4 y'.repeat(4_000),
+  `${'ab'.repeat(524_288)} c`,
+  `\u200f${'é:1 '.repeat(250_000)}`,
   '\u202e[a] \0\u2028é'.repeat(3_000),
+  `${'a\u200f\u2067b\u2029'.repeat(40)} 1.2.3.4`,
   '1:2:3.4 '.repeat(100),
 ];
 
@@ -47,6 +64,12 @@ backend = auto
 filter = evil
 logpath = LOGS/evil.log
 maxretry = 3
+
+[evil-lines]
+enabled = true
+backend = auto
+logpath = LOGS/evil.log
+maxretry = 3
 `;
 
 export async function hostileScene(): Promise<unknown> {
@@ -55,22 +78,37 @@ export async function hostileScene(): Promise<unknown> {
   mkdirSync(logs, { recursive: true });
   for (const name of ['auth.log', 'evil.log']) writeFileSync(join(logs, name), '');
   writeFileSync(join(host.config, 'filter.d/evil.conf'), `[Definition]\nfailregex = ${hostileRegexes()}\n`);
+  writeFileSync(join(host.config, 'filter.d/evil-lines.conf'), severalLines);
   writeFileSync(join(host.config, 'jail.local'), jails.replaceAll('LOGS', logs));
   await startAgent(host);
   const stop = new AbortController();
   const flooding = flood(join(logs, 'evil.log'), stop.signal);
   const measured = await play(host, join(logs, 'auth.log')).finally(() => stop.abort());
   await flooding;
-  await until('the notice', () => agentLog(host).includes('[evil] failregex'));
+  const givenUp = Object.fromEntries(
+    await Promise.all(evil.map(async (jail) => [jail, await givenUpIn(host, jail)] as const)),
+  );
   const told = agentLog(host)
     .split('\n')
-    .filter((line) => line.includes('[evil] failregex'));
-  const regexes = told.map((line) => /failregex \d+/.exec(line)?.[0]);
+    .filter((line) => line.includes(' took too long on a line'));
+  // the jail and what of it: `[evil] failregex 3`
+  const regexes = told.map((line) => /\[evil(?:-lines)?\] \w+(?: \d+)?/.exec(line)?.[0]);
   if (new Set(regexes).size !== regexes.length) throw new Error(`told more than once: ${told.join('\n')}`);
   const { ban_ms, ping_ms } = measured;
   if (Math.max(...ban_ms) > ban_ms_max || Math.max(...ping_ms) > ping_ms_max)
     throw new Error(`bans after ${ban_ms.join(', ')} ms, pings after ${ping_ms.join(', ')} ms`);
-  return { ...measured, told: told.length, slowed: agentLog(host).includes('read half of the time') };
+  return { ...measured, givenUp, told: told.length, slowed: agentLog(host).includes('read half of the time') };
+}
+
+/** How many lines a jail has counted as too dear: there must be some, and the log must tell of them. */
+async function givenUpIn(host: Host, jail: string): Promise<number> {
+  let count = 0;
+  await until(`lines that ${jail} gives up`, async () => {
+    const reply = await request(host.socket, ['get', jail, 'givenup'], { timeout: 20 });
+    if ('ok' in reply && typeof reply.ok === 'number') count = reply.ok;
+    return count > 0 && new RegExp(`\\[${jail}\\] .* took too long on a line`).test(agentLog(host));
+  });
+  return count;
 }
 
 /** More than the agent can read, always; the log is begun anew before it fills the disk. */
@@ -81,7 +119,11 @@ async function flood(file: string, signal: AbortSignal): Promise<void> {
       .join('')
       .toWellFormed(),
   );
-  const invalid = Buffer.from([0xff, 0xfe, 0x00, 0xc3, 0x0a]);
+  const invalid = Buffer.concat([
+    Buffer.from([0xff, 0xfe, 0x00, 0xc3, 0x0a]),
+    Buffer.alloc(1 << 20, 'ab\xff\xfe', 'latin1'),
+    Buffer.from('\n'),
+  ]);
   for (let written = 0; !signal.aborted; written += block.length) {
     if (written > 200_000_000) {
       rmSync(file);
