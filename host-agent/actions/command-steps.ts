@@ -67,9 +67,9 @@ class CommandSteps implements Steps {
     return everyFamily.some((family) => this.#text(step, family) !== '');
   }
 
-  sameAs(step: StepName, one: TicketFamily, other: TicketFamily): boolean {
-    const [a, b] = [this.#text(step, one), this.#text(step, other)];
-    return a === b && (one === other || !a.includes('<family>'));
+  keyOf(step: StepName, family: TicketFamily): string {
+    const text = this.#text(step, family);
+    return family === '' ? text : text.replaceAll('<family>', family);
   }
 
   async run(step: StepName, family: TicketFamily, ticket: Ticket | null): Promise<Trouble | null> {

@@ -1,8 +1,10 @@
 /** fail2ban's order of steps: start (at once or on demand), ban, check and repair after a failure, flush, stop; by family. */
 import type { StepName, Steps, Ticket, TicketFamily, Trouble, Voice } from './ticket-action.ts';
 
-/** Is the action started for a family, and does it hold bans of it? */
-type Stage = 'started' | 'holds';
+/** Is the action started for a family, and does it hold bans of it? `stopped`: it was started once. */
+export type Stage = 'stopped' | 'started' | 'holds';
+
+type Operation = 'actionstart' | 'actionstop' | 'actionflush' | 'actionreload';
 
 export class Lifecycle {
   readonly #steps: Steps;
@@ -10,6 +12,8 @@ export class Lifecycle {
   /** The environment of these families was made anew: what was in it is gone. */
   readonly #renewed: (families: readonly TicketFamily[]) => void;
   #stages = new Map<TicketFamily, Stage>();
+  /** What was executed for which family, by operation: what is the same for two is executed once. */
+  readonly #executed = new Map<Operation, Map<TicketFamily, string>>();
 
   constructor(steps: Steps, log: Voice, renewed: (families: readonly TicketFamily[]) => void) {
     this.#steps = steps;
@@ -17,28 +21,30 @@ export class Lifecycle {
     this.#renewed = renewed;
   }
 
+  /** Of the families that are started. */
   get stages(): ReadonlyMap<TicketFamily, Stage> {
-    return this.#stages;
+    return new Map([...this.#stages].filter(([, stage]) => stage !== 'stopped'));
   }
 
   /** Goes on from what another has begun. */
   resume(stages: ReadonlyMap<TicketFamily, Stage>): void {
     this.#stages = new Map(stages);
+    this.#executed.clear();
+    for (const family of stages.keys()) this.#note('actionstart', family);
   }
 
   /** Nothing, where it starts on demand. */
-  start(): Promise<Trouble | null> {
-    return this.#steps.onDemand ? Promise.resolve(null) : this.#start(this.#steps.families);
+  async start(): Promise<Trouble | null> {
+    return this.#steps.onDemand ? null : this.#start(this.#steps.families);
   }
 
   async ban(ticket: Ticket, step: 'actionban' | 'actionreban'): Promise<Trouble | null> {
     const { family } = ticket;
-    if (this.#steps.onDemand && !this.#stages.has(family)) {
+    if (this.#steps.onDemand && !this.#isStarted(family)) {
       const trouble = await this.#start(family === '' ? this.#steps.families : [family]);
       if (trouble !== null) return { ...trouble, half: false };
     }
-    const known = this.#steps.has(step) ? step : 'actionban';
-    const trouble = await this.#twice(known, ticket);
+    const trouble = await this.#twice(this.#steps.has(step) ? step : 'actionban', ticket);
     if (trouble === null) this.#stages.set(family, 'holds');
     return trouble;
   }
@@ -57,7 +63,7 @@ export class Lifecycle {
   }
 
   async reload(): Promise<void> {
-    await this.#forEach('actionreload', [...this.#stages.keys()]);
+    await this.#operate('actionreload', [...this.stages.keys()]);
   }
 
   /** Takes all bans away at once. False: there is no such step, or it did not work; each has to be lifted by itself. */
@@ -65,31 +71,32 @@ export class Lifecycle {
     const holding = [...this.#stages].filter(([, stage]) => stage === 'holds').map(([family]) => family);
     if (holding.length === 0) return true;
     if (!this.#steps.has('actionflush')) return false;
-    const trouble = await this.#forEach('actionflush', holding);
-    if (trouble !== null) return false;
-    for (const family of holding) this.#stages.set(family, 'started');
-    return true;
+    const trouble = await this.#operate('actionflush', holding, (family) => this.#stages.set(family, 'started'));
+    return trouble === null;
   }
 
   stop(): Promise<Trouble | null> {
-    const started = [...this.#stages.keys()];
+    const started = [...this.stages.keys()];
     this.#stages.clear();
-    return this.#forEach('actionstop', started);
+    return this.#stop(started);
   }
 
-  /** Does what was begun still stand? Asked where a banned id fails again. Null: nobody can say. */
+  /** Does what was begun still stand? Null: nobody can say. */
   async stands(): Promise<boolean | null> {
     if (!this.#steps.has('actioncheck')) return null;
-    for (const family of this.#stages.keys()) {
-      if ((await this.#steps.run('actioncheck', family, null)) !== null) return false;
-    }
+    for (const family of this.stages.keys()) if (!(await this.#passes(family))) return false;
     return true;
   }
 
-  /** As `stands`, and mends what does not. */
+  /** As `stands`, and mends what does not (fail2ban asks where a banned id fails again). */
   async consistent(): Promise<void> {
     if (!this.#steps.has('actioncheck')) return;
-    for (const family of [...this.#stages.keys()]) await this.#sane(family, 'actioncheck');
+    for (const family of this.stages.keys()) {
+      const insane = await this.#sane(family, 'actioncheck');
+      // what cannot be begun anew has been told; the next time all are asked again
+      if (insane !== null && insane !== 'insane') return;
+      if (insane === 'insane') this.#setStopped(family);
+    }
   }
 
   /** After a failure: is the environment there (perhaps made anew)? Then the step is worth another try. */
@@ -98,67 +105,115 @@ export class Lifecycle {
     const trouble = await this.#steps.run(step, family, ticket);
     // what hangs is not asked twice in a row
     if (trouble === null || trouble.error.code === 'ERR_ACTION_TIMEOUT') return trouble;
-    if (!(await this.#sane(family, step))) return trouble;
+    if (this.#steps.has('actioncheck')) {
+      const insane = await this.#sane(family, step);
+      if (insane !== null) return insane === 'insane' ? trouble : insane;
+    }
     return this.#steps.run(step, family, ticket);
   }
 
-  async #sane(family: TicketFamily, step: StepName): Promise<boolean> {
-    const steps = this.#steps;
-    if (!steps.has('actioncheck') || (await steps.run('actioncheck', family, null)) === null) return true;
-    if (step === 'actionunban' && !steps.repairOnUnban) {
+  /** Null: all is there, or is there again. `step` is what did not work. */
+  async #sane(family: TicketFamily, step: StepName): Promise<Trouble | 'insane' | null> {
+    const isUnban = step === 'actionunban';
+    if (isUnban && !this.#stages.has(family)) return null;
+    if (await this.#passes(family)) return null;
+    if (isUnban && !this.#steps.repairOnUnban) {
       this.#log.error('Invariant check failed. Unban is impossible.');
-      return false;
+      return 'insane';
     }
     this.#log.error('Invariant check failed. Trying to restore a sane environment');
-    const renewed = this.#sharing('actionstart', family);
-    const isMade = steps.has('actionrepair') ? await this.#repair(family) : await this.#restart(family);
-    if (isMade && (await steps.run('actioncheck', family, null)) === null) {
-      this.#renewed(renewed);
-      return true;
-    }
-    this.#log.error('Unable to restore environment');
-    return false;
-  }
-
-  async #repair(family: TicketFamily): Promise<boolean> {
-    const isMade = (await this.#steps.run('actionrepair', family, null)) === null;
-    if (isMade) this.#stages.set(family, 'started');
-    else this.#stages.delete(family);
-    return isMade;
-  }
-
-  async #restart(family: TicketFamily): Promise<boolean> {
-    const sharing = this.#sharing('actionstart', family);
-    // whether there was something to stop or not
-    await this.#steps.run('actionstop', family, null);
-    for (const each of sharing) this.#stages.delete(each);
-    return (await this.#start(sharing)) === null;
-  }
-
-  /** The started families whose step is the same as this one's. */
-  #sharing(step: StepName, family: TicketFamily): TicketFamily[] {
-    const others = [...this.#stages.keys()].filter((one) => this.#steps.sameAs(step, one, family));
-    return [...new Set([family, ...others])];
-  }
-
-  async #start(families: readonly TicketFamily[]): Promise<Trouble | null> {
-    for (const family of families) {
-      const isDone = [...this.#stages.keys()].some((other) => this.#steps.sameAs('actionstart', other, family));
-      const trouble = isDone ? null : await this.#steps.run('actionstart', family, null);
-      if (trouble !== null) return trouble;
-      if (!this.#stages.has(family)) this.#stages.set(family, 'started');
-    }
+    const sharing = this.#sharing(family);
+    const trouble = await this.#mend(family, !isUnban);
+    if (trouble !== null) return trouble;
+    if (this.#isStarted(family) && !(await this.#passes(family))) return this.#cannot();
+    this.#renewed(sharing);
     return null;
   }
 
-  /** A step that says the same for two families is done once. The first trouble is told, and the rest done all the same. */
-  async #forEach(step: StepName, families: readonly TicketFamily[]): Promise<Trouble | null> {
+  async #mend(family: TicketFamily, forced: boolean): Promise<Trouble | 'insane' | null> {
+    if (!this.#steps.has('actionrepair')) return this.#restart(family, forced);
+    const isMade = (await this.#steps.run('actionrepair', family, null)) === null;
+    this.#stages.set(family, isMade ? 'started' : 'stopped');
+    return isMade ? null : this.#cannot();
+  }
+
+  async #restart(family: TicketFamily, forced: boolean): Promise<Trouble | null> {
+    if (this.#stages.has(family)) {
+      this.#stages.set(family, 'stopped');
+      // whether there was something to stop or not
+      await this.#stop([family]);
+    }
+    return forced || !this.#steps.onDemand ? this.#start([family]) : null;
+  }
+
+  #cannot(): 'insane' {
+    this.#log.error('Unable to restore environment');
+    return 'insane';
+  }
+
+  #start(families: readonly TicketFamily[]): Promise<Trouble | null> {
+    return this.#operate('actionstart', families, (family) => {
+      this.#forget('actionstop', family);
+      this.#stages.set(family, 'started');
+    });
+  }
+
+  #stop(families: readonly TicketFamily[]): Promise<Trouble | null> {
+    return this.#operate('actionstop', families, (family) => this.#forget('actionstart', family));
+  }
+
+  /** What says the same for two families is executed once. The first trouble is told, and the rest done all the same. */
+  async #operate(
+    step: Operation,
+    families: readonly TicketFamily[],
+    done: (family: TicketFamily) => void = () => undefined,
+  ): Promise<Trouble | null> {
     let first: Trouble | null = null;
-    for (const [index, family] of families.entries()) {
-      if (families.slice(0, index).some((other) => this.#steps.sameAs(step, other, family))) continue;
-      const trouble = await this.#steps.run(step, family, null);
+    for (const family of families) {
+      const key = this.#steps.keyOf(step, family);
+      const others = [...(this.#executed.get(step) ?? [])].filter(([other]) => other !== family);
+      const isDone = key === '' || others.some(([, executed]) => executed === key);
+      const trouble = isDone ? null : await this.#steps.run(step, family, null);
+      if (trouble === null) done(family);
+      if (trouble === null) this.#note(step, family);
+      else this.#forget(step, family);
       first ??= trouble;
     }
     return first;
+  }
+
+  #note(step: Operation, family: TicketFamily): void {
+    const key = this.#steps.keyOf(step, family);
+    const executed = this.#executed.get(step) ?? new Map<TicketFamily, string>();
+    this.#executed.set(step, executed);
+    if (key !== '') executed.set(family, key);
+  }
+
+  /** For all families for which it was the same. */
+  #forget(step: Operation, family: TicketFamily): void {
+    const executed = this.#executed.get(step);
+    const key = executed?.get(family);
+    if (executed === undefined || key === undefined) return;
+    for (const [other, text] of executed) if (text === key) executed.delete(other);
+  }
+
+  async #passes(family: TicketFamily): Promise<boolean> {
+    return (await this.#steps.run('actioncheck', family, null)) === null;
+  }
+
+  #isStarted(family: TicketFamily): boolean {
+    return (this.#stages.get(family) ?? 'stopped') !== 'stopped';
+  }
+
+  #setStopped(family: TicketFamily): void {
+    this.#stages.set(family, 'stopped');
+    this.#forget('actionstart', family);
+  }
+
+  /** The started families whose environment is the same as this one's. */
+  #sharing(family: TicketFamily): TicketFamily[] {
+    const key = this.#steps.keyOf('actionstart', family);
+    const others = [...this.stages.keys()].filter((other) => this.#steps.keyOf('actionstart', other) === key);
+    return [...new Set([family, ...others])];
   }
 }

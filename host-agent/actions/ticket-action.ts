@@ -126,8 +126,8 @@ export interface Steps {
   /** Ids that are no addresses are not its business. */
   readonly addressOnly: boolean;
   has(step: StepName): boolean;
-  /** What tells one family's step from another's. */
-  sameAs(step: StepName, one: TicketFamily, other: TicketFamily): boolean;
+  /** What tells one family's step from another's; empty: there is nothing to do. */
+  keyOf(step: StepName, family: TicketFamily): string;
   /** `ticket`: null for the steps of the action itself. Null: it worked, or there is nothing to do. */
   run(step: StepName, family: TicketFamily, ticket: Ticket | null): Promise<Trouble | null>;
 }

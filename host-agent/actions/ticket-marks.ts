@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { Ban } from '../../shared/ticket.ts';
 import { untilOf } from '../../shared/time.ts';
+import type { Stage } from './lifecycle.ts';
 import type { Ledger, TicketFamily, Voice } from './ticket-action.ts';
 
 /** `trying`: a command runs, or ran when the daemon died, or failed half way. `skipped`: not the action's to do. */
@@ -16,10 +17,10 @@ const markShape = z.object({
   failures: z.number(),
 });
 
-const stagesShape = z.partialRecord(z.enum(['', 'inet4', 'inet6']), z.enum(['started', 'holds']));
+const stagesShape = z.partialRecord(z.enum(['', 'inet4', 'inet6']), z.enum(['stopped', 'started', 'holds']));
 const ownShape = z.object({ boot: z.string(), stages: stagesShape });
 
-export type Stages = ReadonlyMap<TicketFamily, 'started' | 'holds'>;
+export type Stages = ReadonlyMap<TicketFamily, Stage>;
 
 export interface MarksPlace {
   readonly ledger: Ledger;

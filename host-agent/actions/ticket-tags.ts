@@ -68,7 +68,8 @@ export function ownTags(
     failures: 0,
     matches: [],
   };
-  return ticketTags({ ban: none, family, restored: false }, { ...jail, history: () => [] }, world, '');
+  const values = ticketTags({ ban: none, family, restored: false }, { ...jail, history: () => [] }, world, '');
+  return (tag) => (tag === 'family' ? ours(family) : values(tag));
 }
 
 function nameTags({ full, short }: TicketWorld['names']): Values {

@@ -95,8 +95,9 @@ class WebhookSteps implements Steps {
     return event !== undefined && this.#settings.events.includes(event);
   }
 
-  sameAs(): boolean {
-    return true;
+  /** It has no steps of its own. */
+  keyOf(): string {
+    return '';
   }
 
   async run(step: StepName, _family: TicketFamily, ticket: Ticket | null): Promise<Trouble | null> {
