@@ -1,5 +1,5 @@
 /** Counts what the lines came to, by fail2ban-regex's way of counting. */
-import type { FilterFailure, LineParts, LineResult } from '../../shared/filter/filter.ts';
+import type { FilterFailure, LineParts, LineResult, OtherHit } from '../../shared/filter/filter.ts';
 import type { UnixTime } from '../../shared/time.ts';
 
 /** Characters of the lines that are kept to be printed, of each kind; what is more is only counted. */
@@ -53,6 +53,12 @@ export class LineList {
   }
 }
 
+/** What fail2ban's server would have been told of, in the order of the regexes. */
+function byRegex(failures: readonly FilterFailure[], others: readonly OtherHit[]): (FilterFailure | OtherHit)[] {
+  const returned = others.filter(({ kind }) => kind !== 'held');
+  return [...failures, ...returned].toSorted((a, b) => a.regex - b.regex);
+}
+
 export interface TallyOptions {
   readonly failregex: number;
   readonly ignoreregex: number;
@@ -92,11 +98,11 @@ export class Tally {
     if (result.prefregex === true) this.prefregex += 1;
     if (result.trouble !== null) this.troubled += 1;
     this.#countIgnored(result, failures);
+    if (result.hits.length > 0) this.#countHits(result, failures);
     const quiet = result.others.some(({ kind }) => kind === 'quiet');
-    const found = failures.length + result.others.filter(({ kind }) => kind === 'waiting').length;
-    this.#countHits(result, failures);
+    const found = failures.length > 0 || result.others.some(({ kind }) => kind === 'waiting');
     if (quiet || result.ignoredBy !== null) this.ignored.add(text);
-    else if (found > 0) this.matched.add(text);
+    else if (found) this.matched.add(text);
     else this.missed.add(text);
   }
 
@@ -119,8 +125,7 @@ export class Tally {
 
   #countHits({ others, time }: LineResult, failures: readonly FilterFailure[]): void {
     let place = 0;
-    const returned = others.filter(({ kind }) => kind !== 'held');
-    const found = [...failures, ...returned].toSorted((a, b) => a.regex - b.regex);
+    const found = others.length === 0 ? failures : byRegex(failures, others);
     for (const hit of found) {
       const count = this.failregex[hit.regex];
       if (count === undefined) throw new Error(`no failregex ${hit.regex}`);

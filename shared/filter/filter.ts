@@ -105,6 +105,8 @@ class LineFilter implements Filter {
   readonly #prefregex: FilterRegex | null;
   readonly #failregexes: readonly FilterRegex[];
   readonly #ignoreregexes: readonly FilterRegex[];
+  /** In which order a failure of each failregex shows its groups. */
+  readonly #orders: readonly (readonly number[])[];
   readonly #mayHavePrefix: Candidates | null;
   readonly #candidates: Candidates;
   readonly #dates: LineDates;
@@ -134,6 +136,8 @@ class LineFilter implements Filter {
       compileRegex(source, { ...options, what: `ignoreregex ${index}` }),
     );
     this.#mayHavePrefix = this.#prefregex === null ? null : new Candidates([this.#prefregex]);
+    const first = this.#prefregex?.order ?? [];
+    this.#orders = this.#failregexes.map(({ order }) => [...first, ...order]);
     this.#candidates = new Candidates(this.#failregexes);
     this.#dates = new LineDates(dateConf(conf, ports, now), conf.findtime);
   }
@@ -205,7 +209,7 @@ class LineFilter implements Filter {
     const match = may ? this.#search(prefregex, text, () => 'prefregex', verdict) : null;
     verdict.prefregex = match !== null;
     if (match === null) return null;
-    const prefix = new Prefix(prefregex, match, text);
+    const prefix = new Prefix(prefregex, match, text, this.#groups);
     verdict.prefix = () => this.#groups.record(prefix.caught(), prefregex.order);
     const content = this.#maxlines > 1 ? prefix.content() : null;
     if (content !== null) this.#buffer = [{ before: '', date: '', after: content }];
@@ -236,9 +240,13 @@ class LineFilter implements Filter {
       }
       if (ignored && !this.#checkAll) return;
       if (ignored) continue;
-      const groups = prefix?.groups() ?? [];
+      const groups = prefix?.groups() ?? this.#groups.none();
       regex.take(match, groups);
-      const done = this.#take({ groups, order: regex.order, index }, matched.map(wholeLine), verdict);
+      const done = this.#take(
+        { groups, order: this.#orders[index] ?? regex.order, index },
+        matched.map(wholeLine),
+        verdict,
+      );
       if (done && !this.#checkAll) return;
     }
   }
@@ -248,7 +256,7 @@ class LineFilter implements Filter {
     const mlfid = groups[slot.mlfid];
     const inSession = typeof mlfid === 'string';
     const draft = inSession ? this.#sessions.merge(mlfid, groups, lines, verdict.now) : newDraft(groups);
-    if (!inSession) draft.matches.push(...lines);
+    if (!inSession) draft.matches = lines;
     const quiet = isSet(draft.groups[slot.nofail]);
     if (quiet && inSession && !this.#checkAll) {
       verdict.other({ kind: 'held', regex: index, id: null });
@@ -262,7 +270,7 @@ class LineFilter implements Filter {
       return quiet || inSession;
     }
     const found = { regex: index, time: verdict.failureTime };
-    const failure = new FoundFailure(draft, found, this.#groups, [...(this.#prefregex?.order ?? []), ...order]);
+    const failure = new FoundFailure(draft, found, this.#groups, order);
     if (id.kind === 'id') verdict.fail([failure.of(id.id, id.ip)]);
     else this.#named({ name: id.name, failure }, verdict);
     return true;

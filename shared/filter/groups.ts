@@ -32,6 +32,11 @@ export class GroupNames {
     return this.#numbers.size - 1;
   }
 
+  /** Room for what is caught. */
+  none(): Caught {
+    return new Array<GroupValue | undefined>(this.#numbers.size);
+  }
+
   /** By their names: those of `order` first, in that order. */
   record(caught: Caught, order: readonly number[]): Record<string, GroupValue> {
     const names = [...this.#numbers.keys()];

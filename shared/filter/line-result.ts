@@ -72,6 +72,8 @@ export function failuresOf({ failure }: PendingFailure, addresses: readonly stri
   return addressesOf(addresses).map((address) => failure.of(address, address));
 }
 
+const none: readonly never[] = [];
+
 /** What a failregex has found, with all but the id that it is about. */
 export class FoundFailure {
   readonly regex: number;
@@ -91,9 +93,9 @@ export class FoundFailure {
   ) {
     this.regex = regex;
     this.time = time;
+    this.matches = matches;
     // the session goes on with its own
-    this.matches = [...matches];
-    this.users = [...users];
+    this.users = users.length === 0 ? none : [...users];
     this.#caught = [...groups];
     this.#order = order;
     this.#names = names;
@@ -138,8 +140,6 @@ class IdentifiedFailure implements FilterFailure {
     return this.#groups;
   }
 }
-
-const none: readonly never[] = [];
 
 /** What comes together while one line is judged, and then is the result. */
 export class Verdict implements LineResult {

@@ -21,6 +21,10 @@ export class DatedText implements LineParts {
     this.#shown = shown;
   }
 
+  get whole(): string | undefined {
+    return this.#shown === null ? this.line.text : undefined;
+  }
+
   get before(): string {
     return this.line.slice(0, this.start);
   }

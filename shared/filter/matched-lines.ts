@@ -6,6 +6,8 @@ export interface LineParts {
   readonly before: string;
   readonly date: string;
   readonly after: string;
+  /** All of it, where that is known. */
+  readonly whole?: string | undefined;
 }
 
 export interface MatchedLines {
@@ -24,7 +26,7 @@ function withoutDate(line: LineParts): string {
 }
 
 export function wholeLine(line: LineParts): string {
-  return line.before + line.date + line.after;
+  return line.whole ?? line.before + line.date + line.after;
 }
 
 /** Splits `lines`, of which `text` was made, at a match in it. */

@@ -14,9 +14,9 @@ export interface Draft {
   readonly groups: Caught;
   /** Different users of the session, in order of appearance. */
   readonly users: string[];
-  matches: string[];
+  matches: readonly string[];
   /** Lines held back while nothing has failed yet. */
-  heldMatches: string[];
+  heldMatches: readonly string[];
   /** A failure of this session waits for its id. */
   pending: boolean;
 }
@@ -26,8 +26,10 @@ interface Session {
   readonly expires: UnixTime;
 }
 
+const none: readonly string[] = [];
+
 export function newDraft(groups: Caught): Draft {
-  return { groups, users: [], matches: [], heldMatches: [], pending: false };
+  return { groups, users: [], matches: none, heldMatches: none, pending: false };
 }
 
 /** The sessions of one filter. */
@@ -59,8 +61,7 @@ export class Sessions {
       quiet = false;
     }
     draft.pending = false;
-    const kept = lines.map((text) => text.slice(0, session_match_chars_max));
-    keepLines(draft, kept, { quiet, forget, gained: gained && !real });
+    keepLines(draft, lines.map(cut), { quiet, forget, gained: gained && !real });
     return draft;
   }
 
@@ -88,7 +89,7 @@ function updated(draft: Draft, groups: Caught, gained: boolean): Draft {
   const wasQuiet = isSet(draft.groups[slot.nofail]) || isSet(draft.groups[slot.mlfgained]);
   calm(draft.groups);
   if (gained) draft.pending = false;
-  if (!wasQuiet && !draft.pending) draft.matches = [];
+  if (!wasQuiet && !draft.pending) draft.matches = none;
   for (let place = 0; place < groups.length; place += 1) {
     const value = groups[place];
     if (value !== undefined && value !== null) draft.groups[place] = value;
@@ -108,11 +109,16 @@ function keepLines(
 ): void {
   if (!line.quiet) {
     const own = line.gained ? [] : lines;
-    draft.matches = [...draft.heldMatches, ...draft.matches, ...own].slice(-matches_per_session_max);
-    draft.heldMatches = [];
+    const isFirst = draft.heldMatches.length + draft.matches.length === 0;
+    draft.matches = isFirst ? own : [...draft.heldMatches, ...draft.matches, ...own].slice(-matches_per_session_max);
+    draft.heldMatches = none;
   } else if (!line.forget) {
     draft.heldMatches = [...draft.heldMatches, ...lines].slice(-matches_per_session_max);
   }
+}
+
+function cut(text: string): string {
+  return text.length > session_match_chars_max ? text.slice(0, session_match_chars_max) : text;
 }
 
 /** It is a failure after all. */

@@ -1,6 +1,6 @@
 /** What the prefregex caught of a line: the text that the failregexes see, and groups that go along with theirs. */
 import type { FilterRegex } from './failregex.ts';
-import { type Caught, slot } from './groups.ts';
+import { type Caught, type GroupNames, slot } from './groups.ts';
 import type { PatternMatch } from './regex/pattern.ts';
 import { Subject } from './regex/subject.ts';
 
@@ -8,9 +8,11 @@ export class Prefix {
   readonly #regex: FilterRegex;
   readonly #match: PatternMatch;
   readonly #text: Subject;
+  readonly #names: GroupNames;
 
   /** `text` is what the prefregex was searched in. */
-  constructor(regex: FilterRegex, match: PatternMatch, text: Subject) {
+  constructor(regex: FilterRegex, match: PatternMatch, text: Subject, names: GroupNames) {
+    this.#names = names;
     this.#regex = regex;
     this.#match = match;
     this.#text = text;
@@ -18,7 +20,7 @@ export class Prefix {
 
   /** Made anew each time: most lines need none of it. */
   caught(): Caught {
-    const caught: Caught = [];
+    const caught = this.#names.none();
     this.#regex.take(this.#match, caught);
     return caught;
   }
