@@ -97,11 +97,3 @@ export function targetsOf(
   }
   return targets;
 }
-
-/** The next instruction of the same routine in the order of the program. */
-export function followerOf(reached: ReadonlySet<number>, pc: number): number {
-  const last = Math.max(...reached);
-  let next = pc + 1;
-  while (!reached.has(next) && next <= last) next += 1;
-  return next;
-}

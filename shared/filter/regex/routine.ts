@@ -1,5 +1,5 @@
 /** One loop of generated code: the instructions from one of them to their `match`, as a switch. */
-import { firstAt, followerOf, nextOf, reachable, targetsOf } from './flow.ts';
+import { firstAt, nextOf, reachable, targetsOf } from './flow.ts';
 import type { Writer } from './generate.ts';
 import type { Instruction, SetTest } from './program.ts';
 
@@ -32,11 +32,13 @@ export class Routine {
     const targets = targetsOf(this.#code, reached, begin);
     const lines: string[] = [];
     let word: SetTest[] = [];
-    for (const [pc, instruction] of this.#code.entries()) {
-      if (!reached.has(pc)) continue;
+    const order = [...reached].toSorted((one, other) => one - other);
+    for (const [place, pc] of order.entries()) {
+      const instruction = this.#code[pc];
+      if (instruction === undefined) continue;
       if (targets.has(pc)) lines.push(`case ${pc}:`);
       const next = nextOf(pc, instruction);
-      const goesOn = next !== null && next === followerOf(reached, pc);
+      const goesOn = next !== null && next === order[place + 1];
       if (instruction.op === 'char' && instruction.count === 1) word.push(instruction.test);
       if (word.length > 0 && (!goesOn || targets.has(next) || !isLetter(this.#code[next]))) {
         lines.push(this.#word(word));
