@@ -44,7 +44,7 @@ async function bundle(folder: string): Promise<void> {
     legalComments: 'none',
     chunkNames: '[hash]',
     // undici is CommonJS
-    banner: { js: "import { createRequire } from 'node:module';const require = createRequire(import.meta.url);" },
+    banner: { js: "import { createRequire as requireFrom } from 'node:module';const require = requireFrom(import.meta.url);" },
     plugins: [englishOnly],
     logLevel: 'error',
   });
@@ -77,10 +77,10 @@ function writeCompileCache(lib: string): void {
 }
 
 function warmUp(lib: string, cache: string, scratch: string): void {
-  writeFileSync(
-    join(scratch, 'jail.conf'),
-    '[warm]\nenabled = true\nfilter =\nfailregex = ^<HOST>$\nlogpath = /dev/null\n',
-  );
+  // a jail without actions: nothing of this touches a firewall
+  const jail = 'enabled = true\nbackend = polling\nfilter =\nfailregex = ^<HOST> failed$\naction =';
+  writeFileSync(join(scratch, 'log'), '2026-01-01 00:00:00 192.0.2.1 failed\n');
+  writeFileSync(join(scratch, 'jail.conf'), `[warm]\n${jail}\nlogpath = ${scratch}/log\n`);
   const env = { NODE_COMPILE_CACHE: cache, NODE_COMPILE_CACHE_PORTABLE: '1', NODE_OPTIONS: '' };
   const socket = join(scratch, 'socket');
   const places = ['-c', scratch, '-s', socket, '-p', join(scratch, 'pid'), '--dbfile', ':memory:'];
@@ -97,7 +97,7 @@ function warmUp(lib: string, cache: string, scratch: string): void {
   const daemon = program('edgeban-server', ...places, '--logtarget', 'STDERR', '-f', 'start');
   const words = 'edgeban-client -s "$EDGEBAN_SOCKET"';
   const script = `"$0" "$@" & daemon=$!
-    for try in $(seq 200); do "$0" "$EDGEBAN_MAIN" ${words} ping && break; sleep 0.1; done
+    for try in $(seq 200); do "$0" "$EDGEBAN_MAIN" ${words} ping && break; kill -0 $daemon || exit 1; done
     "$0" "$EDGEBAN_MAIN" ${words} status; "$0" "$EDGEBAN_MAIN" ${words} stop; wait $daemon`;
   const told = { ...env, EDGEBAN_SOCKET: socket, EDGEBAN_MAIN: join(lib, 'host-agent/main.js') };
   run('sh', ['-c', script, node, ...daemon], { env: told });
