@@ -4,6 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import type { Finding } from '../shared/config/finding.ts';
+import { pythonRepr } from '../shared/config/python-text.ts';
 import { describeError, EdgebanError } from '../shared/errors.ts';
 import { openStore, type Store } from '../shared/store/store.ts';
 import { createNft } from './actions/nft.ts';
@@ -35,7 +36,8 @@ const now = () => Date.now() / 1000;
 /** Runs until `stop` or a signal. Throws EdgebanError if it cannot start; what one jail lacks is logged instead. */
 export async function serve(options: ServeOptions): Promise<void> {
   const { settings, configDir } = options;
-  const log = new Log({ target: settings.logtarget, level: settings.loglevel });
+  const { logtarget, loglevel, syslogsocket } = settings;
+  const log = new Log({ target: logtarget, level: loglevel, syslogsocket });
   const told = log.logger('server');
   const supervisor = supervisorOf(log);
   process.on('uncaughtExceptionMonitor', (error) =>
@@ -110,7 +112,8 @@ function openControl(path: string, { started, stop, supervisor }: Answering, log
     path,
     answer: async (words) => {
       const agent = await started;
-      const answer = await (words[0] === 'reload' ? reload(agent, words, supervisor) : runCommand(agent, words));
+      const run = () => (words[0] === 'reload' ? reload(agent, words, supervisor) : runCommand(agent, words));
+      const answer = await answered(words, run, log);
       if (words[0] === 'stop' && (words[1] ?? '--unban') === '--unban') stop();
       return answer;
     },
@@ -125,6 +128,17 @@ async function reload(agent: Agent, words: readonly string[], supervisor: Superv
     return await runCommand(agent, words);
   } finally {
     supervisor.ready();
+  }
+}
+
+/** A command that fails stands in the log, as fail2ban's do. */
+async function answered(words: readonly string[], run: () => Promise<ReplyValue>, log: Log): Promise<ReplyValue> {
+  try {
+    return await run();
+  } catch (error) {
+    if (error instanceof EdgebanError)
+      log.logger('transmitter').error(`Command ${pythonRepr([...words])} has failed. Received ${describeError(error)}`);
+    throw error;
   }
 }
 

@@ -24,9 +24,9 @@ const ports: HostPorts = {
     const isEnrolled = (await enrolmentOf(settingsIn(configDir))) !== null;
     return readConfiguration(configDir, isEnrolled, configurationPorts()).findings.map(shown);
   },
-  commandStream: async (configDir, { loglevel, logtarget, dbfile }) => {
+  commandStream: async (configDir, { loglevel, logtarget, syslogsocket, dbfile }) => {
     const { commandStreamOf } = await import('./command-stream.ts');
-    const given = Object.entries({ loglevel, logtarget, dbfile }).flatMap(([name, value]) =>
+    const given = Object.entries({ loglevel, logtarget, syslogsocket, dbfile }).flatMap(([name, value]) =>
       value === undefined ? [] : [[name, value] as const],
     );
     const { commands, findings } = commandStreamOf(configDir, Object.fromEntries(given));
@@ -44,12 +44,20 @@ const ports: HostPorts = {
     const made = await enroll({ files, url, token, name, world: realWorld });
     return { url: made.url, host: made.host, ledger: made.ledger, file: files.settings };
   },
+  importFail2ban: async ({ socket, pidfile, ...options }) => {
+    const { Import } = await import('./import/import.ts');
+    const paths = ['-c', options.configDir, '-s', socket, '-p', pidfile, '--dbfile', options.dbfile];
+    return new Import({ ...options, client: [process.execPath, here, 'edgeban-client', ...paths] });
+  },
   enrolment: (_configDir, settings) => enrolmentOf(settings),
 };
 
 function settingsIn(configDir: string): ServerSettings {
-  const { from, socket, pidfile, logtarget, loglevel, dbfile } = readServerConf(diskFiles, configDir).server;
-  return { socket, pidfile, logtarget, loglevel, dbfile: databaseOf(from, dbfile) };
+  const { from, socket, pidfile, logtarget, loglevel, syslogsocket, dbfile } = readServerConf(
+    diskFiles,
+    configDir,
+  ).server;
+  return { socket, pidfile, logtarget, loglevel, syslogsocket, dbfile: databaseOf(from, dbfile) };
 }
 
 /** Beside fail2ban's own database, never in it: it may run again tomorrow. */

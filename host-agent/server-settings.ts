@@ -4,7 +4,7 @@ import { describeError, EdgebanError } from '../shared/errors.ts';
 import type { Log } from './log.ts';
 
 /** What is opened or bound once. */
-const lasting = ['socket', 'pidfile', 'dbfile', 'dbmaxmatches', 'syslogsocket', 'allowipv6'] as const;
+const lasting = ['socket', 'pidfile', 'dbfile', 'dbmaxmatches', 'allowipv6'] as const;
 
 export class ServerSettings {
   readonly #log: Log;
@@ -26,6 +26,8 @@ export class ServerSettings {
     if (next.loglevel !== last.loglevel) this.#apply('loglevel', next.loglevel, (value) => this.#log.setLevel(value));
     if (next.logtarget !== last.logtarget)
       this.#apply('logtarget', next.logtarget, (value) => this.#log.setTarget(value));
+    if (next.syslogsocket !== last.syslogsocket)
+      this.#apply('syslogsocket', next.syslogsocket, (value) => this.#log.setSyslogSocket(value));
     const waiting = lasting.filter((name) => next[name] !== this.#started[name]);
     if (waiting.length === 0) return;
     const names = waiting.join(', ');

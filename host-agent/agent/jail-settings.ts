@@ -22,7 +22,7 @@ export function settingsOf(jail: Jail, engine: Engine, files: readonly string[])
     ignorecache: plan.ignorecache,
     logencoding: plan.logencoding,
     ignoreip: shownIgnoreip(jail.ignoreip),
-    logpath: files,
+    logpath: jail.idle ? plan.logpath.map(({ path }) => path) : files,
     journalmatch: plan.backend === 'systemd' ? plan.journalmatch.flatMap(matchesIn) : [],
     ...filterSettings(plan.filter),
     datepattern: datepatternOf(jail),

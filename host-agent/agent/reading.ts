@@ -56,7 +56,7 @@ export class Reading {
     return this.#sources.follow(this.#roster.plans);
   }
 
-  filesOf(jail: string): string[] {
+  filesOf(jail: string): readonly string[] {
     return this.#sources.filesOf(jail);
   }
 

@@ -2,7 +2,7 @@
 import { globSync } from 'node:fs';
 import { describeError } from '../../shared/errors.ts';
 import type { Batch, Source } from '../sources/source.ts';
-import { type JailPlan, type SourcePlan, sourceKey } from './plan.ts';
+import { type JailPlan, type SourcePlan, sourceName } from './plan.ts';
 
 interface Running {
   readonly plan: SourcePlan;
@@ -30,21 +30,23 @@ export const sourcesLimits = {
 export class Sources {
   readonly #parts: SourcesParts;
   readonly #running = new Map<string, Running>();
+  /** By jail, in the order of its logpath. */
+  #files: ReadonlyMap<string, readonly string[]> = new Map();
 
   constructor(parts: SourcesParts) {
     this.#parts = parts;
   }
 
   /** The files that a jail reads now. */
-  filesOf(jail: string): string[] {
-    const plans = [...this.#running.values()].filter(({ jails }) => jails.has(jail)).map(({ plan }) => plan);
-    return plans.filter((plan) => plan.kind === 'file').map(({ path }) => path);
+  filesOf(jail: string): readonly string[] {
+    return this.#files.get(jail) ?? [];
   }
 
   /** Starts what is new, stops what nobody reads any more, and leaves the rest alone. */
   async follow(jails: readonly JailPlan[]): Promise<void> {
-    const wanted = readersOf(jails);
-    const unwanted = [...this.#running].filter(([key]) => !wanted.has(key));
+    const { sources: wanted, files } = wantedBy(jails);
+    this.#files = files;
+    const unwanted = [...this.#running].filter(([name, { plan }]) => isOther(plan, wanted.get(name)?.plan));
     for (const [key] of unwanted) this.#running.delete(key);
     await Promise.all(unwanted.map(([, running]) => stop(running)));
     for (const [key, { plan, readers }] of wanted) {
@@ -86,22 +88,38 @@ async function stop(running: Running): Promise<void> {
   await running.ended;
 }
 
+function isOther(plan: SourcePlan, wanted: SourcePlan | undefined): boolean {
+  return wanted === undefined || (plan.kind === 'file' && wanted.kind === 'file' && plan.wake !== wanted.wake);
+}
+
 function replace(set: Set<string>, values: readonly string[]): void {
   set.clear();
   for (const value of values) set.add(value);
 }
 
-function readersOf(jails: readonly JailPlan[]): Map<string, { plan: SourcePlan; readers: string[] }> {
-  const wanted = new Map<string, { plan: SourcePlan; readers: string[] }>();
+interface Wanted {
+  readonly sources: Map<string, { plan: SourcePlan; readers: string[] }>;
+  readonly files: Map<string, string[]>;
+}
+
+function wantedBy(jails: readonly JailPlan[]): Wanted {
+  const wanted: Wanted['sources'] = new Map();
+  const files: Wanted['files'] = new Map();
   for (const jail of jails) {
-    for (const plan of sourcesOf(jail)) {
-      const key = sourceKey(plan);
-      const found = wanted.get(key);
-      if (found === undefined) wanted.set(key, { plan, readers: [jail.name] });
-      else if (!found.readers.includes(jail.name)) found.readers.push(jail.name);
+    const plans = sourcesOf(jail);
+    files.set(
+      jail.name,
+      plans.flatMap((plan) => (plan.kind === 'file' ? [plan.path] : [])),
+    );
+    for (const plan of plans) {
+      const name = sourceName(plan);
+      const found = wanted.get(name);
+      // one of them may want to be woken
+      const both = found === undefined || (plan.kind === 'file' && plan.wake) ? plan : found.plan;
+      wanted.set(name, { plan: both, readers: [...new Set([...(found?.readers ?? []), jail.name])] });
     }
   }
-  return wanted;
+  return { sources: wanted, files };
 }
 
 /** A path without wildcards is followed even while there is no such file; a glob stands for the files that match now. */

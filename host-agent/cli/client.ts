@@ -1,5 +1,6 @@
 /** edgeban-client: fail2ban-client's words, printed text and exit codes. */
 import { accessSync, constants, existsSync } from 'node:fs';
+import { EdgebanError } from '../../shared/errors.ts';
 import { ControlUnavailable, request } from '../control/client.ts';
 import type { Reply, ReplyError } from '../control/framing.ts';
 import { helpText } from './help.ts';
@@ -10,8 +11,9 @@ import type { ExitCode } from './program.ts';
 import { exitCodes, runProgram, settingsOf, socketOf } from './program.ts';
 import { reprTuple } from './python.ts';
 import { render, renderError } from './render.ts';
+import { shellWords } from './shell-words.ts';
 import { answers, startInBackground, waitUntil } from './start.ts';
-import { say, sayError, type Terminal } from './terminal.ts';
+import { say, sayError, sayThrown, type Terminal } from './terminal.ts';
 
 interface Call {
   readonly options: Options;
@@ -21,9 +23,33 @@ interface Call {
 
 /** Runs the program; `argv` is what follows its name. Returns its exit code. */
 export function runClient(argv: readonly string[], ports: HostPorts, terminal: Terminal): Promise<ExitCode> {
-  return runProgram('edgeban-client', argv, ports, terminal, (options) =>
-    runWords({ options, ports, terminal }, options.words),
-  );
+  return runProgram('edgeban-client', argv, ports, terminal, (options) => {
+    const call = { options, ports, terminal };
+    return options.interactive ? converse(call) : runWords(call, options.words);
+  });
+}
+
+/** fail2ban's -i: what the command line says, then a command a line. A failed one does not end it. */
+async function converse(call: Call): Promise<ExitCode> {
+  const { options, terminal } = call;
+  if (options.words.length > 0 && (await runWords(call, options.words)) !== exitCodes.ok) return exitCodes.failed;
+  terminal.out(`edgeban v${call.ports.version}: help lists the commands, exit ends this\n`);
+  await terminal.converse('edgeban> ', async (line) => {
+    if (line === 'exit' || line === 'quit') return false;
+    await runLine(call, line);
+    return true;
+  });
+  return exitCodes.ok;
+}
+
+async function runLine(call: Call, line: string): Promise<void> {
+  try {
+    const words = shellWords(line);
+    if (words.length > 0) await runWords(call, words);
+  } catch (error) {
+    if (!(error instanceof EdgebanError)) throw error;
+    sayThrown(call.terminal, error);
+  }
 }
 
 async function runWords(call: Call, words: readonly string[]): Promise<ExitCode> {
@@ -87,9 +113,9 @@ function show({ options, terminal }: Call, words: readonly string[], reply: Repl
 
 /** What fail2ban's errors have not: where it stands and what to do. */
 function placeAndRemedy({ file, line, remedy, code }: ReplyError): string {
-  if (file === undefined && remedy === undefined) return '';
+  if (remedy === undefined) return '';
   const place = file === undefined ? '' : `${file}${line === undefined ? '' : `:${line}`}: `;
-  return `${place}${remedy ?? 'see there'} [${code}]`;
+  return `${place}${remedy} [${code}]`;
 }
 
 /** fail2ban's words for a socket that is missing, closed to us, or dead. */

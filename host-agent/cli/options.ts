@@ -14,6 +14,8 @@ export interface Options {
   readonly async: boolean;
   readonly test: boolean;
   readonly json: boolean;
+  /** Read commands from stdin. */
+  readonly interactive: boolean;
   /** Ends the program with a print, whatever else is said. */
   readonly print: 'help' | 'version' | 'short-version' | 'seconds' | null;
   /** What is to be printed in seconds. */
@@ -39,6 +41,7 @@ const flags: Readonly<Record<string, (options: Options) => Change>> = {
   '--dump-pretty': () => ({ dump: 'pretty' }),
   // fail2ban's -x removes a dead socket file; ours is replaced anyway, and a living daemon's never.
   '-x': () => ({}),
+  '-i': () => ({ interactive: true }),
   '--async': () => ({ async: true }),
   '--json': () => ({ json: true }),
   '-h': ({ print }) => ({ print: print ?? 'help' }),
@@ -59,6 +62,7 @@ const valued: Readonly<Record<string, (options: Options, value: string) => Chang
   '-p': override('pidfile'),
   '--pidfile': override('pidfile'),
   '--loglevel': override('loglevel'),
+  '--syslogsocket': override('syslogsocket'),
   '--logtarget': override('logtarget'),
   '--dbfile': override('dbfile'),
   '--timeout': (_options, value) => ({ timeout: seconds(value) }),
@@ -67,9 +71,7 @@ const valued: Readonly<Record<string, (options: Options, value: string) => Chang
 
 /** fail2ban's options that are understood and refused, with what to do instead. */
 const refused: Readonly<Record<string, string>> = {
-  '-i': 'give each command on a command line of its own',
   '--pname': 'tell instances apart by their sockets (-s)',
-  '--syslogsocket': 'set --logtarget STDOUT: under systemd that is the journal',
 };
 
 const defaults: Options = {
@@ -80,6 +82,7 @@ const defaults: Options = {
   async: false,
   test: false,
   json: false,
+  interactive: false,
   print: null,
   str2sec: '',
   dump: null,

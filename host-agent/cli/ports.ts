@@ -16,8 +16,10 @@ export interface Finding {
 export interface ServerSettings {
   readonly socket: string;
   readonly pidfile: string;
-  /** A file, STDOUT or STDERR. */
+  /** A file, STDOUT, STDERR, SYSLOG or SYSTEMD-JOURNAL, with `[options]`. */
   readonly logtarget: string;
+  /** `auto`, or the path of the syslog socket. */
+  readonly syslogsocket: string;
   readonly loglevel: string;
   /** A file, `:memory:`, or `None`. */
   readonly dbfile: string;
@@ -45,6 +47,33 @@ export interface EnrollOptions {
   readonly name: string;
 }
 
+export interface ImportOptions {
+  /** The folder of fail2ban's configuration. */
+  readonly from: string;
+  /** fail2ban's database; `None` for none; null: the one that its configuration names. */
+  readonly database: string | null;
+  readonly configDir: string;
+  readonly dbfile: string;
+  /** Runs edgeban-client on this configuration. */
+  readonly client: readonly string[];
+}
+
+/** What an import finds and will do. */
+export interface ImportReport {
+  readonly files: readonly { readonly path: string; readonly state: 'new' | 'same' | 'kept' }[];
+  /** fail2ban's jails that edgeban runs, and those that it cannot. */
+  readonly jails: readonly string[];
+  readonly left: readonly string[];
+  readonly findings: readonly { readonly severity: Finding['severity']; readonly message: string }[];
+  readonly database: string | null;
+  /** Bans in force by jail. */
+  readonly active: Readonly<Record<string, number>>;
+  readonly remembered: number;
+  /** fail2ban's process; null: it does not run. */
+  readonly running: number | null;
+  readonly systemd: boolean;
+}
+
 /** What an enrolled host knows of itself; the same as in its settings file. */
 export interface Enrolment {
   readonly url: string;
@@ -69,6 +98,11 @@ export interface HostPorts {
   serve(options: ServeOptions): Promise<void>;
   /** Makes the host's key if there is none, enrols it, writes the settings file. Throws EdgebanError. */
   enroll(options: EnrollOptions): Promise<Enrolment>;
+  /** Reads what fail2ban has; `run` takes it over, told step by step. Both throw EdgebanError. */
+  importFail2ban(options: Omit<ImportOptions, 'client'> & Pick<ServerSettings, 'socket' | 'pidfile'>): Promise<{
+    report(): ImportReport;
+    run(say: (text: string) => void): Promise<void>;
+  }>;
   /** Null: this host is not enrolled. */
   enrolment(configDir: string, settings: ServerSettings): Promise<Enrolment | null>;
 }

@@ -67,15 +67,16 @@ async function dumped(
 
 /** The settings of the configuration with those of the command line over them. */
 export async function settingsOf(options: Options, ports: HostPorts): Promise<ServerSettings> {
-  const { socket, pidfile, logtarget, loglevel, dbfile } = options.overrides;
+  const { socket, pidfile, logtarget, loglevel, syslogsocket, dbfile } = options.overrides;
   if (
     socket !== undefined &&
     pidfile !== undefined &&
     logtarget !== undefined &&
     loglevel !== undefined &&
+    syslogsocket !== undefined &&
     dbfile !== undefined
   ) {
-    return { socket, pidfile, logtarget, loglevel, dbfile };
+    return { socket, pidfile, logtarget, loglevel, syslogsocket, dbfile };
   }
   return { ...(await ports.serverSettings(options.configDir)), ...options.overrides };
 }

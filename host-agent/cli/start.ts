@@ -1,17 +1,14 @@
 /** Starting the daemon in the background, and waiting until it answers. */
 import { spawn } from 'node:child_process';
-import { closeSync, fstatSync, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from '../control/client.ts';
 import type { Options } from './options.ts';
 import type { HostPorts, ServerSettings } from './ports.ts';
 import { type ExitCode, exitCodes } from './program.ts';
-import { sayError, type Terminal } from './terminal.ts';
+import { say, sayError, type Terminal } from './terminal.ts';
 
-/** How much of a failed daemon's stderr is shown, in bytes. */
-const stderr_bytes_max = 64 * 1024;
+/** How much of a failed daemon's stderr is shown, in UTF-16 units. */
+const stderr_length_max = 64 * 1024;
 
 /** Starts `edgeban-server -f` as a process of its own. With --async it does not wait; else it prints `Server ready`. */
 export async function startInBackground(
@@ -23,6 +20,10 @@ export async function startInBackground(
   if (await answers(settings.socket)) {
     sayError(terminal, 'Server already running');
     return exitCodes.failed;
+  }
+  if (/^(?:STDOUT|STDERR|SYSOUT)\b/i.test(settings.logtarget)) {
+    const instead = 'set logtarget to a file, SYSLOG or SYSTEMD-JOURNAL, or start it with -f';
+    say(terminal, 'WARNING', `in the background nobody reads ${settings.logtarget}: ${instead}`);
   }
   const daemon = launch(ports.serverCommand, argumentsOf(options, settings));
   try {
@@ -63,9 +64,10 @@ export async function waitUntil(done: () => Promise<boolean>, seconds: number): 
 }
 
 function argumentsOf(options: Options, settings: ServerSettings): string[] {
-  const { socket, pidfile, logtarget, loglevel, dbfile } = settings;
+  const { socket, pidfile, logtarget, loglevel, syslogsocket, dbfile } = settings;
   const paths = ['-c', options.configDir, '-s', socket, '-p', pidfile, '--dbfile', dbfile];
-  return ['-f', ...paths, '--logtarget', logtarget, '--loglevel', loglevel, 'start'];
+  const log = ['--logtarget', logtarget, '--loglevel', loglevel, '--syslogsocket', syslogsocket];
+  return ['-f', ...paths, ...log, 'start'];
 }
 
 interface Daemon {
@@ -76,41 +78,30 @@ interface Daemon {
   release(): void;
 }
 
-/** Its stderr goes to a file without a name: a pipe would break when we end, and /dev/null would hide why it did not start. */
+/** Its stderr is a pipe that breaks when we end: what it says of its start is heard, and what comes later fills no disk. */
 function launch(command: readonly string[], args: readonly string[]): Daemon {
   const [program = process.execPath, ...first] = command;
-  const stderr = namelessFile();
-  const child = spawn(program, [...first, ...args], { detached: true, stdio: ['ignore', 'ignore', stderr], cwd: '/' });
+  const child = spawn(program, [...first, ...args], { detached: true, stdio: ['ignore', 'ignore', 'pipe'], cwd: '/' });
+  let said = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    if (said.length < stderr_length_max) said += chunk.toString('utf8');
+  });
   let gone = false;
   child.on('error', () => {
     gone = true;
   });
-  child.on('exit', () => {
+  // all that it has said is there then
+  child.on('close', () => {
     gone = true;
   });
   return {
     gone: () => gone,
-    stderr: () => textOf(stderr),
+    stderr: () => said.slice(0, stderr_length_max).trimEnd(),
     release: () => {
       child.unref();
-      closeSync(stderr);
+      child.stderr.destroy();
     },
   };
-}
-
-function namelessFile(): number {
-  const dir = mkdtempSync(join(tmpdir(), 'edgeban-start-'));
-  try {
-    return openSync(join(dir, 'stderr'), 'wx+', 0o600);
-  } finally {
-    rmSync(dir, { recursive: true });
-  }
-}
-
-function textOf(fd: number): string {
-  const bytes = Buffer.alloc(Math.min(fstatSync(fd).size, stderr_bytes_max));
-  const length = readSync(fd, bytes, 0, bytes.length, 0);
-  return bytes.subarray(0, length).toString('utf8').trimEnd();
 }
 
 /** The socket answers after the jails have started (the daemon opens it last), or the process is gone. */

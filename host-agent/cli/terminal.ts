@@ -1,4 +1,5 @@
 /** Where the programs print: results on stdout, errors on stderr in fail2ban's log format. */
+import { createInterface } from 'node:readline';
 import { describeError } from '../../shared/errors.ts';
 import { escapeControls, formatLogLine, type Level } from '../log-format.ts';
 
@@ -8,6 +9,8 @@ export interface Terminal {
   err(text: string): void;
   now(): Date;
   readonly pid: number;
+  /** Prompts for lines until there are no more, or `body` is done (false). */
+  converse(prompt: string, body: (line: string) => Promise<boolean>): Promise<void>;
   /** All of stdin, at the most `max` bytes of it. */
   readInput(max: number): Promise<string>;
 }
@@ -40,12 +43,23 @@ export function processTerminal(): Terminal {
     err: (text) => process.stderr.write(`${visible(text)}\n`),
     now: () => new Date(),
     pid: process.pid,
+    converse,
     readInput,
   };
 }
 
 function visible(text: string): string {
   return text.split('\n').map(escapeControls).join('\n');
+}
+
+async function converse(prompt: string, body: (line: string) => Promise<boolean>): Promise<void> {
+  const lines = createInterface({ input: process.stdin, output: process.stdout, prompt });
+  lines.prompt();
+  for await (const line of lines) {
+    if (!(await body(line))) return lines.close();
+    lines.prompt();
+  }
+  process.stdout.write('\n');
 }
 
 async function readInput(max: number): Promise<string> {

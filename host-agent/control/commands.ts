@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { canonical } from '../../shared/address.ts';
 import type { AgentControl, EdgeReport, ReloadOptions } from './agent-control.ts';
-import { invalidCommand, invalidValue, jailOf, missingWord } from './errors.ts';
+import { invalidCommand, invalidValue, jailExists, jailOf, missingWord } from './errors.ts';
 import type { ReplyValue } from './framing.ts';
 import { bannedOf, get } from './get.ts';
 import { set } from './set.ts';
@@ -27,11 +27,13 @@ const commands: Readonly<Record<string, Command>> = {
   reload,
   add: (agent, [name, backend = 'auto']) => {
     if (name === undefined) throw missingWord();
+    if (agent.jail(name) !== null) throw jailExists(name);
     agent.addJail(name, backend);
     return name;
   },
   start: async (agent, [name]) => {
     if (name === undefined) throw missingWord();
+    jailOf(agent, name);
     await agent.startJail(name);
     return null;
   },
@@ -97,9 +99,14 @@ async function stop(agent: AgentControl, words: readonly string[]): Promise<Repl
   const [name, ...more] = words;
   if (more.length > 0) throw invalidCommand(` (unexpected argument '${more[0]}' for stop)`);
   if (name === undefined || name === '--unban') await agent.stop({ unban: name !== undefined });
-  else if (name !== '--all') await agent.stopJail(name);
+  else if (name !== '--all') await stopJail(agent, name);
   else for (const jail of agent.jails()) await agent.stopJail(jail);
   return null;
+}
+
+async function stopJail(agent: AgentControl, name: string): Promise<void> {
+  jailOf(agent, name);
+  await agent.stopJail(name);
 }
 
 const sleep_s_max = 600;

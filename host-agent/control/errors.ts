@@ -38,6 +38,11 @@ export function unknownJail(name: string): CommandError {
   return new CommandError('ERR_JAIL_UNKNOWN', message, { args: [name], exception: 'UnknownJailException' });
 }
 
+export function jailExists(name: string): CommandError {
+  const message = `The jail '${name}' already exists`;
+  return new CommandError('ERR_JAIL_EXISTS', message, { args: [name], exception: 'DuplicateJailException' });
+}
+
 export function invalidCommand(detail = ''): CommandError {
   return new CommandError('ERR_COMMAND_INVALID', `Invalid command${detail}`);
 }

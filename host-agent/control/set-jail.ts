@@ -5,7 +5,6 @@ import { boolOf } from '../../shared/config/action-conf.ts';
 import { parseSeconds } from '../../shared/config/arithmetic.ts';
 import { type BantimeOption, bantimeOptions } from '../../shared/config/bantime-extra.ts';
 import { type IgnoreCache, ignorecacheFrom } from '../../shared/config/jail-values.ts';
-import { EdgebanError } from '../../shared/errors.ts';
 import type { UseDns } from '../../shared/filter/filter.ts';
 import type { Seconds } from '../../shared/time.ts';
 import type { JailControl, RegexKind } from './agent-control.ts';
@@ -177,15 +176,9 @@ export function wholeOf(text: string, least = 0): number {
   throw invalidValue(Number.isNaN(value) ? `invalid literal for int() with base 10: '${text}'` : `${text} is too low`);
 }
 
-/** Throws ERR_CONFIG_EXPRESSION, with the error that Python has for it. */
+/** Throws ERR_CONFIG_EXPRESSION. */
 export function secondsOf(text: string): Seconds {
-  let value = Number.NaN;
-  try {
-    value = parseSeconds(text);
-  } catch (error) {
-    if (!(error instanceof EdgebanError)) throw error;
-    throw invalidValue(error.message);
-  }
+  const value = parseSeconds(text);
   if (Number.isFinite(value)) return value;
   throw invalidValue(`'${text}' is not a length of time`);
 }

@@ -75,7 +75,7 @@ describe('what fail2ban prints', () => {
     expect((await client('set sshd delignoreip ::1')).out.split('\n')).toHaveLength(3);
     expect((await client('set sshd maxretry 9')).out).toBe('9');
     expect((await client('set loglevel debug')).out).toBe("Current logging level is 'DEBUG'");
-    expect((await client('get sshd logencoding')).out).toBe('Current log encoding is set to:\nauto');
+    expect((await client('get sshd logencoding')).out).toBe('Current log encoding is set to:\nUTF-8');
     expect((await client('get sshd ignoreself')).out).toBe('True');
   });
 

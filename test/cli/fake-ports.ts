@@ -17,6 +17,12 @@ export function fakeTerminal(input = ''): FakeTerminal {
     err: (text) => void stderr.push(text),
     now: () => new Date(2026, 10, 22, 15, 16, 40, 304),
     pid: 895,
+    converse: async (prompt, body) => {
+      for (const line of input.split('\n')) {
+        stdout.push(prompt);
+        if (!(await body(line))) return;
+      }
+    },
     readInput: (max) => Promise.resolve(input.slice(0, max)),
   };
 }
@@ -31,8 +37,10 @@ export function fakePorts(dir: string, changes: Partial<HostPorts> = {}): HostPo
         pidfile: `${dir}/edgeban.pid`,
         logtarget: `${dir}/edgeban.log`,
         loglevel: 'INFO',
+        syslogsocket: 'auto',
         dbfile: `${dir}/edgeban.sqlite3`,
       }),
+    importFail2ban: () => Promise.reject(new Error('no import was expected')),
     testConfiguration: () => Promise.resolve([]),
     commandStream: () => Promise.resolve({ commands: [], findings: [] }),
     serve: () => Promise.reject(new Error('not to be called')),

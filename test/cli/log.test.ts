@@ -1,8 +1,10 @@
 /** The log: fail2ban's lines, which nobody can forge, and its targets. */
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Log } from '../../host-agent/log.ts';
 
 let dir: string;
@@ -20,6 +22,54 @@ function open(level = 'INFO'): Log {
 }
 
 const lines = (file = path) => readFileSync(file, 'utf8').split('\n').slice(0, -1);
+
+interface Heard {
+  text(): string;
+  hear(): void;
+  close(): Promise<void>;
+}
+
+/** A log daemon that takes streams; a deaf one reads nothing before it is told to. */
+function listen(socket: string, { deaf = false } = {}): Heard {
+  let text = '';
+  const clients: Socket[] = [];
+  const server = createServer((client) => {
+    clients.push(client);
+    if (deaf) client.pause();
+    client.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    client.on('error', () => client.destroy());
+    if (deaf) client.pause();
+  });
+  server.listen(socket);
+  return {
+    text: () => text,
+    hear: () => {
+      deaf = false;
+      for (const client of clients) client.resume();
+    },
+    close: () => {
+      for (const client of clients) client.destroy();
+      return new Promise((resolve) => server.close(() => resolve()));
+    },
+  };
+}
+
+/** Node has no datagrams of unix sockets: Python listens. Null where it cannot. */
+async function datagrams(socket: string): Promise<{ text(): string; end(): void } | null> {
+  const code = [
+    'import socket, sys',
+    's = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)',
+    's.bind(sys.argv[1])',
+    'print("ready", flush=True)',
+    'while True: print(s.recv(65536).decode(), flush=True)',
+  ].join('\n');
+  if (spawnSync('logger', ['--version']).status !== 0 || spawnSync('python3', ['--version']).status !== 0) return null;
+  const child = spawn('python3', ['-c', code, socket], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let text = '';
+  child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  await vi.waitFor(() => expect(text).toContain('ready'), 10_000);
+  return { text: () => text, end: () => child.kill() };
+}
 
 /** What the stock recidive filter wants of a line once its date is cut out (fail2ban 1.1.0, by hand, for IPv4). */
 const recidive =
@@ -101,16 +151,123 @@ describe('targets', () => {
     expect(statSync(path).mode & 0o027).toBe(0);
   });
 
-  test.each(['SYSLOG', 'SYSTEMD-JOURNAL', 'relative.log', '/var/log/x.log[datetime=off]'])(
-    '%s is refused by name',
-    (target) => {
-      expect(() => new Log({ target, level: 'INFO' })).toThrow(`cannot log to '${target}'`);
-      const log = open();
-      expect(() => log.setTarget(target)).toThrow();
-      log.logger('server').info('still here');
-      expect(lines()).toHaveLength(1);
-    },
-  );
+  test.each([
+    ['relative.log', 'neither a target nor an absolute path'],
+    ['/var/log/x.log[colour=on]', "no option 'colour'"],
+    ['/var/log/x.log[datetime=maybe]', "datetime is on or off, not 'maybe'"],
+    ['/var/log/x.log[facility=mail]', 'only SYSLOG has a facility'],
+    ['/var/log/x.log[format="%(thread)s"]', 'format: %(thread)s'],
+    ['SYSLOG[facility=nobody]', "there is no facility 'nobody'"],
+  ])('%s is refused, and the old one stays', (target, why) => {
+    expect(() => new Log({ target, level: 'INFO' })).toThrow(why);
+    const log = open();
+    expect(() => log.setTarget(target)).toThrow(why);
+    log.logger('server').info('still here');
+    expect(lines()).toHaveLength(1);
+  });
+
+  test.each([
+    ['datetime=off', 'fail2ban.actions        [1854]: NOTICE  [sshd] Ban 192.0.2.50'],
+    ['padding=off', '2026-11-22 15:17:39,096 fail2ban.actions[1854]: NOTICE [sshd] Ban 192.0.2.50'],
+    [
+      'format="%(levelname)-9.3s|%(asctime)s|%(name)20s|%(process)d|%(levelno)s|100%% %(message)s"',
+      'NOT      |2026-11-22 15:17:39,096|    fail2ban.actions|1854|25|100% [sshd] Ban 192.0.2.50',
+    ],
+  ])('a file with %s', (options, line) => {
+    const now = () => new Date(2026, 10, 22, 15, 17, 39, 96);
+    const log = new Log({ target: `${path}[${options}]`, level: 'INFO', now, pid: 1854 });
+    log.logger('actions').notice('[sshd] Ban 192.0.2.50');
+    expect(lines()).toEqual([line]);
+    expect(log.target).toBe(path);
+    renameSync(path, `${path}.1`);
+    log.reopen();
+    log.logger('actions').notice('[sshd] Ban 192.0.2.50');
+    expect(lines().at(-1)).toBe(line);
+  });
+
+  test('the journal: its header, then each line behind its priority', async () => {
+    const socket = join(dir, 'stdout');
+    const heard = listen(socket);
+    const log = new Log({ target: 'SYSTEMD-JOURNAL', level: 'INFO', pid: 1854, journal: socket });
+    log.logger('actions').notice('[sshd] Ban 192.0.2.50');
+    log.logger('server').error('two\nlines');
+    await vi.waitFor(() => expect(heard.text()).toContain('lines'));
+    expect(heard.text()).toBe(
+      [
+        ...['edgeban', '', '6', '1', '0', '0', '0'],
+        '<5>fail2ban.actions[1854]: NOTICE [sshd] Ban 192.0.2.50',
+        '<3>fail2ban.server[1854]: ERROR two\\nlines',
+        '',
+      ].join('\n'),
+    );
+    expect(log.reopen()).toBe('flushed');
+    log.close();
+    await heard.close();
+  });
+
+  test('the journal ends and begins again', async () => {
+    const socket = join(dir, 'stdout');
+    const first = listen(socket);
+    const log = new Log({ target: 'SYSTEMD-JOURNAL', level: 'INFO', journal: socket });
+    log.logger('server').info('before');
+    await vi.waitFor(() => expect(first.text()).toContain('before'));
+    await first.close();
+    const second = listen(socket);
+    await vi.waitFor(() => {
+      log.logger('server').info('after');
+      expect(second.text()).toMatch(/^edgeban\n[\s\S]*after/);
+    });
+    log.close();
+    await second.close();
+  });
+
+  test('a journal that does not read costs no more memory than it may, and is told of what was lost', async () => {
+    const socket = join(dir, 'stdout');
+    const heard = listen(socket, { deaf: true });
+    const log = new Log({ target: 'SYSTEMD-JOURNAL', level: 'INFO', journal: socket });
+    for (let at = 0; at < 1_000; at += 1) log.logger('server').info('x'.repeat(4_000));
+    heard.hear();
+    await vi.waitFor(() => {
+      log.logger('server').info('again');
+      expect(heard.text()).toMatch(/\d+ log line\(s\) lost: SYSTEMD-JOURNAL could not be written/);
+    });
+    expect(heard.text().length).toBeLessThan(3_000_000);
+    log.close();
+    await heard.close();
+  });
+
+  test('a socket that is not there is named', () => {
+    const journal = join(dir, 'none');
+    expect(() => new Log({ target: 'SYSTEMD-JOURNAL', level: 'INFO', journal })).toThrow(
+      `Syslog socket file: ${journal}`,
+    );
+    expect(() => new Log({ target: 'SYSLOG', level: 'INFO', syslogsocket: journal })).toThrow(journal);
+  });
+
+  test("syslog: datagrams that a syslog daemon reads as it reads fail2ban's", async (ctx) => {
+    const socket = join(dir, 'log');
+    const heard = await datagrams(socket);
+    if (heard === null) return ctx.skip('needs Python, to listen for datagrams, and logger');
+    const log = new Log({ target: 'SYSLOG[facility=local3]', level: 'INFO', pid: 1854, syslogsocket: socket });
+    log.logger('actions').notice('[sshd] Ban 192.0.2.50');
+    log.logger('server').error('x');
+    const plain = new Log({ target: 'SYSLOG[format="%(message)s"]', level: 'INFO', pid: 1854, syslogsocket: socket });
+    plain.logger('actions').notice('[sshd] Ban 192.0.2.51');
+    // the host's name stands there only where the socket is not the local syslog daemon's
+    const stamp = String.raw`\w{3} [ \d]\d \d\d:\d\d:\d\d (?:\S+ )?`;
+    await vi.waitFor(() => {
+      const all = heard.text();
+      expect(all).toMatch(
+        new RegExp(`^<157>${stamp}fail2ban\\.actions\\[1854\\]: NOTICE \\[sshd\\] Ban 192\\.0\\.2\\.50$`, 'm'),
+      );
+      expect(all).toMatch(new RegExp(`^<155>${stamp}fail2ban\\.server\\[1854\\]: ERROR x$`, 'm'));
+      expect(all).toMatch(new RegExp(`^<29>${stamp}edgeban\\[1854\\]: \\[sshd\\] Ban 192\\.0\\.2\\.51$`, 'm'));
+    }, 5_000);
+    log.close();
+    plain.close();
+    heard.end();
+    return undefined;
+  });
 
   test('a folder that is not there is named', () => {
     expect(() => new Log({ target: join(dir, 'no/x.log'), level: 'INFO' })).toThrow(/cannot open the log/);
@@ -127,7 +284,8 @@ describe('targets', () => {
     full.logger('server').info('lost too');
     full.setTarget(path);
     full.logger('server').info('back');
-    expect(lines()).toEqual([expect.stringContaining('2 log line(s) lost'), expect.stringContaining('back')]);
+    const texts = ['2 log line(s) lost', `Changed logging target to ${path}`, 'back'];
+    expect(lines()).toEqual(texts.map((text) => expect.stringContaining(text)));
     return undefined;
   });
 });
