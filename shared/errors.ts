@@ -63,6 +63,11 @@ const table = {
   ERR_EDGE_REPLY: { status: 502, title: "the Worker's answer cannot be understood" },
   ERR_EDGE_TWIN: { status: 409, title: 'another daemon uses the key of this host' },
   ERR_EDGE_REFUSED: { status: 502, title: 'the Worker refused the request' },
+  // taking over from fail2ban
+  ERR_IMPORT_MISSING: { status: 404, title: 'there is no fail2ban configuration' },
+  ERR_IMPORT_DATABASE: { status: 500, title: "fail2ban's database cannot be read" },
+  ERR_IMPORT_SERVICE: { status: 500, title: 'a service cannot be stopped or started' },
+  ERR_IMPORT_INCOMPLETE: { status: 500, title: 'not all bans of fail2ban are in the firewall' },
   // sources of lines
   ERR_SOURCE_UNREADABLE: { status: 500, title: 'a log file cannot be read' },
   ERR_SOURCE_MISSING: { status: 500, title: 'a log file is not there' },

@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { EdgebanError } from '../../shared/errors.ts';
 import { request } from '../control/client.ts';
 import { isList, type ReplyValue } from '../control/framing.ts';
+import { importFail2ban } from './import-fail2ban.ts';
 import { usage } from './options.ts';
 import type { Enrolment, HostPorts, ServerSettings } from './ports.ts';
 import type { ExitCode } from './program.ts';
@@ -14,9 +15,11 @@ import { sayThrown, type Terminal } from './terminal.ts';
 
 const help = `Usage: edgeban edge enroll --url URL --token-file FILE|- [--name NAME] [-c DIR]
        edgeban edge status [-c DIR] [--json]
+       edgeban import-fail2ban [--dry-run] [--from DIR] [--database FILE|None] [-c DIR] [--json]
 
 edge enroll    makes this host's key and enrols it at a Worker, with a one-time token from its operator
-edge status    shows the link to the Worker`;
+edge status    shows the link to the Worker
+import-fail2ban  takes over fail2ban's configuration, its bans and its place; --dry-run shows what it would do`;
 
 const token_bytes_max = 4096;
 
@@ -51,6 +54,8 @@ async function runWords(argv: readonly string[], ports: HostPorts, terminal: Ter
     terminal.out(room === '-V' ? ports.version : `edgeban v${ports.version}`);
     return exitCodes.ok;
   }
+  if (room === 'import-fail2ban')
+    return await importFail2ban([...(verb === undefined ? [] : [verb]), ...rest], ports, terminal);
   if (room !== 'edge')
     throw usage(`edgeban ${room} is not implemented`, 'there is: edgeban edge enroll, edgeban edge status');
   if (verb === 'enroll') return await enroll(parseRest(rest), ports, terminal);

@@ -49,14 +49,18 @@ export class Bans {
 
   /** Writes a new ban: it is held, its id is known, and it goes into the history. */
   add(ban: Ban): void {
-    const values = this.#valuesOf(ban);
     const held = `INSERT OR REPLACE INTO held_bans (${held_columns}) VALUES (${places}, ?, ?)`;
-    this.#sql.all(held, ...values, groupsText(ban.groups), ban.forced === true ? 1 : 0);
+    this.#sql.all(held, ...this.#valuesOf(ban), groupsText(ban.groups), ban.forced === true ? 1 : 0);
+    this.remember(ban);
+  }
+
+  /** Writes a ban that is over already: its id is known, and it goes into the history. */
+  remember(ban: Ban): void {
     this.#sql.all(
       'INSERT OR REPLACE INTO known_ids (id, jail, at, bantime, count) VALUES (?, ?, ?, ?, ?)',
       ...[ban.id, ban.jail, ban.at, ban.bantime, ban.count],
     );
-    this.#sql.all(`INSERT INTO ban_history (${columns}) VALUES (${places})`, ...values);
+    this.#sql.all(`INSERT INTO ban_history (${columns}) VALUES (${places})`, ...this.#valuesOf(ban));
     this.#untrimmed += 1;
     if (this.#untrimmed >= history_slack) this.#trimHistory();
   }
