@@ -14,6 +14,7 @@ import { asciiText, decoderOf } from './agent/decoder.ts';
 import type { AgentPlan } from './agent/parts.ts';
 import { edgeJail, edgeRules, type JailPlan } from './agent/plan.ts';
 import { localZone } from './agent/ports.ts';
+import { journalArguments, matchArguments, quotedTerm } from './sources/journalmatch.ts';
 
 export interface ConfigurationPorts {
   readonly files: ConfigFiles;
@@ -66,6 +67,7 @@ function checked(
   attempt(() => refuseUnsupported(jail, withEdge));
   attempt(() => refuseWide(jail, prefix6));
   for (const action of jail.actions) attempt(() => located(action, () => ports.checkAction(action)));
+  attempt(() => checkJournal(jail));
   const plan = attempt(() => planOf(jail));
   if (plan?.filter != null) attempt(() => createFilter(filterOf(plan), probePorts(plan, ports.re2), ports.now()));
   if (findings.length > before) return null;
@@ -121,17 +123,30 @@ function isReadable(files: ConfigFiles, path: string): boolean {
   }
 }
 
+/** What journalctl cannot be asked for. */
+function checkJournal(jail: JailConf): void {
+  if (jail.backend.name !== 'systemd') return;
+  placed(jail, '', () => journalArguments(jail.backend.options));
+  for (const match of jail.filter.journalmatch) placed(match, '', () => matchArguments([matchOf(match.terms)]));
+}
+
+function matchOf(terms: readonly string[]): string {
+  return terms.map(quotedTerm).join(' ');
+}
+
 /** An error of an action's parameters, at the place where the jail names the action. */
 function located<T>(action: ActionConf, make: () => T): T {
+  return placed(action.origin, `action ${action.name}: `, make);
+}
+
+/** What is thrown without a place is thrown with this one. */
+function placed<T>({ file, line }: { file: string; line: number }, prefix: string, make: () => T): T {
   try {
     return make();
   } catch (error) {
     if (!(error instanceof EdgebanError) || error.file !== undefined) throw error;
-    const { message, remedy } = error;
-    throw new EdgebanError(error.code, `action ${action.name}: ${message}`, {
-      ...action.origin,
-      ...(remedy === undefined ? {} : { remedy }),
-    });
+    const { code, message, remedy } = error;
+    throw new EdgebanError(code, prefix + message, { file, line, ...(remedy === undefined ? {} : { remedy }) });
   }
 }
 
@@ -149,7 +164,7 @@ function planOf(jail: JailConf): JailPlan {
     logencoding: jail.logencoding,
     backend: backend.name,
     logpath: jail.logpath.map(({ glob, from }) => ({ path: glob, tail: from === 'tail' })),
-    journalmatch: jail.filter.journalmatch.map(({ terms }) => terms.join(' ')),
+    journalmatch: jail.filter.journalmatch.map(({ terms }) => matchOf(terms)),
     journalOptions: backend.options,
     actions: jail.actions,
   };

@@ -40,14 +40,12 @@ export interface JailPlan {
   readonly actions: readonly ActionPlan[];
 }
 
-/** The same name for the same source, so that its position is found again. */
-export function sourceKey(plan: SourcePlan): string {
-  return JSON.stringify(plan, Object.keys(plan).sort());
-}
-
-/** As Source.name: known before the source is made, for its position is what it is made with. */
+/**
+ * As Source.name: known before the source is made, for its position is what it is made with. Jails that read the same from
+ * the same begin share it.
+ */
 export function sourceName(plan: SourcePlan): string {
-  if (plan.kind === 'file') return `file:${plan.path}`;
+  if (plan.kind === 'file') return `file:${plan.path}${plan.tail ? ' tail' : ''}`;
   return `journal:${JSON.stringify([plan.matches, plan.options])}`;
 }
 

@@ -48,7 +48,7 @@ class FileSource implements Source {
   #unresolved: boolean;
 
   constructor(options: FileOptions, ports: SourcePorts, disk: Disk) {
-    this.name = `file:${options.path}`;
+    this.name = `file:${options.path}${options.tail === true ? ' tail' : ''}`;
     this.#options = options;
     this.#ports = ports;
     this.#disk = disk;

@@ -92,12 +92,18 @@ class FileWaker {
 /** The files that journald writes the system's entries to, for the options of the systemd backend. */
 export function activeFiles(options: Readonly<Record<string, string>>): readonly string[] {
   const { journalpath, journalfiles, namespace } = options;
-  if (journalpath !== undefined) return [`${journalpath}/system.journal`];
-  if (journalfiles !== undefined) return [];
+  if (journalfiles !== undefined) return journalfiles.split(/[\s,]+/).filter((file) => /^[^*?[\]]+$/.test(file));
   const id = machineId();
-  if (id === null) return [];
-  const folder = namespace === undefined ? id : `${id}.${namespace}`;
-  return [`/var/log/journal/${folder}/system.journal`, `/run/log/journal/${folder}/system.journal`];
+  const folders = id === null ? [] : foldersOf(id, namespace);
+  if (journalpath !== undefined) return ['.', ...folders].map((folder) => `${journalpath}/${folder}/system.journal`);
+  const roots = ['/var/log/journal', '/run/log/journal'];
+  return roots.flatMap((root) => folders.map((folder) => `${root}/${folder}/system.journal`));
+}
+
+/** `NAME`, `+NAME` for it and the default, `*` for all: of these only the default is known. */
+function foldersOf(id: string, namespace = ''): string[] {
+  if (namespace === '' || namespace === '*') return [id];
+  return namespace.startsWith('+') ? [id, `${id}.${namespace.slice(1)}`] : [`${id}.${namespace}`];
 }
 
 function machineId(): string | null {

@@ -19,6 +19,11 @@ export function matchArguments(lines: readonly string[]): string[] {
   return groups.flatMap((group, i) => (i === 0 ? group : ['+', ...group]));
 }
 
+/** A term as it stands in a line. */
+export function quotedTerm(term: string): string {
+  return /[\s"'\\]/.test(term) ? `"${term.replace(/["\\]/g, '\\$&')}"` : term;
+}
+
 function groupsOf(terms: readonly string[]): string[][] {
   const groups: string[][] = [[]];
   for (const term of terms) {
@@ -50,11 +55,18 @@ function badMatch(why: string): EdgebanError {
   return new EdgebanError('ERR_JOURNAL_MATCH', `journalmatch: ${why}`, { remedy });
 }
 
-/** `systemd[journalpath=,journalfiles=,journalflags=,namespace=]`; fail2ban's default is the system's journal. */
+/**
+ * `systemd[journalpath=,journalfiles=,journalflags=,namespace=,rotated=]`; fail2ban's default is the system's journal.
+ * Throws ERR_JOURNAL_OPTION.
+ */
 export function journalArguments(options: Readonly<Record<string, string>>): string[] {
-  const { journalpath, journalfiles, journalflags, namespace, ...unknown } = options;
+  const { journalpath, journalfiles, journalflags, namespace, rotated, ...unknown } = options;
   const [key] = Object.keys(unknown);
   if (key !== undefined) throw badOption(key, 'is not known', 'journalpath, journalfiles, journalflags, namespace are');
+  if (rotated !== undefined && !/^(1|on|true|yes)$/i.test(rotated)) {
+    const remedy = 'leave it out: rotated files are read as far as is needed to lose nothing';
+    throw badOption('rotated', `= ${JSON.stringify(rotated)} is not supported`, remedy);
+  }
   const args: string[] = [];
   if (journalpath !== undefined) args.push(`--directory=${pathOf('journalpath', journalpath)}`);
   const files = journalfiles?.split(/[\s,]+/).filter((file) => file !== '') ?? [];

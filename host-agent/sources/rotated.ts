@@ -134,16 +134,23 @@ async function openSteadily(disk: Disk, path: string): Promise<Found[]> {
 /** `names` tells which file was found under which name. */
 async function openAll(disk: Disk, first: readonly string[], path: string): Promise<{ files: Found[]; names: string }> {
   const files: Found[] = [];
-  for (const each of [...first, ...(await siblings(disk, path)).map((one) => one.path)]) {
-    const tail = await Tail.open(disk, each, true).catch(() => null);
-    if (tail !== null) files.push({ path: each, tail });
+  const named: Named[] = [];
+  for (const one of await filesNow(disk, first, path)) {
+    const tail = await Tail.open(disk, one.path, true).catch((error: NodeJS.ErrnoException) => error);
+    if (tail instanceof Tail) files.push({ path: one.path, tail });
+    // one that may not be opened is still there
+    if (tail instanceof Tail) named.push({ path: one.path, dev: tail.dev, ino: tail.ino });
+    else if (tail.code !== 'ENOENT') named.push(one);
   }
-  return { files, names: written(files.map(({ path: name, tail }) => ({ path: name, dev: tail.dev, ino: tail.ino }))) };
+  return { files, names: written(named) };
 }
 
 async function namesNow(disk: Disk, first: readonly string[], path: string): Promise<string> {
-  const named = await statAll(disk, first);
-  return written([...named, ...(await siblings(disk, path))]);
+  return written(await filesNow(disk, first, path));
+}
+
+async function filesNow(disk: Disk, first: readonly string[], path: string): Promise<Named[]> {
+  return [...(await statAll(disk, first)), ...(await siblings(disk, path))];
 }
 
 interface Named {

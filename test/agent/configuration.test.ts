@@ -52,6 +52,19 @@ test('a logencoding that cannot be decoded is an error at its line', () => {
   expect(findings('logencoding = utf-16')).toHaveLength(1);
 });
 
+test('options of the systemd backend and journalmatches that journalctl would not take are errors at their lines', () => {
+  const match = 'journalmatch = _COMM="a b" + _SYSTEMD_UNIT=x.service';
+  expect(findings(`backend = systemd[journalflags=1, rotated=on, namespace=+mail]\n${match}`)).toEqual([]);
+  expect(findings(`backend = systemd[journalflags=2]\n${match}`)).toEqual([
+    '1 error ERR_JOURNAL_OPTION: backend = systemd[…]: journalflags = "2" is not supported',
+  ]);
+  expect(findings(`backend = systemd[journalpath=log]\n${match}`)).toHaveLength(1);
+  expect(findings(`backend = systemd[rotated=off]\n${match}`)).toHaveLength(1);
+  expect(findings('backend = systemd\njournalmatch = _COMM=a\n  comm')).toEqual([
+    '7 error ERR_JOURNAL_MATCH: journalmatch: "comm" is no FIELD=value',
+  ]);
+});
+
 test("edgeban's own options: known, in their types, within bounds, and no part of fail2ban's stream", () => {
   expect(findings('findtime.sliding = true\nipv6prefix = 64')).toEqual([]);
   expect(findings('ipv6prefix = 129')).toEqual([
