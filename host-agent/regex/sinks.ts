@@ -1,8 +1,10 @@
 /** What becomes of the verdict on each line: it is printed in a form (`-o`), or counted for the report. */
 import { pythonRepr } from '../../shared/config/python-text.ts';
 import type { FilterFailure, LineResult } from '../../shared/filter/filter.ts';
+import { isoLocal } from '../../shared/filter/line-date.ts';
 import type { Line } from '../../shared/ticket.ts';
 import { decoderOf } from '../agent/decoder.ts';
+import { localZone } from '../agent/ports.ts';
 import { asksNames, type Format, formatOf, type Names, verdictJson } from './formats.ts';
 import type { Results } from './report.ts';
 import type { Trial } from './run.ts';
@@ -34,9 +36,13 @@ export function sinkOf(trial: Trial): { readonly sink: Sink; results(seconds: nu
   return { sink: traced, results };
 }
 
+/** A line as it is shown: one of the journal has its time in front. */
 function textOf({ options }: Trial): (line: Line) => string {
   const decode = decoderOf(options.encoding);
-  return (line) => decode(line.bytes).replace(/[\r\n]+$/, '');
+  return ({ bytes, time }) => {
+    const date = time === undefined ? '' : `${isoLocal(time, localZone)} `;
+    return date + decode(bytes).replace(/[\r\n]+$/, '');
+  };
 }
 
 function printer(out: string, trial: Trial): Sink {

@@ -150,7 +150,7 @@ function zoneOffset(logtimezone: string): number {
 }
 
 /** As Python writes a local time: microseconds only where there are any. */
-function isoLocal(time: UnixTime, zone: LocalZone): string {
+export function isoLocal(time: UnixTime, zone: LocalZone): string {
   const micros = Math.round(time * 1_000_000);
   const whole = Math.floor(micros / 1_000_000);
   const civil = civilOf(wallSeconds(whole, zone));
