@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { commandSteps } from '../../host-agent/actions/command-steps.ts';
 import { Lifecycle } from '../../host-agent/actions/lifecycle.ts';
-import type { Ticket, TicketJail, TicketWorld, Trouble } from '../../host-agent/actions/ticket-action.ts';
+import type { Ticket, TicketJail, TicketWorld } from '../../host-agent/actions/ticket-action.ts';
 import { familyOf } from '../../host-agent/actions/ticket-tags.ts';
 import type { ActionConf } from '../../shared/config/action-conf.ts';
 import type { Ban } from '../../shared/ticket.ts';
@@ -80,7 +80,7 @@ async function ours(conf: ActionConf, { steps, results }: Question): Promise<str
   return done;
 }
 
-async function play(lifecycle: Lifecycle, step: Step): Promise<Trouble | null | boolean | void> {
+async function play(lifecycle: Lifecycle, step: Step): Promise<unknown> {
   if (!('ban' in step)) return step.do === 'check' ? lifecycle.consistent() : lifecycle[step.do]();
   const ticket: Ticket = { ban: step.ban, family: familyOf(step.ban), restored: false };
   if (step.do === 'ban' || step.do === 'reban')
