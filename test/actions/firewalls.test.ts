@@ -133,7 +133,9 @@ test('ufw, with files of its own', async (context) => {
   await bench.start(actionConf('ufw'));
   await bench.ban(banOf(attacker4), banOf(attacker6), banOf('x; ufw disable', { ip: null }));
   expect(readFileSync(join(dir, 'ufw/user.rules'), 'utf8')).toContain('-A ufw-user-input -s 198.51.100.7 -j REJECT');
-  expect(readFileSync(join(dir, 'ufw/user6.rules'), 'utf8')).toContain('-A ufw6-user-input -s 2001:db8:51::7 -j REJECT');
+  expect(readFileSync(join(dir, 'ufw/user6.rules'), 'utf8')).toContain(
+    '-A ufw6-user-input -s 2001:db8:51::7 -j REJECT',
+  );
   // loopback is let through by ufw before its users' rules: the kernel has them all the same
   expect(netns.run('iptables', '-S', 'ufw-user-input')).toContain('-s 198.51.100.7/32 -j REJECT');
   await bench.unban(attacker4, 'x; ufw disable');

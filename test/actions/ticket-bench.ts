@@ -44,7 +44,10 @@ export function ticketBench({ inside, run, host = 'evil.example' }: BenchSetting
     const options = { timeout_ms, output_chars_max: 500 };
     if (inside === undefined) return shell.run({ script, values }, options);
     // as words of a shell's own, so that the namespace gets exactly this
-    return shell.run({ script: `exec ${inside.join(' ')} /bin/sh -c "$@"`, values: ['sh', script, ...values] }, options);
+    return shell.run(
+      { script: `exec ${inside.join(' ')} /bin/sh -c "$@"`, values: ['sh', script, ...values] },
+      options,
+    );
   };
   let registry: TicketActions | null = null;
   const bench: TicketBench = {
@@ -57,7 +60,11 @@ export function ticketBench({ inside, run, host = 'evil.example' }: BenchSetting
           drop: (jail, action, id) => store.marks.drop(jail, action, id),
           clear: (jail, action) => store.marks.clear(jail, action),
         },
-        ...{ voices: { actions: voice, utils: voice }, names: { full: 'host.example', short: 'host' }, boot: bench.boot },
+        ...{
+          voices: { actions: voice, utils: voice },
+          names: { full: 'host.example', short: 'host' },
+          boot: bench.boot,
+        },
         now: () => Date.now() / 1000,
         nameOf: async () => host,
         run: (command, timeout_ms) => {
@@ -68,7 +75,12 @@ export function ticketBench({ inside, run, host = 'evil.example' }: BenchSetting
       registry = new TicketActions(world);
       const made = registry;
       const jail = {
-        ...{ name: 'web', held: () => [...held.values()], ban: (id: string) => held.get(id) ?? null, bantime: () => 600 },
+        ...{
+          name: 'web',
+          held: () => [...held.values()],
+          ban: (id: string) => held.get(id) ?? null,
+          bantime: () => 600,
+        },
         history: (id: string) => [held.get(id)].filter((ban) => ban !== undefined),
         figures: () => ({ banned: held.size, banned_total: 0, found: 0, found_total: 0 }),
       };
