@@ -1,5 +1,8 @@
 /** Runs one nft process: text in, text out, bounded in time and size, errors by code. */
 import { spawn } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { EdgebanError } from '../../shared/errors.ts';
 
 /** A listing of a million elements is about 80 MB. */
@@ -35,9 +38,40 @@ function reasonOf(said: string): NftRefusal['reason'] {
  * ERR_NFT_MISSING, ERR_NFT_TIMEOUT, ERR_NFT_OUTPUT.
  */
 export async function runNft(program: NftProgram, args: readonly string[], input: string): Promise<string> {
-  const ended = await collect(program, args, input);
+  const isFile = reopeners.has(program);
+  const ended = isFile ? await collectFromFile(program, args, input) : await collect(program, args, input, 'pipe');
   if (ended.status === 0) return ended.output;
-  throw new NftRefusal(ended.complaint);
+  if (isFile || !ended.complaint.includes('"/dev/stdin"')) throw new NftRefusal(ended.complaint);
+  reopeners.add(program);
+  return await runNft(program, args, input);
+}
+
+/**
+ * nft 0.9 (Debian 11) does not read its input but opens /dev/stdin, which does not work for what Node calls a pipe (a
+ * socket): these programs get their input as a file.
+ */
+const reopeners = new WeakSet<NftProgram>();
+
+async function collectFromFile(program: NftProgram, args: readonly string[], input: string): Promise<Ended> {
+  const fd = namelessFile(input);
+  try {
+    return await collect(program, args, '', fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Only its descriptor leads to it. Its place stays at the beginning. */
+function namelessFile(text: string): number {
+  const folder = mkdtempSync(join(tmpdir(), 'edgeban-nft-'));
+  try {
+    const fd = openSync(join(folder, 'script'), 'wx+', 0o600);
+    const bytes = Buffer.from(text);
+    for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done, done);
+    return fd;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 /** LC_ALL: the words of a refusal are looked at. PATH: a daemon's may lack sbin. HOME: `nft -i` writes a history there. */
@@ -52,10 +86,10 @@ interface Ended {
   readonly complaint: string;
 }
 
-function collect(program: NftProgram, args: readonly string[], input: string): Promise<Ended> {
+function collect(program: NftProgram, args: readonly string[], input: string, stdin: 'pipe' | number): Promise<Ended> {
   const [file, ...first] = program.command;
   return new Promise((resolve, reject) => {
-    const child = spawn(file, [...first, ...args], { env: nftEnvironment(), stdio: ['pipe', 'pipe', 'pipe'] });
+    const child = spawn(file, [...first, ...args], { env: nftEnvironment(), stdio: [stdin, 'pipe', 'pipe'] });
     const stop = (error: EdgebanError) => {
       child.kill('SIGKILL');
       reject(error);
@@ -63,9 +97,9 @@ function collect(program: NftProgram, args: readonly string[], input: string): P
     const timer = setTimeout(() => stop(timedOut(program)), program.timeout_ms);
     const output = bounded(OUTPUT_BYTES_MAX, () => stop(new EdgebanError('ERR_NFT_OUTPUT', 'nft printed too much')));
     const complaint = bounded(COMPLAINT_BYTES_MAX, () => undefined);
-    child.stdout.on('data', output.take);
-    child.stderr.on('data', complaint.take);
-    child.stdin.on('error', () => undefined); // nft may refuse and go before it has read all: its status tells
+    child.stdout?.on('data', output.take);
+    child.stderr?.on('data', complaint.take);
+    child.stdin?.on('error', () => undefined); // nft may refuse and go before it has read all: its status tells
     child.on('error', (cause) => {
       clearTimeout(timer);
       reject(missing(file, cause));
@@ -74,7 +108,7 @@ function collect(program: NftProgram, args: readonly string[], input: string): P
       clearTimeout(timer);
       resolve({ status, output: output.text(), complaint: complaint.text() });
     });
-    child.stdin.end(input);
+    child.stdin?.end(input);
   });
 }
 

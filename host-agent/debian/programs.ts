@@ -44,7 +44,9 @@ async function bundle(folder: string): Promise<void> {
     legalComments: 'none',
     chunkNames: '[hash]',
     // undici is CommonJS
-    banner: { js: "import { createRequire as requireFrom } from 'node:module';const require = requireFrom(import.meta.url);" },
+    banner: {
+      js: "import { createRequire as requireFrom } from 'node:module';const require = requireFrom(import.meta.url);",
+    },
     plugins: [englishOnly],
     logLevel: 'error',
   });
