@@ -29,7 +29,11 @@ mount --bind "$1/run" /run
 mount --bind "$1/journal" /var/log/journal
 mount --bind "$1/machine-id" /etc/machine-id
 mount --bind "$1/journald.conf" /etc/systemd/journald.conf
-exec ${daemon}`;
+while :; do
+  ${daemon} & echo $! > "$1/pid"
+  { wait $! || :; } 2>/dev/null
+  while test -e "$1/stopped"; do sleep 0.02; done
+done`;
 
 export class Journald {
   readonly folder = fs.mkdtempSync(join(tmpdir(), 'edgeban-journald-'));
@@ -51,6 +55,10 @@ export class Journald {
 
   get ready(): boolean {
     return fs.existsSync(join(this.folder, 'run/systemd/journal/stdout'));
+  }
+
+  #pid(): number {
+    return Number(fs.readFileSync(join(this.folder, 'pid'), 'latin1'));
   }
 
   get prefix(): readonly string[] {
@@ -84,6 +92,17 @@ s.sendto(sys.stdin.buffer.read(), sys.argv[1])`;
     execFileSync('python3', ['-c', code, join(this.folder, 'run/systemd/journal/socket')], { input: datagram });
   }
 
+  /** Ends journald, and lets it begin again later: others have been killed so, too. */
+  stop(): void {
+    fs.writeFileSync(join(this.folder, 'stopped'), '');
+    fs.rmSync(join(this.folder, 'run/systemd/journal/stdout'), { force: true });
+    process.kill(this.#pid(), 'SIGKILL');
+  }
+
+  start(): void {
+    fs.rmSync(join(this.folder, 'stopped'));
+  }
+
   rotate(): void {
     this.run(['journalctl', '--rotate']);
   }
@@ -94,6 +113,7 @@ s.sendto(sys.stdin.buffer.read(), sys.argv[1])`;
       if (child.exitCode === null && child.signalCode === null)
         await new Promise((resolve) => child.once('exit', resolve));
     }
+    process.kill(this.#pid(), 'SIGKILL');
     fs.rmSync(this.folder, { recursive: true, force: true });
   }
 }
