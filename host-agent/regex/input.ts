@@ -80,18 +80,37 @@ export function* fileLines(path: string, last: boolean): Generator<Chunk> {
   for (const bytes of bytesOf(path)) {
     const whole = pending.length === 0 ? bytes : Buffer.concat([pending, bytes]);
     const end = whole.lastIndexOf(newline) + 1;
-    yield { lines: linesIn(whole, end), bytes: bytes.length };
+    yield { lines: new LinesIn(whole, end), bytes: bytes.length };
     pending = rest(whole.subarray(end));
   }
   if (last && pending.length > 0) yield { lines: [{ bytes: pending }], bytes: 0 };
 }
 
-/** One line at a time: thousands of them at once would outlive a round of the garbage collector. */
-function* linesIn(bytes: Buffer, end: number): Generator<Line> {
-  for (let at = 0; at < end; ) {
-    const next = bytes.indexOf(newline, at);
-    yield { bytes: bytes.subarray(at, next) };
-    at = next + 1;
+/**
+ * One line at a time: thousands of them at once would outlive a round of the garbage collector. A generator would make a third
+ * object for each.
+ */
+class LinesIn implements IterableIterator<Line> {
+  readonly #bytes: Buffer;
+  readonly #end: number;
+  #at = 0;
+  readonly #step: { done: false; value: Line } = { done: false, value: { bytes: Buffer.alloc(0) } };
+
+  constructor(bytes: Buffer, end: number) {
+    this.#bytes = bytes;
+    this.#end = end;
+  }
+
+  [Symbol.iterator](): this {
+    return this;
+  }
+
+  next(): IteratorResult<Line, undefined> {
+    if (this.#at >= this.#end) return { done: true, value: undefined };
+    const end = this.#bytes.indexOf(newline, this.#at);
+    this.#step.value = { bytes: this.#bytes.subarray(this.#at, end) };
+    this.#at = end + 1;
+    return this.#step;
   }
 }
 

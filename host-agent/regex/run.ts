@@ -60,7 +60,7 @@ export async function run(trial: Trial): Promise<Results | null> {
 
 /** Comments and empty lines. */
 function isSkipped(bytes: Uint8Array): boolean {
-  const [first] = bytes;
+  const first = bytes[0];
   if (first === undefined || first === hash) return true;
   return first === 0x0d && bytes.every((byte) => byte === 0x0d);
 }

@@ -9,7 +9,6 @@ import {
   makeTemplate,
   type TemplateKit,
 } from './datetemplates.ts';
-import type { DateContext, DateResult } from './datevalue.ts';
 import type { Budget, PatternMatch } from './regex/pattern.ts';
 import type { Subject } from './regex/subject.ts';
 
@@ -21,7 +20,6 @@ export interface FoundDate {
   /** Where the text begins in which the match was found. */
   readonly shift: number;
   readonly template: DateTemplate;
-  read(context: DateContext): DateResult;
 }
 
 /** A template and what has become of it so far. */
@@ -44,21 +42,18 @@ interface Slot {
   distance: number;
 }
 
-interface Found {
+interface Hit {
   readonly match: PatternMatch;
   /** Where in the line the searched part begins. */
   readonly shift: number;
-}
-
-interface Hit extends Found {
   readonly index: number;
 }
 
 /** The characters about an edge of the last hit; -1 where the line ends. */
 interface Edge {
-  readonly at: number;
-  readonly before: number;
-  readonly after: number;
+  at: number;
+  before: number;
+  after: number;
 }
 
 const far = Number.MAX_SAFE_INTEGER;
@@ -71,8 +66,8 @@ const unused_seconds = 300;
 export class DateDetector {
   readonly #slots: Slot[] = [];
   #lastIndex = far;
-  #begin: Edge | null = null;
-  #end: Edge | null = null;
+  readonly #begin: Edge = { at: 0, before: -1, after: -1 };
+  readonly #end: Edge = { at: 0, before: -1, after: -1 };
   #firstUnused = 0;
 
   constructor(patterns: readonly string[], kit: TemplateKit) {
@@ -103,7 +98,6 @@ export class DateDetector {
       match,
       shift: hit.shift,
       template: slot.template,
-      read: (context) => slot.template.read(match, context),
     };
   }
 
@@ -124,34 +118,30 @@ export class DateDetector {
   }
 
   #choose(line: Subject, budget: Budget): Hit | null {
-    const again = this.#tryLast(line, budget);
-    if (again.sure) return again.hit;
-    return this.#searchAll(line, budget, again.skip, again.hit);
+    const slot = this.#slots[this.#lastIndex];
+    if (slot === undefined) return this.#searchAll(line, budget, far, null);
+    const inPart = !slot.template.anchored && this.#sameEdges(line);
+    const hit = this.#searchAgain(slot, line, inPart, budget);
+    if (hit !== null && this.#isSure(hit, slot)) return hit;
+    return this.#searchAll(line, budget, inPart ? far : this.#lastIndex, hit);
   }
 
-  /** The template of the last line, at the same place if the characters about it still agree. */
-  #tryLast(line: Subject, budget: Budget): { hit: Hit | null; sure: boolean; skip: number } {
-    const slot = this.#slots[this.#lastIndex];
-    if (slot === undefined) return { hit: null, sure: false, skip: far };
+  /** The template of the last line, at the same place (`inPart`) if the characters about it still agree. */
+  #searchAgain({ template }: Slot, line: Subject, inPart: boolean, budget: Budget): Hit | null {
     const index = this.#lastIndex;
-    const { template } = slot;
-    const begin = this.#begin?.at ?? 0;
-    const end = this.#end?.at ?? 0;
-    const inPart = !template.anchored && this.#sameEdges(line);
-    const found = inPart
-      ? searchPart(template, line, begin, end, budget)
-      : whole(template.pattern().search(line, budget));
-    const skip = inPart ? far : index;
-    if (found === null) return { hit: null, sure: false, skip };
-    const hit = { ...found, index };
-    const samePlace = startOf(hit) === begin && hit.match.end + hit.shift === end;
-    return { hit, sure: this.#slots.length === 1 || template.anchored || samePlace, skip };
+    if (inPart) return searchPart(template, line, { begin: this.#begin.at, end: this.#end.at, index }, budget);
+    const match = template.pattern().search(line, budget);
+    return match === null ? null : { match, shift: 0, index };
+  }
+
+  #isSure(hit: Hit, { template }: Slot): boolean {
+    if (this.#slots.length === 1 || template.anchored) return true;
+    return startOf(hit) === this.#begin.at && hit.match.end + hit.shift === this.#end.at;
   }
 
   #sameEdges(line: Subject): boolean {
     const begin = this.#begin;
     const end = this.#end;
-    if (begin === null || end === null) return false;
     const atBegin = line.codeAt(begin.at - 1) === begin.before || sameSign(line.codeAt(begin.at), begin.after);
     return atBegin && (line.codeAt(end.at) === end.after || sameSign(line.codeAt(end.at - 1), end.before));
   }
@@ -172,7 +162,7 @@ export class DateDetector {
 
   /** Further right than before: the date may be one in the message's body. */
   #isFurther(start: number, slot: Slot): boolean {
-    return start > slot.distance || start > (this.#begin?.at ?? 1);
+    return start > slot.distance || start > (this.#lastIndex === far ? 1 : this.#begin.at);
   }
 
   #remember(hit: Hit, slot: Slot, line: Subject, now: UnixTime): void {
@@ -182,10 +172,9 @@ export class DateDetector {
     slot.lastUsed = now;
     slot.distance = start;
     if (this.#firstUnused === hit.index) this.#firstUnused += 1;
-    this.#begin = { at: start, before: line.codeAt(start - 1), after: line.codeAt(start) };
+    setEdge(this.#begin, line, start, start - 1);
     // Python's line[-1] is the last character
-    const last = end === 0 ? line.length - 1 : end - 1;
-    this.#end = { at: end, before: line.codeAt(last), after: line.codeAt(end) };
+    setEdge(this.#end, line, end, end === 0 ? line.length - 1 : end - 1);
     this.#lastIndex = hit.index > 0 && hit.index !== this.#lastIndex ? this.#bubbleUp(hit.index, slot) : hit.index;
   }
 
@@ -209,19 +198,26 @@ function weightOf(slot: Slot): number {
   return (slot.hits * slot.template.weight) / Math.max(1, slot.distance);
 }
 
-function whole(match: PatternMatch | null): Found | null {
-  return match === null ? null : { match, shift: 0 };
-}
-
 /**
  * Python's `search(line, begin, end)`, which sees the characters before `begin`: where nothing matches earlier, a search
  * from the line's begin finds the same; otherwise the part is searched by itself.
  */
-function searchPart(template: DateTemplate, line: Subject, begin: number, end: number, budget: Budget): Found | null {
+function searchPart(
+  template: DateTemplate,
+  line: Subject,
+  { begin, end, index }: { begin: number; end: number; index: number },
+  budget: Budget,
+): Hit | null {
   const match = template.pattern().search(line.part(0, end), budget);
-  if (match === null || match.start >= begin) return whole(match);
+  if (match === null || match.start >= begin) return match === null ? null : { match, shift: 0, index };
   const part = template.pattern().search(line.part(begin, end), budget);
-  return part === null ? null : { match: part, shift: begin };
+  return part === null ? null : { match: part, shift: begin, index };
+}
+
+function setEdge(edge: Edge, line: Subject, at: number, before: number): void {
+  edge.at = at;
+  edge.before = line.codeAt(before);
+  edge.after = line.codeAt(at);
 }
 
 function startOf(hit: Hit): number {

@@ -106,9 +106,13 @@ export class LineDates {
 
   #read(found: FoundDate, line: Subject, now: UnixTime): DateResult {
     const known = this.#known?.timeOf(found, line, now) ?? null;
-    const time = known ?? found.read({ now, zone: this.#conf.zone, defaultMinutes: this.#defaultMinutes });
+    const time = known ?? this.#value(found, now);
     if (known === null) this.#known = KnownDate.of(found, line, now, time);
     return time;
+  }
+
+  #value({ template, match }: FoundDate, now: UnixTime): DateResult {
+    return template.read(match, { now, zone: this.#conf.zone, defaultMinutes: this.#defaultMinutes });
   }
 
   /** The line with the last one's time, if that is less than a minute old. */

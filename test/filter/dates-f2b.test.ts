@@ -64,7 +64,7 @@ function answer({ datepattern, logtimezone, now, lines }: Question): Answer {
   const dates = lines.map((line): FoundDate => {
     const found = detector.find(Subject.ofText(line), now, newBudget());
     if (found === null) return null;
-    const time = found.read({ now, zone: centralEurope, defaultMinutes: minutes });
+    const time = found.template.read(found.match, { now, zone: centralEurope, defaultMinutes: minutes });
     return [found.start, found.end, time === 'invalid' ? null : time, found.template.name];
   });
   return { dates };

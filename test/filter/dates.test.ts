@@ -22,7 +22,7 @@ function read(
 ) {
   const found = new DateDetector(datepattern, kit).find(Subject.ofText(line), now, newBudget());
   if (found === null) return null;
-  return found.read({ now, zone: centralEurope, defaultMinutes: minutes });
+  return found.template.read(found.match, { now, zone: centralEurope, defaultMinutes: minutes });
 }
 
 describe('the default formats', () => {

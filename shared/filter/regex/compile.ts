@@ -43,7 +43,7 @@ class Match implements PatternMatch {
   readonly #names: ReadonlyMap<string, number>;
   #groups: Readonly<Record<string, string | undefined>> | null = null;
 
-  /** `marks` are the start and the end of the match and of each group by Python's number, -1 where unset. */
+  /** `marks` are the start and the end of the match and of each group that is kept, -1 where unset. */
   constructor(text: Subject, marks: ArrayLike<number>, names: ReadonlyMap<string, number>) {
     this.#text = text;
     this.#marks = marks;
@@ -101,9 +101,11 @@ class CompiledPattern implements Pattern {
   readonly source: string;
   readonly names: readonly string[];
   readonly numbers: readonly number[];
+  /** Python's numbers of the groups that a match keeps, and where it keeps those with names. */
+  readonly #kept: readonly number[];
+  readonly #places: ReadonlyMap<string, number>;
   readonly tree: Tree;
   readonly #re2: Re2;
-  readonly #wanted: ReadonlySet<number>;
   readonly #briefSteps: number;
   readonly #ascii: Route;
   readonly #unicode: Route;
@@ -115,12 +117,13 @@ class CompiledPattern implements Pattern {
   constructor(source: string, tree: Tree, options: PatternOptions) {
     this.source = source;
     this.names = [...tree.names.keys()];
-    this.numbers = [...tree.names.values()];
     this.#re2 = options.re2;
     this.tree = tree;
     this.#briefSteps = options.briefSteps ?? briefStepsMax;
     const all = Array.from({ length: tree.groups }, (_, i) => i + 1);
-    this.#wanted = new Set(options.numbered === true ? all : tree.names.values());
+    this.#kept = options.numbered === true ? all : [...tree.names.values()];
+    this.#places = new Map(this.names.map((name) => [name, 1 + this.#kept.indexOf(tree.names.get(name) ?? 0)]));
+    this.numbers = [...this.#places.values()];
     this.#ascii = this.#route('ascii');
     // Now, and not when an attacker's line asks for it: it takes longer than a search.
     this.#unicode = this.#route('unicode');
@@ -184,7 +187,7 @@ class CompiledPattern implements Pattern {
     if (text.length > Math.min(ascii_bytes_max, budget.steps)) return undefined;
     if (this.#quick === undefined && !this.#makeQuick(budget)) return undefined;
     const marks = this.#quick?.search(bytes, text.start, text.end, budget, this.#briefSteps);
-    return marks === undefined || marks === null ? marks : new Match(text, marks, this.tree.names);
+    return marks === undefined || marks === null ? marks : new Match(text, marks, this.#places);
   }
 
   /** A line makes a few at the most: each takes as long as many searches. False if it is another line's turn. */
@@ -194,7 +197,7 @@ class CompiledPattern implements Pattern {
       return true;
     }
     if (budget.steps < (3 * lineStepsMax) / 4) return false;
-    this.#quick = quickSearch(this.tree, this.#re2);
+    this.#quick = quickSearch(this.tree, this.#re2, this.#kept);
     const cost = quickMakingCost * this.#ascii.translation.size;
     // what is left has to do for the searches of the line
     budget.steps = Math.max(lineStepsMax / 2, budget.steps - cost);
@@ -204,12 +207,11 @@ class CompiledPattern implements Pattern {
   #searchByRe2(text: Subject, program: PricedProgram, { groups }: Translation, budget: Budget): PatternMatch | null {
     const found = program.exec(text.text, budget);
     if (found === null) return null;
-    const marks = new Int32Array(2 * (this.tree.groups + 1)).fill(-1);
-    [0, ...groups].forEach((group, i) => {
-      marks[2 * group] = found[2 * i] ?? -1;
-      marks[2 * group + 1] = found[2 * i + 1] ?? -1;
+    const marks = [0, ...this.#kept].flatMap((group) => {
+      const place = group === 0 ? 0 : 1 + groups.indexOf(group);
+      return group > 0 && place === 0 ? [-1, -1] : [found[2 * place] ?? -1, found[2 * place + 1] ?? -1];
     });
-    return new Match(text, marks, this.tree.names);
+    return new Match(text, marks, this.#places);
   }
 
   #searchExactly(text: Subject, budget: Budget): PatternMatch | null {
@@ -219,11 +221,13 @@ class CompiledPattern implements Pattern {
   #runMatcher(text: Subject, budget: Budget): PatternMatch | null {
     this.#matcher ??= new Matcher(assemble(compileProgram(this.tree)));
     const marks = this.#matcher.search(text.text, budget);
-    return marks === null ? null : new Match(text, marks, this.tree.names);
+    if (marks === null) return null;
+    const kept = [0, ...this.#kept].flatMap((group) => [marks[2 * group] ?? -1, marks[2 * group + 1] ?? -1]);
+    return new Match(text, kept, this.#places);
   }
 
   #route(alphabet: Alphabet): Route {
-    const translation = toRe2(this.tree, alphabet, this.#wanted);
+    const translation = toRe2(this.tree, alphabet, new Set(this.#kept));
     if (alphabet === 'unicode' && translation.source === this.#ascii.translation.source) {
       return { program: this.#ascii.program, translation };
     }

@@ -2,7 +2,7 @@
 
 import { type Generated, generate, parameters } from './generate.ts';
 import type { Budget, Re2, Search } from './pattern.ts';
-import { compileProgram } from './program.ts';
+import { compileProgram, type Program } from './program.ts';
 import { stackSize } from './routine.ts';
 import type { Tree } from './tree.ts';
 
@@ -17,9 +17,11 @@ export class QuickSearch {
   readonly #lead: readonly Uint8Array[];
   readonly #marks: Int32Array;
   readonly #registers: Int32Array;
+  readonly #kept: readonly number[];
 
-  constructor(search: Search, { low, lead }: Generated, groups: number, registers: number) {
+  constructor(search: Search, { low, lead }: Generated, { groups, registers }: Program, kept: readonly number[]) {
     this.#search = search;
+    this.#kept = [0, ...kept];
     this.#low = low;
     this.#lead = lead;
     this.#marks = new Int32Array(2 * (groups + 1));
@@ -36,7 +38,7 @@ export class QuickSearch {
   }
 
   /**
-   * The marks of the first match in an ASCII text, counted from its begin; null if there is none, undefined if `steps` did
+   * The marks of the first match in an ASCII text and of the groups that are kept, counted from its begin; null if there is none, undefined if `steps` did
    * not do.
    */
   search(
@@ -58,21 +60,26 @@ export class QuickSearch {
     if (found < 0) return undefined;
     if (found === 0) return null;
     // a typed array would have memory of its own to be asked for and freed
-    const length = this.#marks.length;
-    const marks = new Array<number>(length);
-    for (let at = 0; at < length; at += 1) {
-      const mark = this.#marks[at] ?? -1;
-      marks[at] = mark < 0 ? -1 : mark - start;
+    const kept = this.#kept;
+    const marks = new Array<number>(2 * kept.length);
+    for (let place = 0; place < kept.length; place += 1) {
+      const group = kept[place] ?? 0;
+      marks[2 * place] = placeIn(this.#marks[2 * group], start);
+      marks[2 * place + 1] = placeIn(this.#marks[2 * group + 1], start);
     }
     return marks;
   }
 }
 
+function placeIn(mark: number | undefined, start: number): number {
+  return mark === undefined || mark < 0 ? -1 : mark - start;
+}
+
 /** Null where the host cannot make functions, or the expression has what only the matcher can do. */
-export function quickSearch(tree: Tree, re2: Re2): QuickSearch | null {
+export function quickSearch(tree: Tree, re2: Re2, kept: readonly number[]): QuickSearch | null {
   if (re2.build === undefined) return null;
   const program = compileProgram(tree);
   const generated = generate(program);
   if (generated === null) return null;
-  return new QuickSearch(re2.build(parameters, generated.body), generated, program.groups, program.registers);
+  return new QuickSearch(re2.build(parameters, generated.body), generated, program, kept);
 }

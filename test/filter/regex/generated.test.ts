@@ -41,7 +41,8 @@ const newTally = (): Tally => ({ generated: 0, left: 0, searches: 0, matches: 0,
 function compare(source: string, multiline: boolean, random: Random, tally: Tally): void {
   const parsed = parsePattern(source, { multiline });
   const tree: Tree = { ...parsed, root: dropLooks(parsed.root) };
-  const quick = quickSearch(tree, re2);
+  const all = Array.from({ length: tree.groups }, (_, at) => at + 1);
+  const quick = quickSearch(tree, re2, all);
   if (quick === null) {
     tally.left += 1;
     return;
