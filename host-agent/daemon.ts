@@ -6,21 +6,17 @@ import { dirname } from 'node:path';
 import type { Finding } from '../shared/config/finding.ts';
 import { pythonRepr } from '../shared/config/python-text.ts';
 import { describeError, EdgebanError } from '../shared/errors.ts';
-import { openStore, type Store } from '../shared/store/store.ts';
+import { openStore } from '../shared/store/store.ts';
 import { createNft } from './actions/nft.ts';
 import { Agent } from './agent/agent.ts';
-import type { Fleet } from './agent/fleet.ts';
-import type { EdgeLink as AgentLink, AgentParts, AgentPlan } from './agent/parts.ts';
+import type { AgentParts, AgentPlan } from './agent/parts.ts';
 import type { ServeOptions } from './cli/ports.ts';
 import { type Configuration, readConfiguration } from './configuration.ts';
 import { runCommand } from './control/commands.ts';
 import type { ReplyValue } from './control/framing.ts';
 import { type ControlServer, openControlServer } from './control/server.ts';
 import { Resolver } from './dns.ts';
-import { EdgeLink } from './edge/link.ts';
-import type { EventOutbox } from './edge/ports.ts';
 import { type EdgeSettings, edgeFiles, readSettings, withCredential } from './edge/settings.ts';
-import { realWorld } from './edge/world.ts';
 import { actionMaker, configurationPorts, sourceOf } from './kit.ts';
 import { Log } from './log.ts';
 import { createRe2 } from './re2.ts';
@@ -82,7 +78,9 @@ async function run({ settings, configDir, ready }: ServeOptions, log: Log, super
         inForce.takeOver(next.server);
         return plan;
       };
-      const agent = agentOf({ sql, log, enrolled, dbFile: settings.dbfile, reread }, configuration);
+      // HTTP takes 15 MB, which a host by itself does not need
+      const { startLink } = enrolled === null ? { startLink: null } : await import('./start-link.ts');
+      const agent = agentOf({ sql, log, enrolled, startLink, dbFile: settings.dbfile, reread }, configuration);
       await agent.start();
       started.resolve(agent);
       ready();
@@ -131,13 +129,20 @@ async function reload(agent: Agent, words: readonly string[], supervisor: Superv
   }
 }
 
+/** Without the value of an action's property, which may be a key of another service. */
+function told(words: readonly string[]): string[] {
+  return words[2] === 'action' ? words.slice(0, 5) : [...words];
+}
+
 /** A command that fails stands in the log, as fail2ban's do. */
 async function answered(words: readonly string[], run: () => Promise<ReplyValue>, log: Log): Promise<ReplyValue> {
   try {
     return await run();
   } catch (error) {
     if (error instanceof EdgebanError)
-      log.logger('transmitter').error(`Command ${pythonRepr([...words])} has failed. Received ${describeError(error)}`);
+      log
+        .logger('transmitter')
+        .error(`Command ${pythonRepr(told(words))} has failed. Received ${describeError(error)}`);
     throw error;
   }
 }
@@ -179,11 +184,13 @@ interface AgentNeeds {
   readonly sql: HostSql;
   readonly log: Log;
   readonly enrolled: EdgeSettings | null;
+  /** Null: the host is not enrolled. */
+  readonly startLink: typeof import('./start-link.ts').startLink | null;
   readonly dbFile: string;
   reread(): Promise<AgentPlan>;
 }
 
-function agentOf({ sql, log, enrolled, dbFile, reread }: AgentNeeds, configuration: Configuration): Agent {
+function agentOf({ sql, log, enrolled, startLink, dbFile, reread }: AgentNeeds, configuration: Configuration): Agent {
   const { dbmaxmatches } = configuration.server;
   const store = openStore(sql, { dbmaxmatches, freshStream: randomUUID });
   const nft = createNft();
@@ -207,47 +214,12 @@ function agentOf({ sql, log, enrolled, dbFile, reread }: AgentNeeds, configurati
       }),
     plan: reread,
     host: enrolled?.host ?? null,
-    startLink: (fleet, resync) => startLink(enrolledOr(enrolled), store, fleet, resync, log),
+    startLink: (fleet, resync) => {
+      if (enrolled === null || startLink === null) throw new Error('a link without an enrolment');
+      return startLink(enrolled, store, fleet, resync, log);
+    },
   };
   return new Agent(parts, configuration.plan);
-}
-
-function enrolledOr(enrolled: EdgeSettings | null): EdgeSettings {
-  if (enrolled === null) throw new Error('a link without an enrolment');
-  return enrolled;
-}
-
-function startLink(settings: EdgeSettings, store: Store, fleet: Fleet, resync: () => void, log: Log): AgentLink {
-  const { outbox } = store;
-  const events: EventOutbox = {
-    get size() {
-      return outbox.size;
-    },
-    get lost() {
-      return outbox.lost;
-    },
-    peek: (limit) => outbox.peek(limit),
-    ack: (stream, seq) => store.transaction(() => outbox.ack(stream, seq)),
-    resync,
-  };
-  const edge = log.logger('edge');
-  const link = new EdgeLink({
-    settings,
-    outbox: events,
-    sink: fleet,
-    world: realWorld,
-    events: {
-      up: (part) => edge.info(`${part}: the Worker at ${settings.url} answers`),
-      trouble: (part, error, lasting) => {
-        const text = `${part}: ${describeError(error)}`;
-        if (lasting) edge.error(text);
-        else edge.warning(`${text}; bans on this host go on, and the edge hears of them later`);
-      },
-      refused: ({ seq, code, message }) => edge.warning(`event ${seq} was refused by the Worker: ${message} (${code})`),
-    },
-  });
-  link.start();
-  return { wake: () => link.wake(), report: () => link.report(), close: () => link.stop() };
 }
 
 /** At a start: what is broken is left out and told; a configuration that cannot be read at all is an error. */

@@ -1,0 +1,43 @@
+/** The link to the Worker, put together for the daemon. By itself, because a host that is not enrolled need not load it. */
+import { describeError } from '../shared/errors.ts';
+import type { Store } from '../shared/store/store.ts';
+import type { Fleet } from './agent/fleet.ts';
+import type { EdgeLink as AgentLink } from './agent/parts.ts';
+import { EdgeLink } from './edge/link.ts';
+import type { EventOutbox } from './edge/ports.ts';
+import type { EdgeSettings } from './edge/settings.ts';
+import { realWorld } from './edge/world.ts';
+import type { Log } from './log.ts';
+
+export function startLink(settings: EdgeSettings, store: Store, fleet: Fleet, resync: () => void, log: Log): AgentLink {
+  const { outbox } = store;
+  const events: EventOutbox = {
+    get size() {
+      return outbox.size;
+    },
+    get lost() {
+      return outbox.lost;
+    },
+    peek: (limit) => outbox.peek(limit),
+    ack: (stream, seq) => store.transaction(() => outbox.ack(stream, seq)),
+    resync,
+  };
+  const edge = log.logger('edge');
+  const link = new EdgeLink({
+    settings,
+    outbox: events,
+    sink: fleet,
+    world: realWorld,
+    events: {
+      up: (part) => edge.info(`${part}: the Worker at ${settings.url} answers`),
+      trouble: (part, error, lasting) => {
+        const text = `${part}: ${describeError(error)}`;
+        if (lasting) edge.error(text);
+        else edge.warning(`${text}; bans on this host go on, and the edge hears of them later`);
+      },
+      refused: ({ seq, code, message }) => edge.warning(`event ${seq} was refused by the Worker: ${message} (${code})`),
+    },
+  });
+  link.start();
+  return { wake: () => link.wake(), report: () => link.report(), close: () => link.stop() };
+}
