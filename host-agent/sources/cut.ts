@@ -25,7 +25,7 @@ export function cutLines(bytes: Buffer, skip: boolean): Cut {
     const end = bytes.indexOf(NEWLINE, consumed);
     if (end < 0) break;
     if (!skipping) {
-      lines.push({ bytes: trimmed(bytes.subarray(consumed, end)) });
+      lines.push({ bytes: trimmed(bytes, consumed, end) });
       ends.push(end + 1);
     }
     skipping = false;
@@ -40,8 +40,8 @@ export function cutLines(bytes: Buffer, skip: boolean): Cut {
 }
 
 /** Without the carriage returns before the line end, and not longer than allowed. */
-function trimmed(line: Buffer): Buffer {
-  let end = line.length;
-  while (end > 0 && line[end - 1] === RETURN) end -= 1;
-  return line.subarray(0, Math.min(end, LINE_BYTES_MAX));
+function trimmed(bytes: Buffer, start: number, end: number): Buffer {
+  let stop = end;
+  while (stop > start && bytes[stop - 1] === RETURN) stop -= 1;
+  return bytes.subarray(start, Math.min(stop, start + LINE_BYTES_MAX));
 }
