@@ -191,9 +191,9 @@ export class Lifecycle {
 
   /** For all families for which it was the same. */
   #forget(step: Operation, family: TicketFamily): void {
-    const executed = this.#executed.get(step);
-    const key = executed?.get(family);
-    if (executed === undefined || key === undefined) return;
+    const executed = this.#executed.get(step) ?? new Map<TicketFamily, string>();
+    // fail2ban forgets only what it noted for this very family: what was stopped for inet4 would never start again
+    const key = executed.get(family) ?? this.#steps.keyOf(step, family);
     for (const [other, text] of executed) if (text === key) executed.delete(other);
   }
 

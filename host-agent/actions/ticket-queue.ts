@@ -91,7 +91,7 @@ export class TicketQueue implements TicketAction {
     if (!this.#isBegun) await this.#begin();
     for (let next = this.#next(); next !== null && !this.#isClosing; next = this.#next()) {
       await this.#its.carryOut(next);
-      this.#queueRebans();
+      this.#queueRebans(next.kind === 'ban' ? next.ban.id : null);
       this.#note();
     }
     this.#schedule();
@@ -177,8 +177,10 @@ export class TicketQueue implements TicketAction {
     }
   }
 
-  #queueRebans(): void {
+  /** All but the one that was just carried out. */
+  #queueRebans(done: string | null): void {
     for (const ban of this.#its.takeRenewed()) {
+      if (ban.id === done) continue;
       this.#its.log.rebans(ban);
       this.#later.push(taskOf({ kind: 'ban', ban }, { step: 'actionreban' }));
     }

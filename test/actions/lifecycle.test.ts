@@ -136,7 +136,8 @@ describe('beside fail2ban', () => {
       families: `[Definition]\n${commands(base)}\n[Init]\nkind = four\n[Init?family=inet6]\nkind = six\n`,
       repaired: `[Definition]\n${commands([...base, 'repair', 'reban', 'prolong'])}\nactionrepair_on_unban = true\n`,
       demand: `[Definition]\n${commands(base)}\nactionstart_on_demand = true\n`,
-      same: '[Definition]\nactionstart = begin\nactionstop = end\nactionban = ban <ip> <k>\nactioncheck = check\n[Init]\nk=4\n[Init?family=inet6]\nk=6\n',
+      // (with a check fail2ban would never run `begin` again after `end`: queue.test.ts has what edgeban does)
+      same: '[Definition]\nactionstart = begin\nactionstop = end\nactionban = ban <ip> <k>\n[Init]\nk=4\n[Init?family=inet6]\nk=6\n',
     };
     const files = Object.fromEntries(Object.entries(variants).map(([name, text]) => [`${name}.conf`, text]));
     const random = seeded(20261123);
