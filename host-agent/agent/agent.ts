@@ -72,18 +72,25 @@ export class Agent implements AgentControl {
   }
 
   jail(name: string): JailControl | null {
-    const jail = this.#roster.get(name);
-    if (jail === undefined) return null;
+    const found = this.#roster.get(name);
+    if (found === undefined) return null;
     const { parts, engine, court, desk } = this.#core;
+    // another takes its place when its actions are changed
+    const jail = () => this.#roster.get(name) ?? found;
     return new JailDesk({
       ...{ jail, store: parts.store, engine, court, desk },
       files: () => this.#reading.filesOf(name),
-      change: (rules) => this.#roster.change(jail, rules),
-      spare: (ignoreip) => this.#roster.spare(jail, ignoreip),
+      change: (rules) => this.#roster.change(jail(), rules),
+      spare: (ignoreip) => this.#roster.spare(jail(), ignoreip),
       alter: async (plan) => {
-        this.#roster.alter(jail, plan);
+        this.#roster.alter(jail(), plan);
         await this.#reading.follow();
       },
+      alterActions: (change) =>
+        this.#inTurn(async () => {
+          await this.#roster.alterActions(jail(), change(jail().plan.actions));
+          await this.#reading.follow();
+        }),
       random: () => parts.random(),
     });
   }
@@ -94,9 +101,7 @@ export class Agent implements AgentControl {
 
   /** One after the other. A configuration with an error in it changes nothing (as with fail2ban) and is thrown. */
   reload(options: ReloadOptions): Promise<void> {
-    const next = this.#reloading.catch(() => undefined).then(() => this.#reload(options));
-    this.#reloading = next;
-    return next;
+    return this.#inTurn(() => this.#reload(options));
   }
 
   /** Bans stay in the firewall, with their time-outs, unless they are to be lifted. */
@@ -182,8 +187,10 @@ export class Agent implements AgentControl {
       const remedy = 'stop the server, or revoke the host at its Worker';
       throw new EdgebanError('ERR_CONFIG_JAIL', `the jail ${edgeJail} holds the bans of other hosts`, { remedy });
     }
-    await this.#roster.exchange([], [name], false);
-    await this.#reading.follow();
+    await this.#inTurn(async () => {
+      await this.#roster.exchange([], [name], false);
+      await this.#reading.follow();
+    });
     this.#core.parts.log.logger('jail').info(`Jail '${name}' stopped`);
   }
 
@@ -193,6 +200,12 @@ export class Agent implements AgentControl {
 
   #guard(): Guard {
     return guardOf(this.#plan.guard, this.#lockout);
+  }
+
+  #inTurn(body: () => Promise<void>): Promise<void> {
+    const next = this.#reloading.catch(() => undefined).then(body);
+    this.#reloading = next;
+    return next;
   }
 
   #coreOf(parts: AgentParts, jails: ReadonlyMap<string, Jail>): Core {

@@ -72,9 +72,9 @@ export class JailActions {
     return [...blocks, ...commands];
   }
 
-  /** In the reverse order, as fail2ban stops them. */
-  async close(options: { readonly flush: boolean }): Promise<void> {
-    for (const each of this.#all.toReversed()) await each.close(options);
+  /** In the reverse order, as fail2ban stops them. `flush`: is what it made taken away? By the action's place. */
+  async close({ flush }: { flush(index: number): boolean }): Promise<void> {
+    for (const [index, closing] of [...this.#all.entries()].toReversed()) await closing.close({ flush: flush(index) });
   }
 
   #sayUnblockable(orders: readonly Order[]): void {

@@ -4,7 +4,6 @@ import { parseNamedOptions } from '../../shared/config/options-syntax.ts';
 import { EdgebanError } from '../../shared/errors.ts';
 import type { FilterConf, RegexSource } from '../../shared/filter/filter.ts';
 import type { FilterChanges, RegexKind } from '../control/agent-control.ts';
-import { journalArguments, matchArguments } from '../sources/journalmatch.ts';
 import type { JailPlan } from './plan.ts';
 
 export const alterationLimits = {
@@ -29,8 +28,8 @@ export function addedPlan(name: string, text: string): JailPlan {
     throw new EdgebanError('ERR_CONFIG_BACKEND', message);
   }
   const journalOptions = Object.fromEntries([...options].map(([option, value]) => [option, value.text]));
-  if (backend === 'systemd') journalArguments(journalOptions);
-  else if (options.size > 0) throw new EdgebanError('ERR_CONFIG_OPTION', `the backend ${backend} has no options`);
+  if (backend !== 'systemd' && options.size > 0)
+    throw new EdgebanError('ERR_CONFIG_OPTION', `the backend ${backend} has no options`);
   return {
     name,
     rules: {
@@ -101,13 +100,12 @@ export function matchesIn(line: string): string[][] {
 /** `+` begins another match. Throws ERR_JOURNAL_MATCH. */
 export function withJournalMatch(plan: JailPlan, words: readonly string[]): JailPlan {
   const { journalmatches_max } = alterationLimits;
-  const odd = words.find((word) => /[\s'"\\]/.test(word));
+  const odd = words.find((word) => word !== '+' && !/^[A-Z0-9_]{1,64}=[^\s'"\\\0]*$/.test(word));
   if (odd !== undefined) {
-    const remedy = 'write it into the configuration';
-    throw new EdgebanError('ERR_JOURNAL_MATCH', `a term with blanks or quotes in it: ${odd}`, { remedy });
+    const remedy = 'one with blanks or quotes in it has to stand in the configuration';
+    throw new EdgebanError('ERR_JOURNAL_MATCH', `${odd} is no FIELD=value`, { remedy });
   }
   const fresh = matchesIn(words.join(' ')).map((match) => match.join(' '));
-  matchArguments(fresh);
   if (plan.journalmatch.length + fresh.length > journalmatches_max)
     throw tooMany(`${journalmatches_max} journal matches`);
   return { ...plan, journalmatch: [...plan.journalmatch, ...fresh] };

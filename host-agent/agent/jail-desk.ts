@@ -8,6 +8,7 @@ import { EdgebanError } from '../../shared/errors.ts';
 import type { Store } from '../../shared/store/store.ts';
 import type { Ban } from '../../shared/ticket.ts';
 import type {
+  ActionSettings,
   BanId,
   FilterChanges,
   IgnoringChanges,
@@ -17,6 +18,7 @@ import type {
   RegexKind,
   Unbanned,
 } from '../control/agent-control.ts';
+import { actionSettings, addedAction, withProperty } from './action-alteration.ts';
 import type { Court } from './court.ts';
 import { decoderOf } from './decoder.ts';
 import type { Desk } from './desk.ts';
@@ -38,7 +40,8 @@ import type { JailPlan } from './plan.ts';
 const ignored_max = 10_000;
 
 export interface JailDeskParts {
-  readonly jail: Jail;
+  /** As it runs now. */
+  jail(): Jail;
   readonly store: Store;
   readonly engine: Engine;
   readonly court: Court;
@@ -50,6 +53,8 @@ export interface JailDeskParts {
   spare(ignoreip: readonly IgnoreConf[]): Promise<void>;
   /** Give it another plan until then. Throws what is wrong with it. */
   alter(plan: JailPlan): Promise<void>;
+  /** Give it other actions until then. Throws ERR_ACTION_PARAMETER. */
+  alterActions(change: (actions: JailPlan['actions']) => JailPlan['actions']): Promise<void>;
   /** In [0, 1). */
   random(): number;
 }
@@ -62,7 +67,8 @@ export class JailDesk implements JailControl {
   }
 
   counts(): JailCounts {
-    const { jail, store, engine } = this.#parts;
+    const { store, engine } = this.#parts;
+    const jail = this.#parts.jail();
     return {
       currentlyFailed: engine.failing(jail.name),
       totalFailed: jail.totalFailed,
@@ -73,16 +79,18 @@ export class JailDesk implements JailControl {
   }
 
   settings(): JailSettings {
-    const { jail, engine } = this.#parts;
+    const { engine } = this.#parts;
+    const jail = this.#parts.jail();
     return settingsOf(jail, engine, this.#parts.files());
   }
 
   bans(): readonly Ban[] {
-    return this.#parts.store.bans.heldIn(this.#parts.jail.name);
+    return this.#parts.store.bans.heldIn(this.#parts.jail().name);
   }
 
   async ban(ids: readonly BanId[], { force }: { readonly force: boolean }): Promise<number> {
-    const { jail, engine, court, desk } = this.#parts;
+    const { engine, court, desk } = this.#parts;
+    const jail = this.#parts.jail();
     const { result, settled } = desk.transact((effects, now) => {
       const fresh = ids.filter((id) => {
         const verdict = engine.banNow(jail.name, id, now, force);
@@ -97,7 +105,8 @@ export class JailDesk implements JailControl {
   }
 
   async unban(ids: readonly BanId[]): Promise<Unbanned> {
-    const { jail, engine, court, desk } = this.#parts;
+    const { engine, court, desk } = this.#parts;
+    const jail = this.#parts.jail();
     const { result, settled } = desk.transact((effects, now) => {
       const absent: BanId[] = [];
       let lifted = 0;
@@ -114,7 +123,8 @@ export class JailDesk implements JailControl {
   }
 
   async attempt(id: BanId, lines: readonly string[]): Promise<void> {
-    const { jail, court, desk } = this.#parts;
+    const { court, desk } = this.#parts;
+    const jail = this.#parts.jail();
     const { result, settled } = desk.transact((effects, now) => court.attempt(jail.name, id, lines, now, effects));
     jail.totalFailed += 1;
     if (result) jail.totalBanned += 1;
@@ -122,7 +132,7 @@ export class JailDesk implements JailControl {
   }
 
   async addIgnored(texts: readonly string[]): Promise<void> {
-    const { ignoreip } = this.#parts.jail;
+    const { ignoreip } = this.#parts.jail();
     const all = new Map(
       [...ignoreip, ...texts.filter((text) => text !== '').map(ignoreEntryOf)].map((entry) => [keyOf(entry), entry]),
     );
@@ -134,7 +144,7 @@ export class JailDesk implements JailControl {
   }
 
   async dropIgnored(text: string): Promise<boolean> {
-    const { ignoreip } = this.#parts.jail;
+    const { ignoreip } = this.#parts.jail();
     const key = keyOf(ignoreEntryOf(text));
     const kept = ignoreip.filter((entry) => keyOf(entry) !== key);
     if (kept.length === ignoreip.length) return false;
@@ -162,7 +172,7 @@ export class JailDesk implements JailControl {
   }
 
   changeBantime(name: BantimeOption, text: string): Promise<void> {
-    const changed = withBantime(this.#parts.jail.plan, name, text, this.#parts.random);
+    const changed = withBantime(this.#parts.jail().plan, name, text, this.#parts.random);
     this.#parts.change(changed.rules);
     return this.#parts.alter(changed.plan);
   }
@@ -188,18 +198,37 @@ export class JailDesk implements JailControl {
   }
 
   async dropJournalMatch(words: readonly string[]): Promise<boolean> {
-    const plan = withoutJournalMatch(this.#parts.jail.plan, words);
+    const plan = withoutJournalMatch(this.#parts.jail().plan, words);
     if (plan !== null) await this.#parts.alter(plan);
     return plan !== null;
   }
 
+  actions(): readonly ActionSettings[] {
+    return this.#parts.jail().plan.actions.map(actionSettings);
+  }
+
+  async addAction(name: string): Promise<void> {
+    const added = addedAction(name);
+    await this.#parts.alterActions((actions) => [...actions, added]);
+  }
+
+  async dropAction(name: string): Promise<void> {
+    await this.#parts.alterActions((actions) => actions.filter((action) => action.name !== name));
+  }
+
+  async changeAction(name: string, property: string, text: string): Promise<void> {
+    await this.#parts.alterActions((actions) =>
+      actions.map((action) => (action.name === name ? withProperty(action, property, text) : action)),
+    );
+  }
+
   async setIdle(idle: boolean): Promise<void> {
-    this.#parts.jail.idle = idle;
+    this.#parts.jail().idle = idle;
     await this.#alter((plan) => plan);
   }
 
   #alter(change: (plan: JailPlan) => JailPlan): Promise<void> {
-    return this.#parts.alter(change(this.#parts.jail.plan));
+    return this.#parts.alter(change(this.#parts.jail().plan));
   }
 }
 

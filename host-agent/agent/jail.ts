@@ -179,7 +179,7 @@ export class Jail {
   }
 
   /** Actions are let go in the reverse order, as fail2ban stops them. */
-  async close(options: { readonly flush: boolean }): Promise<void> {
+  async close(options: { flush(index: number): boolean }): Promise<void> {
     await this.#actions.close(options);
   }
 

@@ -13,7 +13,7 @@ import { IgnoreSources } from './ignore-sources.ts';
 import { Jail } from './jail.ts';
 import { ticketJail } from './jail-actions.ts';
 import type { Core } from './parts.ts';
-import { edgeJail, type JailPlan } from './plan.ts';
+import { type ActionPlan, edgeJail, type JailPlan } from './plan.ts';
 import { localZone, threadClock } from './ports.ts';
 
 /** Nobody waits longer for the names in ignoreip. */
@@ -224,13 +224,13 @@ export class Roster {
     }
     await this.restore(this.#admitAll(plans));
     for (const jail of old) {
-      if (this.#jails.get(jail.name) !== jail) await jail.close({ flush: !this.#hasSameSets(jail) });
+      if (this.#jails.get(jail.name) !== jail) await jail.close({ flush: (index) => !this.#isTakenOver(jail, index) });
     }
   }
 
   /** `flush` takes all blocks out of the firewall. */
   async close(options: { readonly flush: boolean }): Promise<void> {
-    await Promise.all([...this.#jails.values()].map((jail) => jail.close(options)));
+    await Promise.all([...this.#jails.values()].map((jail) => jail.close({ flush: () => options.flush })));
   }
 
   #restoreOne(jail: string, now: UnixTime, effects: Effects): void {
@@ -258,18 +258,36 @@ export class Roster {
     desk.transact(() => parts.store.counters.forgetJail(jail));
   }
 
-  /** Does the jail's successor use the same sets? Then they are its own now. */
-  #hasSameSets(old: Jail): boolean {
-    const next = this.#jails.get(old.name);
-    return next !== undefined && setsOf(next.plan) === setsOf(old.plan);
+  /** Does an action of the jail's successor use what this one has made? Then that is its own now. */
+  #isTakenOver(old: Jail, index: number): boolean {
+    const action = old.plan.actions[index];
+    const next = this.#jails.get(old.name)?.plan.actions ?? [];
+    return action !== undefined && next.some((other) => usesSame(action, other));
+  }
+
+  /** Gives a jail other actions until the next reload, by the way of a reload: all else goes on as it was. */
+  async alterActions(old: Jail, actions: JailPlan['actions']): Promise<void> {
+    const { name, rules, ignoreip, idle, totalFailed, totalBanned } = old;
+    await this.exchange([{ ...old.plan, rules, ignoreip, actions }], [name], false);
+    const jail = this.#jails.get(name);
+    if (jail === undefined || jail === old)
+      throw new EdgebanError('ERR_ACTION_PARAMETER', 'the action cannot be used so', { remedy: 'the log says why' });
+    jail.idle = idle;
+    jail.totalFailed = totalFailed;
+    jail.totalBanned = totalBanned;
   }
 }
 
-/** What tells which sets an action uses; a change of ports or of the kind of block leaves them as they are. */
-function setsOf(plan: JailPlan): string {
+/** Commands are handed over by the action's name. A change of ports or of the kind of block leaves sets as they are. */
+function usesSame(old: ActionPlan, next: ActionPlan): boolean {
+  const isSets = (action: ActionPlan) => action.file.startsWith('nftables');
+  return isSets(old) && isSets(next) ? setsOf(old) === setsOf(next) : old.name === next.name && old.file === next.file;
+}
+
+function setsOf({ parameters }: ActionPlan): string {
   const names = ['name', 'table', 'table_family', 'addr_set', 'addr_net'].flatMap((name) => [
     name,
     `${name}?family=inet6`,
   ]);
-  return JSON.stringify(plan.actions.map(({ parameters }) => names.map((name) => parameters[name])));
+  return JSON.stringify(names.map((name) => parameters[name]));
 }

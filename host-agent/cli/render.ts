@@ -61,13 +61,15 @@ function renderGet(words: readonly string[], value: ReplyValue): string {
   const [, name = '', what, separator] = words;
   if (what === undefined || Object.hasOwn(globals, name)) return renderGlobal(name, value);
   const render = Object.hasOwn(jailValues, what) ? jailValues[what] : undefined;
-  if (render !== undefined) return render(value, name);
+  if (render !== undefined) return render(value, name, separator ?? '');
   if (what === 'banip' && words[0] === 'get' && isList(value))
     return value.map(str).join(separator === '--with-time' ? '\n' : (separator ?? ' '));
   return str(value);
 }
 
 type Render = (value: ReplyValue, jail: string) => string;
+
+type RenderNamed = (value: ReplyValue, jail: string, action: string) => string;
 
 const textsOf = (value: ReplyValue) => (isList(value) ? value.map(str) : []);
 
@@ -80,7 +82,7 @@ const regexes: Render = (value) =>
 const journalmatch: Render = (value) => journalMatch(isList(value) ? value : []);
 
 /** By the word after the jail's name. */
-const jailValues: Readonly<Record<string, Render>> = {
+const jailValues: Readonly<Record<string, RenderNamed>> = {
   ...{ logpath, addlogpath: logpath, dellogpath: logpath },
   ...{ ignoreip, addignoreip: ignoreip, delignoreip: ignoreip },
   ...{ failregex: regexes, addfailregex: regexes, delfailregex: regexes },
@@ -88,11 +90,18 @@ const jailValues: Readonly<Record<string, Render>> = {
   ...{ journalmatch, addjournalmatch: journalmatch, deljournalmatch: journalmatch },
   logencoding: (value) => `Current log encoding is set to:\n${str(value)}`,
   datepattern: (value) => `Current date pattern set to: ${datepattern(value)}`,
+  actionproperties: (value, jail, action) => namesOf(value, jail, action, 'properties'),
+  actionmethods: (value, jail, action) => namesOf(value, jail, action, 'methods'),
   actions: (value, jail) =>
     isList(value) && value.length > 0
       ? `The jail ${jail} has the following actions:\n${textsOf(value).join(', ')}`
       : `No actions for jail ${jail}`,
 };
+
+function namesOf(value: ReplyValue, jail: string, action: string, what: string): string {
+  if (!isList(value) || value.length === 0) return `No ${what} for jail ${jail} action ${action}`;
+  return `The jail ${jail} action ${action} has the following ${what}:\n${textsOf(value).join(', ')}`;
+}
 
 /** `pattern (name)`, or the name of what has no pattern. */
 function datepattern(value: ReplyValue): string {

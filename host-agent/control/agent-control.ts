@@ -71,6 +71,12 @@ export interface IgnoringChanges {
 
 export type RegexKind = 'failregex' | 'ignoreregex';
 
+/** An action of a jail: its commands (`actionban`, …), its switches, and its parameters. */
+export interface ActionSettings {
+  readonly name: string;
+  readonly properties: Readonly<Record<string, string | boolean | null>>;
+}
+
 /** What a client may name as the thing banned: an address, a network, or any other id (fail2ban takes any string). */
 export type BanId = string;
 
@@ -113,6 +119,12 @@ export interface JailControl {
   addJournalMatch(words: readonly string[]): Promise<void>;
   /** False if there is no such match. */
   dropJournalMatch(words: readonly string[]): Promise<boolean>;
+  actions(): readonly ActionSettings[];
+  /** Throws ERR_CONFIG_ACTION, ERR_ACTION_PARAMETER; so do the others. */
+  addAction(name: string): Promise<void>;
+  /** What it blocks is let go. */
+  dropAction(name: string): Promise<void>;
+  changeAction(name: string, property: string, text: string): Promise<void>;
   /** An idle jail reads nothing; its bans end in their time. */
   setIdle(idle: boolean): Promise<void>;
 }

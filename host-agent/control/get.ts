@@ -3,6 +3,7 @@ import { canonical } from '../../shared/address.ts';
 import { type BantimeOption, bantimeOptions } from '../../shared/config/bantime-extra.ts';
 import type { Ban } from '../../shared/ticket.ts';
 import type { UnixTime } from '../../shared/time.ts';
+import { actionMethods, actionProperties, getAction } from './action.ts';
 import type { AgentControl, JailControl, JailSettings } from './agent-control.ts';
 import { invalidCommand, jailOf, missingWord } from './errors.ts';
 import { type ReplyValue, tupleOf } from './framing.ts';
@@ -58,15 +59,22 @@ export function get(agent: AgentControl, words: readonly string[]): ReplyValue {
 
 function getOfJail(agent: AgentControl, name: string, what: string, rest: readonly string[]): ReplyValue {
   const setting = Object.hasOwn(jailSettings, what) ? jailSettings[what] : undefined;
-  if (setting === undefined && !['banned', 'banip', 'givenup'].includes(what)) {
-    throw invalidCommand(' (no get action or not yet implemented)');
-  }
-  const jail = jailOf(agent, name);
-  if (setting !== undefined) return setting(jail.settings());
-  // a word of our own: fail2ban's status has no place for it
-  if (what === 'givenup') return jail.counts().givenUp;
-  return what === 'banned' ? bannedOf(jail, rest) : banList(jail.bans(), rest[0] === '--with-time');
+  const question = Object.hasOwn(questions, what) ? questions[what] : undefined;
+  if (setting !== undefined) return setting(jailOf(agent, name).settings());
+  if (question !== undefined) return question(jailOf(agent, name), rest);
+  throw invalidCommand(' (no get action or not yet implemented)');
 }
+
+/** Those that take words; each gets the words after its own. */
+const questions: Readonly<Record<string, (jail: JailControl, words: readonly string[]) => ReplyValue>> = {
+  banned: bannedOf,
+  banip: (jail, words) => banList(jail.bans(), words[0] === '--with-time'),
+  // a word of our own: fail2ban's status has no place for it
+  givenup: (jail) => jail.counts().givenUp,
+  action: getAction,
+  actionproperties: actionProperties,
+  actionmethods: actionMethods,
+};
 
 /** All ids without arguments, else 1 or 0 for each (a bare number for one, as fail2ban answers). */
 export function bannedOf(jail: JailControl, ids: readonly string[]): ReplyValue {

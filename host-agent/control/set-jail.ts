@@ -7,6 +7,7 @@ import { type BantimeOption, bantimeOptions } from '../../shared/config/bantime-
 import { type IgnoreCache, ignorecacheFrom } from '../../shared/config/jail-values.ts';
 import type { UseDns } from '../../shared/filter/filter.ts';
 import type { Seconds } from '../../shared/time.ts';
+import { addAction, changeAction, dropAction } from './action.ts';
 import type { JailControl, RegexKind } from './agent-control.ts';
 import { CommandError, invalidValue, missingWord } from './errors.ts';
 import type { ReplyValue } from './framing.ts';
@@ -97,6 +98,9 @@ export const jailCommands: Readonly<Record<string, JailCommand>> = {
     return jail.changeFilter({ maxlines });
   }),
   bantime: setting('bantime', (jail, text) => jail.change({ bantime: secondsOf(text) })),
+  addaction: addAction,
+  delaction: dropAction,
+  action: changeAction,
   ...Object.fromEntries(bantimeOptions.map((name) => [`bantime.${name}`, bantimeSetting(name)])),
 };
 

@@ -12,6 +12,61 @@ export function fakeBan(id: string, at: number, bantime: number, jail = 'sshd'):
   return { jail, id, ip: id, at, bantime, until, count: 1, failures: 5, matches: [] };
 }
 
+type Change = (settings: Partial<JailSettings>) => Promise<void>;
+
+function changes(change: Change, changed: () => Partial<JailSettings>) {
+  const words: Omit<
+    JailControl,
+    'counts' | 'settings' | 'bans' | 'ban' | 'unban' | 'attempt' | 'addIgnored' | 'dropIgnored'
+  > = {
+    change: (settings) => void change(settings),
+    changeFilter: ({ datepattern, ...others }) =>
+      change({
+        ...others,
+        ...(datepattern === undefined ? {} : { datepattern: { pattern: datepattern, name: 'Named' } }),
+      }),
+    changeIgnoring: change,
+    changeEncoding: (logencoding) => change({ logencoding }),
+    changeBantime: (option, text) => change({ bantimeExtra: { [option]: text } }),
+    addRegex: (kind, regex) => change({ [kind]: [...(changed()[kind] ?? []), regex] }),
+    dropRegex: (kind) => change({ [kind]: [] }),
+    addLog: (path) => change({ logpath: [path] }),
+    dropLog: () => change({ logpath: [] }),
+    addJournalMatch: (words) => change({ journalmatch: [words] }),
+    dropJournalMatch: async (words) => {
+      await change({ journalmatch: [] });
+      return words[0] !== 'NO=1';
+    },
+    actions: () => [{ name: 'shell', properties: { actionban: 'echo <ip>', norestored: false } }],
+    addAction: () => Promise.resolve(),
+    dropAction: () => Promise.resolve(),
+    changeAction: () => Promise.resolve(),
+    setIdle: (idle) => change({ idle }),
+  };
+  return words;
+}
+
+function defaultSettings(backend: 'polling' | 'systemd') {
+  return {
+    backend,
+    idle: false,
+    bantimeExtra: {},
+    ignorecache: null,
+    maxlines: 1,
+    logtimezone: null,
+    datepattern: backend === 'systemd' ? null : { pattern: null, name: 'Default Detectors' },
+    prefregex: '',
+    maxretry: 5,
+    findtime: 600,
+    bantime: -1,
+    maxmatches: 5,
+    ignoreself: true,
+    ignorecommand: '',
+    usedns: 'warn' as const,
+    logencoding: 'auto',
+  };
+}
+
 export function fakeJail(name: string, backend: 'polling' | 'systemd', ids: readonly string[]): FakeJail {
   const banned = ids.map((id) => fakeBan(id, 1000, 600, name));
   const ignoreip = ['127.0.0.0/8', '::1'];
@@ -29,43 +84,10 @@ export function fakeJail(name: string, backend: 'polling' | 'systemd', ids: read
       if (at >= 0) ignoreip.splice(at, 1);
       return Promise.resolve(at >= 0);
     },
-    change: (settings) => void change(settings),
-    changeFilter: ({ datepattern, ...others }) =>
-      change({
-        ...others,
-        ...(datepattern === undefined ? {} : { datepattern: { pattern: datepattern, name: 'Named' } }),
-      }),
-    changeIgnoring: change,
-    changeEncoding: (logencoding) => change({ logencoding }),
-    changeBantime: (option, text) => change({ bantimeExtra: { [option]: text } }),
-    addRegex: (kind, regex) => change({ [kind]: [...(changed[kind] ?? []), regex] }),
-    dropRegex: (kind) => change({ [kind]: [] }),
-    addLog: (path) => change({ logpath: [path] }),
-    dropLog: () => change({ logpath: [] }),
-    addJournalMatch: (words) => change({ journalmatch: [words] }),
-    dropJournalMatch: async (words) => {
-      await change({ journalmatch: [] });
-      return words[0] !== 'NO=1';
-    },
-    setIdle: (idle) => change({ idle }),
+    ...changes(change, () => changed),
     counts: () => ({ currentlyFailed: 2, totalFailed: 5, currentlyBanned: banned.length, totalBanned: 5, givenUp: 3 }),
     settings: () => ({
-      backend,
-      idle: false,
-      bantimeExtra: {},
-      ignorecache: null,
-      maxlines: 1,
-      logtimezone: null,
-      datepattern: backend === 'systemd' ? null : { pattern: null, name: 'Default Detectors' },
-      prefregex: '',
-      maxretry: 5,
-      findtime: 600,
-      bantime: -1,
-      maxmatches: 5,
-      ignoreself: true,
-      ignorecommand: '',
-      usedns: 'warn',
-      logencoding: 'auto',
+      ...defaultSettings(backend),
       ignoreip,
       logpath: backend === 'polling' ? ['/var/log/a', '/var/log/b'] : [],
       journalmatch: backend === 'systemd' ? [['_SYSTEMD_UNIT=x.service'], ['_COMM=sshd', '_UID=0']] : [],
