@@ -59,7 +59,8 @@ export const otherFirewalls: readonly Step[] = firewalls.map((firewall) => ({
       const jail = `[sshd]\nenabled = true\nbanaction = ${firewall.banaction}\n`;
       return await withDropIn(machine, jail, () => tryOut(machine, firewall));
     } finally {
-      await sh(machine, firewall.stop);
+      // who stops a firewall stops what is part of it (as with fail2ban)
+      await sh(machine, `${firewall.stop}; systemctl start edgeban`);
     }
   },
 }));

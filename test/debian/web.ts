@@ -61,6 +61,33 @@ async function guessUntilShut(machine: Machine, source: string, port: number, pa
   return met;
 }
 
+const sites = {
+  '/etc/apache2/sites-available/000-default.conf': apacheSite,
+  '/etc/nginx/sites-available/default': nginxSite,
+};
+
+interface Room {
+  readonly jail: string;
+  readonly server: 'apache2' | 'nginx';
+  readonly port: number;
+  readonly path: string;
+  readonly log: string;
+  readonly sources: readonly string[];
+}
+
+const nginx = { server: 'nginx', port: ports.nginx, log: '/var/log/nginx/access.log' } as const;
+
+const rooms: readonly Room[] = [
+  {
+    ...{ jail: 'apache-auth', server: 'apache2', port: ports.apache, path: '/locked' },
+    ...{ log: '/var/log/apache2/error.log', sources: ['203.0.113.80', '2001:db8:bad::80'] },
+  },
+  { ...nginx, jail: 'nginx-http-auth', path: '/locked', sources: ['203.0.113.81', '2001:db8:bad::81'] },
+  { ...nginx, jail: 'nginx-botsearch', path: '/phpmyadmin/index.php', sources: ['203.0.113.82', '2001:db8:bad::82'] },
+];
+
+const neighbour = '203.0.113.83';
+
 /** Under the baseline's `backend = systemd`, which makes fail2ban deaf to these logs. */
 const jailOf = (name: string, port: number): string => `[${name}]
 enabled = true
@@ -68,16 +95,16 @@ port = ${port}
 maxretry = 3
 `;
 
-async function attackWeb(machine: Machine, jail: string, log: string, port: number, path: string): Promise<string[]> {
+async function attackWeb(machine: Machine, { jail, port, path, log, sources }: Room): Promise<string[]> {
   const told: string[] = [];
   await withDropIn(machine, jailOf(jail, port), async () => {
     const status = await client(machine, `status ${jail}`);
     assert.ok(/File list:\t.*/.exec(status)?.[0].includes(log), status);
-    for (const source of ['203.0.113.80', '2001:db8:bad::80']) {
+    for (const source of sources) {
       const met = await guessUntilShut(machine, source, port, path);
       const set = await blocked(machine, source);
       assert.equal(set, `${source.includes(':') ? 'addr6' : 'addr'}-set-${jail}`);
-      assert.equal(await knock(machine, '203.0.113.81', port), 'open', 'a neighbour');
+      assert.equal(await knock(machine, neighbour, port), 'open', 'a neighbour');
       told.push(`${met.join(', ')}: in ${set}`, ...(await logged(machine, `[${jail}] Ban ${source}`)));
     }
   });
@@ -95,26 +122,10 @@ async function withServer<T>(machine: Machine, server: string, play: () => Promi
   }
 }
 
-export const web: readonly Step[] = [
-  {
-    name: 'apache-auth bans who guesses at a real Apache',
-    async play({ machine }) {
-      await write(machine, '/etc/apache2/sites-available/000-default.conf', apacheSite);
-      return await withServer(machine, 'apache2', () =>
-        attackWeb(machine, 'apache-auth', '/var/log/apache2/error.log', ports.apache, '/locked'),
-      );
-    },
+export const web: readonly Step[] = rooms.map((room) => ({
+  name: `${room.jail} bans who guesses at a real ${room.server}`,
+  async play({ machine }: Walk) {
+    for (const [file, text] of Object.entries(sites)) await write(machine, file, text);
+    return await withServer(machine, room.server, () => attackWeb(machine, room));
   },
-  ...[
-    { jail: 'nginx-http-auth', path: '/locked' },
-    { jail: 'nginx-botsearch', path: '/phpmyadmin/index.php' },
-  ].map(({ jail, path }) => ({
-    name: `${jail} bans who guesses at a real Nginx`,
-    async play({ machine }: Walk) {
-      await write(machine, '/etc/nginx/sites-enabled/default', nginxSite);
-      return await withServer(machine, 'nginx', () =>
-        attackWeb(machine, jail, '/var/log/nginx/access.log', ports.nginx, path),
-      );
-    },
-  })),
-];
+}));
