@@ -10,6 +10,7 @@ import type { Ban } from '../../shared/ticket.ts';
 import type {
   ActionSettings,
   BanId,
+  FailingBan,
   FilterChanges,
   IgnoringChanges,
   JailControl,
@@ -86,6 +87,10 @@ export class JailDesk implements JailControl {
 
   bans(): readonly Ban[] {
     return this.#parts.store.bans.heldIn(this.#parts.jail().name);
+  }
+
+  failing(): readonly FailingBan[] {
+    return this.#parts.jail.failing().map(({ action, id, error }) => ({ action, id, code: error.code }));
   }
 
   async ban(ids: readonly BanId[], { force }: { readonly force: boolean }): Promise<number> {

@@ -77,6 +77,13 @@ export interface ActionSettings {
   readonly properties: Readonly<Record<string, string | boolean | null>>;
 }
 
+/** What an action could not carry out, and tries again; `id` null: the action as a whole does not work. */
+export interface FailingBan {
+  readonly action: string;
+  readonly id: BanId | null;
+  readonly code: string;
+}
+
 /** What a client may name as the thing banned: an address, a network, or any other id (fail2ban takes any string). */
 export type BanId = string;
 
@@ -85,6 +92,8 @@ export interface JailControl {
   settings(): JailSettings;
   /** Active bans, oldest first (the order in which they were made). */
   bans(): readonly Ban[];
+  /** Those of them that are not in force. */
+  failing(): readonly FailingBan[];
   /**
    * Bans each now, whatever ignoreip says (fail2ban's banip), through the guards; in one batch.
    * Returns how many were not banned before. Throws ERR_GUARD_* where a guard refuses (nothing is banned then).

@@ -30,10 +30,7 @@ export function jailStatus(jail: JailControl, flavor: Flavor): ReplyValue {
   const counts = jail.counts();
   const settings = jail.settings();
   if (flavor === 'stats') return stats(settings.backend, counts);
-  return [
-    tupleOf('Filter', filterStatus(counts, settings)),
-    tupleOf('Actions', actionsStatus(counts, flavor === 'short' ? null : jail.bans().map((ban) => ban.id))),
-  ];
+  return [tupleOf('Filter', filterStatus(counts, settings)), tupleOf('Actions', actionsStatus(jail, counts, flavor))];
 }
 
 function stats(backend: string, counts: JailCounts): ReplyValue {
@@ -51,12 +48,21 @@ function filterStatus(counts: JailCounts, settings: JailSettings): ReplyValue {
   ];
 }
 
-function actionsStatus(counts: JailCounts, banned: readonly string[] | null): ReplyValue {
+/** A last row that fail2ban has not, and only if there is something to tell: `Not in force: 192.0.2.1[iptables]`. */
+function actionsStatus(jail: JailControl, counts: JailCounts, flavor: Flavor): ReplyValue {
   const rows: ReplyValue[] = [
     tupleOf('Currently banned', counts.currentlyBanned),
     tupleOf('Total banned', counts.totalBanned),
   ];
-  return banned === null ? rows : [...rows, tupleOf('Banned IP list', banned)];
+  if (flavor === 'short') return rows;
+  rows.push(
+    tupleOf(
+      'Banned IP list',
+      jail.bans().map((ban) => ban.id),
+    ),
+  );
+  const failing = jail.failing().map(({ action, id }) => `${id ?? '*'}[${action}]`);
+  return failing.length === 0 ? rows : [...rows, tupleOf('Not in force', failing)];
 }
 
 /** Sorted by code point, as Python sorts. */

@@ -42,7 +42,7 @@ function connects(netns: Netns): string[] {
 const open = ['connected', 'connected', 'connected'];
 const shut = ['ECONNREFUSED', 'ECONNREFUSED', 'connected'];
 
-test.each([
+test.for([
   'iptables[type=oneport, port=2222]',
   'iptables-multiport[port="22,2000:2300"]',
   'iptables-allports[protocol="tcp,udp"]',
@@ -50,7 +50,7 @@ test.each([
   'iptables-ipset[port=2222]',
   'iptables-ipset-proto6[port=2222]',
   'iptables-ipset-proto6-allports',
-])('%s: shuts both families out, mends what others emptied, leaves nothing', async (asked, context: TestContext) => {
+])('%s: shuts both families out, mends what others emptied, leaves nothing', async (asked, context) => {
   const netns = await place(context, 'iptables', 'ip6tables', ...(asked.includes('ipset') ? ['ipset'] : []));
   const bench = ticketBench({ inside: netns.prefix });
   await bench.start(actionConf(asked));

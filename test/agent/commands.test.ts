@@ -53,7 +53,10 @@ test('a command that fails: told, tried again, not lifted', async () => {
   await bench.say('set', 'web', 'banip', '203.0.113.1', '203.0.113.2');
   expect(bench.log()).toContain("Failed to execute ban jail 'web' action 'note' info");
   expect(bench.log()).toContain('Error banning 203.0.113.1');
+  const notInForce = '["Not in force",["203.0.113.1[note]","203.0.113.2[note]"]]';
+  expect(JSON.stringify(await bench.say('status', 'web'))).toContain(notInForce);
   mkdirSync(join(dir, 'works'));
   await vi.waitFor(() => expect(noted()).toEqual(['ban 203.0.113.1', 'ban 203.0.113.2']), 5_000);
   await vi.waitFor(() => expect(bench.log()).toContain('[web] action note works again'));
+  expect(JSON.stringify(await bench.say('status', 'web'))).not.toContain('Not in force');
 });

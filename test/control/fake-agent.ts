@@ -97,6 +97,7 @@ export function fakeJail(name: string, backend: 'polling' | 'systemd', ids: read
       ...changed,
     }),
     bans: () => banned,
+    failing: () => [],
     ban: (ids) => {
       const fresh = ids.filter((id) => !banned.some((ban) => ban.id === id));
       banned.push(...fresh.map((id) => fakeBan(id, 2000, 600, name)));
