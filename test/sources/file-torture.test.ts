@@ -89,6 +89,26 @@ it('reads what was not read yet, and what it never saw, out of compressed files'
   expect(third.texts).toEqual(lines(20_005, 20_005));
 });
 
+it('finds what was rotated into a folder beside the log, but takes nothing from where others can write', async () => {
+  fs.mkdirSync(join(folder, 'old'), { mode: 0o755 });
+  fs.mkdirSync(join(folder, 'open'));
+  fs.chmodSync(join(folder, 'open'), 0o777);
+  fs.writeFileSync(log, text(1, 3));
+  const first = follow();
+  await until('the first lines', () => first.texts.length === 3);
+  await first.stop();
+  fs.appendFileSync(log, text(4, 5));
+  fs.renameSync(log, join(folder, 'old/auth.log.2'));
+  compress(join(folder, 'old/auth.log.2'));
+  fs.writeFileSync(join(folder, 'old/auth.log.1'), text(6, 7));
+  fs.writeFileSync(join(folder, 'open/auth.log.1'), 'made up\n');
+  fs.writeFileSync(log, text(8, 9));
+  const second = follow({ position: first.position() });
+  await until('the last line', () => second.texts.includes('line 9'));
+  expect(second.texts).toEqual(lines(4, 9));
+  expect(second.errors).toEqual([]);
+});
+
 it('hangs on no pipe and no folder in the place of the file, and goes on with the file that comes', async () => {
   fs.writeFileSync(log, text(1, 2));
   const reader = follow();

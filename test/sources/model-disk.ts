@@ -87,6 +87,7 @@ export class ModelDisk {
         act('names', () =>
           [...this.#files.keys()].filter((path) => dirname(path) === folder).map((path) => basename(path)),
         ),
+      folders: () => act('folders', () => []),
       watch: () => ({
         wait: (signal) =>
           act('wait', () => {
