@@ -17,7 +17,7 @@ type Change = (settings: Partial<JailSettings>) => Promise<void>;
 function changes(change: Change, changed: () => Partial<JailSettings>) {
   const words: Omit<
     JailControl,
-    'counts' | 'settings' | 'bans' | 'ban' | 'unban' | 'attempt' | 'addIgnored' | 'dropIgnored'
+    'counts' | 'settings' | 'bans' | 'failing' | 'ban' | 'unban' | 'attempt' | 'addIgnored' | 'dropIgnored'
   > = {
     change: (settings) => void change(settings),
     changeFilter: ({ datepattern, ...others }) =>
