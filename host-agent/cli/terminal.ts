@@ -54,10 +54,16 @@ function visible(text: string): string {
 
 async function converse(prompt: string, body: (line: string) => Promise<boolean>): Promise<void> {
   const lines = createInterface({ input: process.stdin, output: process.stdout, prompt });
-  lines.prompt();
+  let isOpen = true;
+  lines.on('close', () => {
+    isOpen = false;
+  });
+  // a pipe is at its end before its last lines are taken
+  const ask = () => (isOpen ? lines.prompt() : process.stdout.write(prompt));
+  ask();
   for await (const line of lines) {
     if (!(await body(line))) return lines.close();
-    lines.prompt();
+    ask();
   }
   process.stdout.write('\n');
 }
