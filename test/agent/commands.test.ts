@@ -60,3 +60,33 @@ test('a command that fails: told, tried again, not lifted', async () => {
   await vi.waitFor(() => expect(bench.log()).toContain('[web] action note works again'));
   expect(JSON.stringify(await bench.say('status', 'web'))).not.toContain('Not in force');
 });
+
+test('a reload: the same action goes on as it is, a changed one is stopped before it begins anew, one that is gone is stopped', async () => {
+  const { action, noted, empty } = noting(all);
+  const bench = await startAgent(webJail('action = note'), { files: { 'action.d/note.conf': action } });
+  const reload = { jail: null, restart: false, unban: false, ifExists: false };
+  await bench.say('set', 'web', 'banip', '203.0.113.1');
+  empty();
+  await bench.agent.reload(reload);
+  await bench.say('set', 'web', 'banip', '203.0.113.2');
+  expect(noted()).toEqual(['ban 203.0.113.2 0 0 .']);
+  empty();
+  bench.write('jail.conf', webJail('action = note[other=1]').replaceAll('DIR', bench.dir));
+  await bench.agent.reload(reload);
+  expect(noted()).toEqual(['flush', 'stop web', 'start web', 'ban 203.0.113.1 0 1 .', 'ban 203.0.113.2 0 1 .']);
+  empty();
+  bench.write('jail.conf', webJail('').replaceAll('DIR', bench.dir));
+  await bench.agent.reload(reload);
+  expect(noted()).toEqual(['flush', 'stop web']);
+  expect(bench.log()).not.toContain('ERROR');
+});
+
+test('an id that is no address, with what the filter caught, through the environment of the shell alone', async () => {
+  const { dir, action, noted } = noting(['actionban = printf "%%s|" ban "<ip>" "<F-USER>" "<matches>" NOTE']);
+  const jail = webJail('action = note').replace('^fail <HOST>', '^fail <F-ID>.+</F-ID>');
+  const bench = await startAgent(jail, { files: { 'action.d/note.conf': action } });
+  await bench.feed(`fail x"; touch ${dir}/canary # user=$(touch\u00a0${dir}/canary)`);
+  await vi.waitFor(() => expect(noted()).toHaveLength(1));
+  expect(noted()[0]).toMatch(/^ban\|x"; touch .*canary #/);
+  expect(existsSync(join(dir, 'canary'))).toBe(false);
+});
