@@ -1,25 +1,31 @@
 /** Which of some regexes may match a text: one pass over its bytes spares most of the searches. */
 import type { FilterRegex } from './failregex.ts';
+import type { Re2 } from './regex/pattern.ts';
 import { cannotSay, createScan, noMatch, type Scan } from './regex/scan.ts';
 import type { Subject } from './regex/subject.ts';
 
 export class Candidates {
   readonly #scan: Scan;
   readonly #count: number;
+  readonly #encode: Re2['encode'];
   #set: number = cannotSay;
 
-  constructor(regexes: readonly FilterRegex[]) {
+  /** `encode` makes UTF-8 of a text. */
+  constructor(regexes: readonly FilterRegex[], encode: Re2['encode']) {
+    this.#encode = encode;
     this.#count = regexes.length;
-    this.#scan = createScan(
-      regexes.map(({ pattern }) => pattern.tree),
-      '',
-    );
+    this.#scan = createScan(regexes.map(({ pattern }) => pattern.tree));
   }
 
   /** Another text. False if none of the regexes matches it. */
-  look({ bytes, start, end }: Subject): boolean {
-    this.#set = bytes === null ? cannotSay : this.#scan.scan(bytes, start, end);
+  look(text: Subject): boolean {
+    this.#set = text.bytes === null ? this.#scanEncoded(text) : this.#scan.scan(text.bytes, text.start, text.end);
     return this.#set !== noMatch;
+  }
+
+  #scanEncoded({ text }: Subject): number {
+    const bytes = this.#encode(text);
+    return this.#scan.scan(bytes, 0, bytes.length);
   }
 
   /** The index of the next one at or above `from` that may match; -1 if there is none. */

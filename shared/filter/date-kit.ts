@@ -1,7 +1,7 @@
 /** The date patterns of a filter, compiled once for all jails that look for the same dates. */
 import type { UnixTime } from '../time.ts';
 import { civilOf, wallSeconds } from './calendar.ts';
-import type { FilterConf, FilterPorts } from './filter.ts';
+import type { FilterConf, FilterPorts } from './conf.ts';
 import { date_patterns_max } from './limits.ts';
 import { compilePattern } from './regex/compile.ts';
 import type { Pattern, Re2 } from './regex/pattern.ts';

@@ -2,11 +2,11 @@
 import { EdgebanError } from '../errors.ts';
 import type { Line } from '../ticket.ts';
 import type { Seconds, UnixTime } from '../time.ts';
-import type { LocalZone } from './calendar.ts';
 import { Candidates } from './candidates.ts';
+import type { FilterConf, FilterPorts } from './conf.ts';
 import { dateConf } from './date-kit.ts';
 import type { TemplateUse } from './datedetector.ts';
-import { checkFailureId, compileRegex, type FilterRegex, type RegexSource } from './failregex.ts';
+import { checkFailureId, compileRegex, type FilterRegex } from './failregex.ts';
 import { addressInName, failureId, type UseDns } from './failure-id.ts';
 import { type Caught, GroupNames, isSet, slot } from './groups.ts';
 import { cutMark, line_bytes_max, maxlines_max } from './limits.ts';
@@ -17,11 +17,12 @@ import { type LineParts, splitAtMatch, textOf, wholeLine } from './matched-lines
 import { newDraft, Sessions } from './mlfid.ts';
 import { Prefix } from './prefix.ts';
 import { compilePattern, newBudget } from './regex/compile.ts';
-import type { PatternMatch, Re2 } from './regex/pattern.ts';
-import { type AsciiText, Subject } from './regex/subject.ts';
-import { type Clock, Watch } from './regex/watch.ts';
+import type { PatternMatch } from './regex/pattern.ts';
+import { Subject } from './regex/subject.ts';
+import { Watch } from './regex/watch.ts';
 
 export type { LocalZone } from './calendar.ts';
+export type { FilterConf, FilterPorts } from './conf.ts';
 export type { TemplateUse } from './datedetector.ts';
 export type { RegexSource } from './failregex.ts';
 export type { UseDns } from './failure-id.ts';
@@ -36,39 +37,6 @@ export {
   type PendingFailure,
 } from './line-result.ts';
 export type { LineParts } from './matched-lines.ts';
-
-/** What a jail says about its filter, every tag of the configuration's own language already replaced. */
-export interface FilterConf {
-  readonly failregex: readonly RegexSource[];
-  readonly ignoreregex: readonly RegexSource[];
-  readonly prefregex?: RegexSource | null;
-  /** How many lines a regex may see at once; 1 if not given. */
-  readonly maxlines?: number;
-  /** One pattern a line; fail2ban's default list if not given or empty. */
-  readonly datepattern?: string | null;
-  /** For dates without a zone; the host's zone if not given. */
-  readonly logtimezone?: string | null;
-  /** `warn` if not given. */
-  readonly usedns?: UseDns;
-  /** Older lines are left out in `initial` mode. */
-  readonly findtime: Seconds;
-  /** Try every failregex instead of stopping at the first hit, as fail2ban-regex does. */
-  readonly checkAllRegex?: boolean;
-}
-
-/** What a filter is handed by the host. */
-export interface FilterPorts {
-  readonly re2: Re2;
-  readonly zone: LocalZone;
-  /** Text of a line by the jail's logencoding; bytes that are none become U+FFFD, nothing is thrown. */
-  decode(bytes: Uint8Array): string;
-  /** The same for bytes that are all ASCII: every logencoding has it as it is. */
-  readonly ascii: AsciiText;
-  /** Addresses of a name from a cache; `pending` where the answer is still being fetched. Never waits. */
-  resolve(name: string): readonly string[] | 'pending';
-  /** Where the host has one, a line that takes too long is a miss; without one only steps are counted. */
-  readonly clock?: Clock;
-}
 
 /** Compiled once, then fed line after line: dates, sessions and `maxlines` remember the lines before. */
 export interface Filter {
@@ -135,10 +103,10 @@ class LineFilter implements Filter {
     this.#ignoreregexes = conf.ignoreregex.map((source, index) =>
       compileRegex(source, { ...options, what: `ignoreregex ${index}` }),
     );
-    this.#mayHavePrefix = this.#prefregex === null ? null : new Candidates([this.#prefregex]);
+    this.#mayHavePrefix = this.#prefregex === null ? null : new Candidates([this.#prefregex], ports.re2.encode);
     const first = this.#prefregex?.order ?? [];
     this.#orders = this.#failregexes.map(({ order }) => [...first, ...order]);
-    this.#candidates = new Candidates(this.#failregexes);
+    this.#candidates = new Candidates(this.#failregexes, ports.re2.encode);
     this.#dates = new LineDates(dateConf(conf, ports, now), conf.findtime);
   }
 

@@ -13,8 +13,7 @@ export const cannotSay = -2;
  */
 export interface Scan {
   /**
-   * The number of the set of expressions that may match somewhere in the text `bytes[start, end)` with the tail behind it;
-   * good for `next` until the following scan. `noMatch` where none can, `cannotSay` where it would take too long to find out:
+   * The number of the set of expressions that may match somewhere in the text `bytes[start, end)`; good for `next` until the following scan. `noMatch` where none can, `cannotSay` where it would take too long to find out:
    * then any may. An expression that matches is always in the set; one that does not may be.
    */
   scan(bytes: Uint8Array, start: number, end: number): number;
@@ -22,33 +21,28 @@ export interface Scan {
   next(set: number, from: number): number;
 }
 
-/** `tail` is what the searches have behind each of the texts. */
-export function createScan(trees: readonly Tree[], tail: '' | '\n'): Scan {
-  return new LazyScan(trees, tail);
+export function createScan(trees: readonly Tree[]): Scan {
+  return new LazyScan(trees);
 }
 
 class LazyScan implements Scan {
   readonly #states: ScanStates;
   readonly #ofByte: Uint8Array;
   readonly #ofLast: Uint8Array;
-  readonly #tail: Uint8Array;
   /** Where the walk was left. */
   #state = 0;
 
-  constructor(trees: readonly Tree[], tail: string) {
+  constructor(trees: readonly Tree[]) {
     this.#states = new ScanStates(scanNfa(trees));
     const { ofByte, ofLast } = this.#states.columns;
     this.#ofByte = ofByte;
     this.#ofLast = ofLast;
-    this.#tail = Uint8Array.from(tail, (char) => char.charCodeAt(0));
   }
 
   scan(bytes: Uint8Array, start: number, end: number): number {
-    const hasTail = this.#tail.length > 0;
     this.#state = this.#states.begin();
-    this.#walk(bytes, start, hasTail ? end : end - 1, this.#ofByte);
-    if (hasTail) this.#walk(this.#tail, 0, 1, this.#ofLast);
-    else if (end > start) this.#walk(bytes, end - 1, end, this.#ofLast);
+    this.#walk(bytes, start, end - 1, this.#ofByte);
+    if (end > start) this.#walk(bytes, end - 1, end, this.#ofLast);
     if (this.#state >= 0) this.#state = this.#follow(this.#state, this.#states.columns.end);
     return this.#state === tooCostly ? cannotSay : setOf(this.#state) - 1;
   }

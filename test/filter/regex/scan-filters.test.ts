@@ -71,15 +71,15 @@ function compileAll(sources: readonly string[], multiline: boolean) {
 /** What is wrong with the scans of one filter, of its prefregex and of its failregexes behind that. */
 function faultsOf(subjects: Subjects, changer: Changer, tally: Tally, changedEach = changedPerLine): string[] {
   const { prefregex, failregex, multiline, lines } = subjects;
-  const all = new Scanned(compileAll(failregex, multiline), prefregex === null ? '' : '\n');
-  const first = prefregex === null ? null : new Scanned(compileAll([prefregex], false), '');
+  const all = new Scanned(compileAll(failregex, multiline));
+  const first = prefregex === null ? null : new Scanned(compileAll([prefregex], false));
   const faults: string[] = [];
   for (const line of lines) {
     const changed = Array.from({ length: changedEach }, () => changer.changed(line));
     for (const text of [line, ...changed].map((each) => each.replace(datePattern, ''))) {
       if (first !== null) faults.push(...first.faults(text, tally));
       const content = first?.patterns[0]?.search(text)?.groups['content'] ?? text;
-      faults.push(...all.faults(content, tally));
+      faults.push(...all.faults(prefregex === null ? content : `${content}\n`, tally));
     }
   }
   return faults;

@@ -30,16 +30,11 @@ function isExact(pattern: Pattern): boolean {
 export class Scanned {
   readonly patterns: readonly Pattern[];
   readonly scan: Scan;
-  readonly #tail: '' | '\n';
   readonly #exact: readonly boolean[];
 
-  constructor(patterns: readonly Pattern[], tail: '' | '\n') {
+  constructor(patterns: readonly Pattern[]) {
     this.patterns = patterns;
-    this.scan = createScan(
-      patterns.map(({ tree }) => tree),
-      tail,
-    );
-    this.#tail = tail;
+    this.scan = createScan(patterns.map(({ tree }) => tree));
     this.#exact = patterns.map(isExact);
   }
 
@@ -58,27 +53,23 @@ export class Scanned {
     const named = this.named(text);
     if (named === null) tally.undecided += 1;
     if (named === null) return [];
-    const whole = text + this.#tail;
     return this.patterns.flatMap((pattern, index) => {
       const budget = newBudget();
-      const matches = pattern.search(whole, budget) !== null;
+      const matches = pattern.search(text, budget) !== null;
       if (budget.exhausted) return [];
       const isNamed = named.includes(index);
       // Python finds no \B in an empty text
-      const exact = this.#exact[index] === true && /^[\0-\x7f]+$/.test(whole);
+      const exact = this.#exact[index] === true && /^[\0-\x7f]+$/.test(text);
       tally.searches += 1;
       tally.matches += Number(matches);
       tally.exact += Number(exact);
       tally.needless += Number(isNamed && !matches);
       const isWrong = matches ? !isNamed : isNamed && exact;
-      return isWrong ? [`${pattern.source} in ${JSON.stringify(whole)}: a match is ${matches}`] : [];
+      return isWrong ? [`${pattern.source} in ${JSON.stringify(text)}: a match is ${matches}`] : [];
     });
   }
 }
 
-export function scanned(sources: readonly string[], tail: '' | '\n' = '', multiline = false): Scanned {
-  return new Scanned(
-    sources.map((source) => compilePattern(source, { re2, multiline })),
-    tail,
-  );
+export function scanned(sources: readonly string[], multiline = false): Scanned {
+  return new Scanned(sources.map((source) => compilePattern(source, { re2, multiline })));
 }
