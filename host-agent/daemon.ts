@@ -11,6 +11,7 @@ import { createNft } from './actions/nft.ts';
 import { Agent } from './agent/agent.ts';
 import type { AgentParts, AgentPlan } from './agent/parts.ts';
 import type { ServeOptions } from './cli/ports.ts';
+import { diskFiles } from './config-files.ts';
 import { type Configuration, readConfiguration } from './configuration.ts';
 import { runCommand } from './control/commands.ts';
 import type { ReplyValue } from './control/framing.ts';
@@ -19,6 +20,7 @@ import { Resolver } from './dns.ts';
 import { type EdgeSettings, edgeFiles, readSettings, withCredential } from './edge/settings.ts';
 import { actionMaker, configurationPorts, sourceOf } from './kit.ts';
 import { Log } from './log.ts';
+import { neighbourhood, sharedJails } from './neighbour.ts';
 import { createRe2 } from './re2.ts';
 import { ServerSettings } from './server-settings.ts';
 import { Shell } from './shell.ts';
@@ -71,6 +73,7 @@ async function run({ settings, configDir, ready }: ServeOptions, log: Log, super
       const enrolled = withCredential(readSettings(edgeFiles(settings.dbfile).settings), process.env);
       const read = () => readConfiguration(configDir, enrolled !== null, configurationPorts());
       const configuration = usable(read(), log);
+      tell(sharedJails(namesOf(configuration), neighbourhood(diskFiles)), log);
       const inForce = new ServerSettings(configuration.server, log);
       const reread = async () => {
         const next = read();
@@ -220,6 +223,10 @@ function agentOf({ sql, log, enrolled, startLink, dbFile, reread }: AgentNeeds, 
     },
   };
   return new Agent(parts, configuration.plan);
+}
+
+function namesOf({ plan }: Configuration): string[] {
+  return plan.jails.map(({ name }) => name);
 }
 
 /** At a start: what is broken is left out and told; a configuration that cannot be read at all is an error. */

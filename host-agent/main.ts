@@ -22,7 +22,10 @@ const ports: HostPorts = {
     const { readConfiguration } = await import('./configuration.ts');
     const { configurationPorts } = await import('./kit.ts');
     const isEnrolled = (await enrolmentOf(settingsIn(configDir))) !== null;
-    return readConfiguration(configDir, isEnrolled, configurationPorts()).findings.map(shown);
+    const { neighbourhood, sharedJails } = await import('./neighbour.ts');
+    const { findings, plan } = readConfiguration(configDir, isEnrolled, configurationPorts());
+    const jails = plan.jails.map(({ name }) => name);
+    return [...findings, ...sharedJails(jails, neighbourhood(diskFiles))].map(shown);
   },
   commandStream: async (configDir, { loglevel, logtarget, syslogsocket, dbfile }) => {
     const { commandStreamOf } = await import('./command-stream.ts');

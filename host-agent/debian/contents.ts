@@ -1,5 +1,5 @@
 /** What stands where in the packages, beside the programs themselves. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -43,7 +43,6 @@ export function edgeban(tree: Tree, edition: Edition, nodeDir: string, helpOf: H
   tree.packed('usr/share/doc/edgeban/LICENSE.node', readFileSync(join(nodeDir, 'LICENSE')));
   tree.packed('usr/share/doc/edgeban/LICENSE.re2', re2Licences());
   documents(tree, 'edgeban', edition);
-  tree.copy('usr/share/lintian/overrides/edgeban', from('lintian-overrides'));
   return controlFiles('edgeban', edition);
 }
 
@@ -64,6 +63,7 @@ export function companion(tree: Tree, edition: Edition): Record<string, string> 
 
 function documents(tree: Tree, name: string, edition: Edition): void {
   tree.copy(`usr/share/doc/${name}/copyright`, join(here, 'edgeban/copyright'));
+  tree.copy(`usr/share/lintian/overrides/${name}`, join(here, name, 'lintian-overrides'));
   const date = new Date(edition.epoch * 1000).toUTCString().replace('GMT', '+0000');
   const author = /^Maintainer: (.*)$/m.exec(readFileSync(join(here, 'edgeban/control'), 'utf8'))?.[1] ?? '';
   const entry = `${name} (${edition.version}) unstable; urgency=medium\n\n  * See CHANGELOG.md in the sources.\n\n -- ${author}  ${date}\n`;
@@ -75,7 +75,8 @@ function controlFiles(name: string, edition: Edition): Record<string, string> {
   const control = read('control')
     .replaceAll('@version@', edition.version)
     .replaceAll('@architecture@', edition.architecture);
-  return { control, postinst: read('postinst'), prerm: read('prerm'), postrm: read('postrm') };
+  const scripts = ['postinst', 'prerm', 'postrm'].filter((file) => existsSync(join(here, name, file)));
+  return { control, ...Object.fromEntries(scripts.map((file) => [file, read(file)])) };
 }
 
 function re2Licences(): string {

@@ -13,12 +13,14 @@ export interface DebParts {
   readonly file: string;
   /** Seconds since 1970: no file in it is newer. */
   readonly epoch: number;
+  /** 0 (quick, for a try) to 9. */
+  readonly compression: number;
 }
 
 const scripts: ReadonlySet<string> = new Set(['preinst', 'postinst', 'prerm', 'postrm']);
 
 /** Writes the package and returns its installed size in KiB, as dpkg counts it. Needs no root. */
-export function writeDeb({ root, control, file, epoch }: DebParts): number {
+export function writeDeb({ root, control, file, epoch, compression }: DebParts): number {
   const files = filesIn(root);
   const size_kib = files.reduce((sum, path) => sum + Math.ceil(lstatSync(join(root, path)).size / 1024), 0);
   const folder = join(root, 'DEBIAN');
@@ -34,7 +36,7 @@ export function writeDeb({ root, control, file, epoch }: DebParts): number {
   chmodSync(folder, 0o755);
   // xz: Debian 11's dpkg knows no zstd
   const env = { SOURCE_DATE_EPOCH: String(epoch) };
-  run('dpkg-deb', ['--root-owner-group', '-Zxz', '-z9', '--build', root, file], { env });
+  run('dpkg-deb', ['--root-owner-group', '-Zxz', `-z${compression}`, '--build', root, file], { env });
   return size_kib;
 }
 

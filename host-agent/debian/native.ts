@@ -1,6 +1,6 @@
 /** The compiled parts: re2 and sd-notify, built so that they load on the oldest Debian. */
 import { createHash } from 'node:crypto';
-import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,8 +16,10 @@ const flags = {
   warnings: ['-Wall', '-Wextra', '-Werror', '-std=c11'],
   cxx: '-O2 -g0 -ffunction-sections -fdata-sections -fstack-protector-strong',
   // another libstdc++ than Node's own: nothing of it may be seen outside
-  link: ['-static-libstdc++', `-Wl,--version-script=${join(here, 'exports.map')}`],
+  link: ['-static-libstdc++'],
 };
+
+const versionScript = `-Wl,--version-script=${join(here, 'exports.map')}`;
 
 export interface NativeFiles {
   readonly re2: string;
@@ -37,18 +39,20 @@ interface Toolchain {
 /** Builds what the cache does not have. `nodeDir` is the npm package with Node's binary and headers for the target. */
 export function nativeFiles(cache: string, target: Target, nodeDir: string): NativeFiles {
   const tools = toolchain(cache, target, nodeDir);
-  const folder = join(cache, `native-${target.debian}-${keyOf(tools)}`);
+  const folder = join(cache, `native-${target.debian}-${keyOf(tools, cache)}`);
   const built = { re2: join(folder, 're2.node'), sdNotify: join(folder, 'sd-notify.node') };
-  if (!existsSync(folder)) {
-    const draft = `${folder}.new`;
-    rmSync(draft, { recursive: true, force: true });
-    mkdirSync(draft, { recursive: true });
-    buildSdNotify(tools, draft);
-    buildRe2(tools, draft);
-    renameSync(draft, folder);
-  }
+  if (!existsSync(folder)) build(tools, folder);
   for (const file of Object.values(built)) refuseNewSymbols(tools, file);
   return built;
+}
+
+/** In one step, whoever else builds the same at the same time. */
+function build(tools: Toolchain, folder: string): void {
+  const draft = mkdtempSync(`${folder}.`);
+  buildSdNotify(tools, draft);
+  buildRe2(tools, draft);
+  if (existsSync(folder)) rmSync(draft, { recursive: true });
+  else renameSync(draft, folder);
 }
 
 function toolchain(cache: string, target: Target, nodeDir: string): Toolchain {
@@ -75,11 +79,11 @@ function cxxHeaders(target: Target): string[] {
   return found.map((line) => line.trim());
 }
 
-/** All that the result depends on. */
-function keyOf({ target, nodeDir, compile, link, cxxHeaders: headers }: Toolchain): string {
+/** All that the result depends on; where the checkout and the cache are is not among it. */
+function keyOf({ target, nodeDir, compile, link, cxxHeaders: headers }: Toolchain, cache: string): string {
   const hash = createHash('sha256');
   hash.update(run(compiler(target, 'g++'), ['--version']));
-  hash.update(JSON.stringify([compile, link, headers, flags]));
+  hash.update(JSON.stringify([compile, link, headers, flags]).replaceAll(cache, ''));
   for (const name of ['compat.c', 'exports.map', 'sd-notify.c']) hash.update(readFileSync(join(here, name)));
   for (const file of [require.resolve('re2/package.json'), join(nodeDir, 'package.json')])
     hash.update(readFileSync(file));
@@ -90,7 +94,7 @@ function buildSdNotify(tools: Toolchain, folder: string): void {
   say('compiling sd-notify');
   const headers = `-I${join(tools.nodeDir, 'include/node')}`;
   const sources = [...tools.compile, headers, join(here, 'sd-notify.c')];
-  const output = ['-shared', ...tools.link, ...flags.link, '-o', join(folder, 'sd-notify.node')];
+  const output = ['-shared', ...tools.link, ...flags.link, versionScript, '-o', join(folder, 'sd-notify.node')];
   run(compiler(tools.target, 'gcc'), [...flags.c, ...flags.warnings, ...sources, ...output]);
 }
 
@@ -98,8 +102,8 @@ function buildSdNotify(tools: Toolchain, folder: string): void {
 function buildRe2(tools: Toolchain, folder: string): void {
   say('compiling re2 for the package (two minutes and more, once)');
   const modules = dirname(dirname(require.resolve('re2/package.json')));
-  const copy = join(modules, '.cache/edgeban-package/re2');
-  rmSync(copy, { recursive: true, force: true });
+  mkdirSync(join(modules, '.cache'), { recursive: true });
+  const copy = mkdtempSync(join(modules, '.cache/edgeban-re2-'));
   cpSync(join(modules, 're2'), copy, { recursive: true, filter: (path) => path !== join(modules, 're2/build') });
   const compat = join(folder, 'compat.o');
   const gcc = compiler(tools.target, 'gcc');
@@ -109,7 +113,7 @@ function buildRe2(tools: Toolchain, folder: string): void {
     CC: [gcc, ...tools.compile].join(' '),
     CXX: [compiler(tools.target, 'g++'), ...tools.compile, ...headers].join(' '),
     CXXFLAGS: flags.cxx,
-    LDFLAGS: [...tools.link, ...flags.link, compat].join(' '),
+    LDFLAGS: [...tools.link, ...flags.link, versionScript, compat].join(' '),
     npm_config_nodedir: tools.nodeDir,
   };
   const gyp = [require.resolve('node-gyp/bin/node-gyp.js'), '-j', 'max', `--arch=${tools.target.node}`, 'rebuild'];

@@ -1,8 +1,8 @@
-/** `npm run package`: builds the Debian packages into dist/. `-- --arch amd64|arm64`, `-- --revision N` (1). */
+/** `npm run package`: builds the Debian packages into dist/. `-- --arch amd64|arm64`, `-- --revision N` (1), `-- --fast` (large). */
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { homedir, tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { version } from '../version.ts';
@@ -20,18 +20,27 @@ const dist = join(checkout, 'dist');
 interface Order {
   readonly target: Target;
   readonly edition: Edition;
+  readonly compression: number;
 }
 
 function orderOf(args: readonly string[]): Order {
   const options = {
     arch: { type: 'string', default: process.arch === 'arm64' ? 'arm64' : 'amd64' },
     revision: { type: 'string', default: '1' },
+    fast: { type: 'boolean', default: false },
   } as const;
-  const { arch, revision } = parseArgs({ args: [...args], options }).values;
+  const { arch, revision, fast } = parseArgs({ args: [...args], options }).values;
   const target = targets.find(({ debian }) => debian === arch);
   if (target === undefined) throw new BuildError(`--arch ${arch}: amd64 or arm64`);
+  if (target.node !== process.arch) {
+    throw new BuildError(`--arch ${arch}: the programs are run while they are packed: do it on a machine of that kind`);
+  }
   if (!/^[a-z0-9.+~]+$/i.test(revision)) throw new BuildError(`--revision ${revision}: letters, digits, . + ~`);
-  return { target, edition: { version: `${version}-${revision}`, architecture: target.debian, epoch: epochOf() } };
+  return {
+    target,
+    compression: fast ? 0 : 6,
+    edition: { version: `${version}-${revision}`, architecture: target.debian, epoch: epochOf() },
+  };
 }
 
 /** When this version was made: the last commit's time, so that two builds of it are the same. */
@@ -59,7 +68,8 @@ function cacheFolder(): string {
   return join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'edgeban/package');
 }
 
-async function buildAll({ target, edition }: Order, scratch: string): Promise<string[]> {
+async function buildAll(order: Order, scratch: string): Promise<string[]> {
+  const { target, edition } = order;
   const nodeDir = nodeDirOf(target);
   const cache = cacheFolder();
   mkdirSync(cache, { recursive: true });
@@ -69,17 +79,18 @@ async function buildAll({ target, edition }: Order, scratch: string): Promise<st
   await writePrograms(lib, target, nodeDir, native);
   const helpOf = (program: string) => run(process.execPath, [join(lib, 'host-agent/main.js'), program, '--help']);
   const old = new Tree(join(scratch, 'edgeban-fail2ban'));
-  return [
-    pack(main, `edgeban_${edition.version}_${target.debian}.deb`, edgeban(main, edition, nodeDir, helpOf), edition),
-    pack(old, `edgeban-fail2ban_${edition.version}_all.deb`, companion(old, edition), edition),
-  ];
+  const control = edgeban(main, edition, nodeDir, helpOf);
+  const controlOfOld = companion(old, edition);
+  return [pack(main, target.debian, control, order), pack(old, 'all', controlOfOld, order)];
 }
 
-function pack(tree: Tree, name: string, control: Readonly<Record<string, string>>, edition: Edition): string {
+function pack(tree: Tree, architecture: string, control: Record<string, string>, order: Order): string {
+  const { edition, compression } = order;
+  const name = `${basename(tree.root)}_${edition.version}_${architecture}.deb`;
   say(`packing ${name}`);
   tree.settle();
   const file = join(dist, name);
-  const size_kib = writeDeb({ root: tree.root, control, file, epoch: edition.epoch });
+  const size_kib = writeDeb({ root: tree.root, control, file, epoch: edition.epoch, compression });
   say(`${name}: ${Math.round(size_kib / 1024)} MiB installed`);
   return file;
 }

@@ -1,5 +1,5 @@
 /** The programs in one piece: our code and its packages bundled, Node without its debug symbols, compiled code beside. */
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -21,10 +21,13 @@ export async function writePrograms(lib: string, target: Target, nodeDir: string
   const re2 = dirname(require.resolve('re2/package.json'));
   for (const name of ['package.json', 're2.js']) cpSync(join(re2, name), join(lib, 'node_modules/re2', name));
   cpSync(native.re2, join(lib, 'node_modules/re2/build/Release/re2.node'));
+  // libraries are read, not run
+  for (const file of ['native/sd-notify.node', 'node_modules/re2/build/Release/re2.node'])
+    chmodSync(join(lib, file), 0o644);
   writeFileSync(join(lib, 'package.json'), '{ "type": "module" }\n');
   say("stripping Node's binary");
   run(`${target.triplet}-strip`, ['-o', join(lib, 'node'), join(nodeDir, 'bin/node')]);
-  if (process.arch === target.node) writeCompileCache(lib);
+  writeCompileCache(lib);
 }
 
 /** Split, so that a client loads only what it needs. */

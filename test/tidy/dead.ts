@@ -4,14 +4,14 @@ import type { Source } from './source.ts';
 import { resolve, type TextFile } from './tree.ts';
 
 /** What is started or loaded by name. */
-const programs = ['host-agent/main.ts', 'worker/index.ts'];
+const programs = ['host-agent/main.ts', 'host-agent/debian/package.ts', 'worker/index.ts'];
 const isProduct = (path: string) => /^(shared|host-agent|worker)\//.test(path);
 
 /** Loaded by a name that is put together: vitest.config.ts, `sql-${runtime}.ts`. */
 const named: ReadonlySet<string> = new Set(['test/both/sql-workerd.ts']);
 
 /**
- * A file of the product must be reached from one of the two programs; tests alone do not keep it alive. Any other must
+ * A file of the product must be reached from one of the programs; tests alone do not keep it alive. Any other must
  * be imported, or named in another file (a program that is spawned).
  */
 export function deadFiles(files: readonly TextFile[], sources: readonly Source[]): string[] {

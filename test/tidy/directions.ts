@@ -24,7 +24,7 @@ export const rooms: readonly Room[] = [
   { path: 'shared/filter/', from: judge },
   { path: 'shared/engine/', from: judge },
   { path: 'shared/store/', from: judge },
-  { path: 'host-agent/', from: ['host-agent/', ...host, 're2', 'undici'] },
+  { path: 'host-agent/', from: ['host-agent/', 'package.json', ...host, 're2', 'undici'] },
   { path: 'host-agent/agent/', from: host, typesFrom: ['host-agent/'] },
   { path: 'host-agent/cli/', from: [...host, 'host-agent/control/', 'host-agent/log.ts'] },
   // a program by itself: of the daemon it takes the parts that read lines
@@ -42,6 +42,7 @@ export const rooms: readonly Room[] = [
   { path: 'host-agent/actions/', from: host },
   { path: 'host-agent/control/', from: host },
   { path: 'host-agent/edge/', from: [...host, 'undici'] },
+  { path: 'host-agent/debian/', from: ['node:', 'esbuild', 'host-agent/version.ts'] },
   { path: 'worker/', from: ['worker/', 'shared/', 'hono', '@hono/zod-openapi', 'zod', 'cloudflare:workers'] },
   { path: 'worker/ledger/', from: ['worker/', 'shared/', 'zod', 'cloudflare:workers'] },
   { path: 'worker/cloudflare/', from: ['shared/', 'zod'] },
