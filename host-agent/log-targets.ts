@@ -1,5 +1,5 @@
 /** Where the log goes: a file, a stream of this process, the journal, or syslog. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { closeSync, openSync, statSync, writeSync } from 'node:fs';
 import { connect } from 'node:net';
 import { isAbsolute } from 'node:path';
@@ -40,6 +40,7 @@ export function openTarget(text: string, world: TargetWorld): Target {
   const { name, options } = target;
   const upper = name.toUpperCase();
   if (options.has('facility') && upper !== 'SYSLOG') throw badTarget(text, 'only SYSLOG has a facility');
+  const tagged = formatOf(target, { datetime: false, padding: false });
   switch (upper) {
     case 'STDOUT':
     case 'STDERR':
@@ -47,9 +48,9 @@ export function openTarget(text: string, world: TargetWorld): Target {
     case 'SYSOUT':
       return new Stream('SYSOUT', formatOf(target, { datetime: false, padding: true }), 1, false);
     case 'SYSLOG':
-      return new Syslog(formatOf(target, { datetime: false, padding: false }), facilityOf(text, options), world);
+      return openSyslog(tagged, facilityOf(text, options), world.syslogsocket);
     case 'SYSTEMD-JOURNAL':
-      return new Journal(formatOf(target, { datetime: false, padding: false }), world.journal);
+      return openJournal(tagged, world.journal);
   }
   if (!isAbsolute(name)) throw badTarget(text, 'it is neither a target nor an absolute path');
   return new Stream(name, formatOf(target, { datetime: true, padding: true }), openFile(name), true);
@@ -141,32 +142,49 @@ class Pipe {
   }
 }
 
-/** journald's own stream socket: `<5>text` lines behind a header of seven lines (systemd's sd_journal_stream_fd). */
-class Journal implements Target {
-  readonly name = 'SYSTEMD-JOURNAL';
+/** A log daemon that puts a tag before each line: one way in for each name, as fail2ban's lines are read there. */
+class Tagged implements Target {
+  readonly name: string;
   readonly isFile = false;
   readonly #format: Format;
-  readonly #pipe: Pipe;
+  readonly #facility: number;
+  readonly #open: (tag: string, pid: number) => Writable;
+  readonly #pipes = new Map<string, Pipe>();
 
-  constructor(format: Format, path: string) {
-    if (!isSocket(path)) throw missingSocket(path, 'start systemd-journald, or set another logtarget');
+  constructor(name: string, format: Format, facility: number, open: (tag: string, pid: number) => Writable) {
+    this.name = name;
     this.#format = format;
-    this.#pipe = new Pipe(() => {
-      const socket = connect(path);
-      socket.unref();
-      // identifier, unit, priority, priorities before each line, forward to syslog, kmsg, console
-      socket.write('edgeban\n\n6\n1\n0\n0\n0\n');
-      return socket;
-    });
+    this.#facility = facility;
+    this.#open = open;
   }
 
   write(entry: Entry): boolean {
-    return this.#pipe.write(`<${priorityOf(entry)}>${this.#format(entry)}`);
+    const line = this.#format(entry);
+    // the name and the process id become the tag
+    const head = `${entry.name}[${entry.pid}]: `;
+    const isTagged = line.startsWith(head);
+    const tag = isTagged ? entry.name : 'edgeban';
+    const pipe = this.#pipes.get(tag) ?? new Pipe(() => this.#open(tag, entry.pid));
+    this.#pipes.set(tag, pipe);
+    return pipe.write(`<${this.#facility * 8 + priorityOf(entry)}>${isTagged ? line.slice(head.length) : line}`);
   }
 
   close(): void {
-    this.#pipe.close();
+    for (const pipe of this.#pipes.values()) pipe.close();
+    this.#pipes.clear();
   }
+}
+
+/** journald's own stream socket: `<5>text` lines behind a header of seven lines (systemd's sd_journal_stream_fd). */
+function openJournal(format: Format, path: string): Target {
+  if (!isSocket(path)) throw missingSocket(path, 'start systemd-journald, or set another logtarget');
+  return new Tagged('SYSTEMD-JOURNAL', format, 0, (tag) => {
+    const socket = connect(path);
+    socket.unref();
+    // unit; priority (daemon, info); priorities before each line; forward to syslog, kmsg, console
+    socket.write(`${tag}\n\n30\n1\n0\n0\n0\n`);
+    return socket;
+  });
 }
 
 const facilities = [
@@ -181,49 +199,19 @@ function facilityOf(text: string, options: ReadonlyMap<string, string>): number 
   throw badTarget(text, `there is no facility '${name}'`);
 }
 
-/** Syslog takes datagrams, which Node cannot send: util-linux's logger does, one for each name that stands before the lines. */
-class Syslog implements Target {
-  readonly name = 'SYSLOG';
-  readonly isFile = false;
-  readonly #format: Format;
-  readonly #facility: number;
-  readonly #socket: string;
-  readonly #loggers = new Map<string, Pipe>();
-
-  constructor(format: Format, facility: number, { syslogsocket }: TargetWorld) {
-    this.#socket = syslogsocket === 'auto' ? '/dev/log' : syslogsocket;
-    if (!isSocket(this.#socket)) throw missingSocket(this.#socket, 'start the syslog daemon, or set syslogsocket');
-    this.#format = format;
-    this.#facility = facility;
-  }
-
-  write(entry: Entry): boolean {
-    const line = this.#format(entry);
-    // the name and the process id are the tag of the line, as syslog daemons read fail2ban's
-    const head = `${entry.name}[${entry.pid}]: `;
-    const isTagged = line.startsWith(head);
-    const key = isTagged ? entry.name : '';
-    const pipe = this.#loggers.get(key) ?? new Pipe(() => this.#spawn(key === '' ? 'edgeban' : key, entry.pid));
-    this.#loggers.set(key, pipe);
-    const priority = this.#facility * 8 + priorityOf(entry);
-    return pipe.write(`<${priority}>${isTagged ? line.slice(head.length) : line}`);
-  }
-
-  close(): void {
-    for (const pipe of this.#loggers.values()) pipe.close();
-    this.#loggers.clear();
-  }
-
-  #spawn(tag: string, pid: number): Writable {
-    const words = ['--socket', this.#socket, '--socket-errors=on', '--prio-prefix', `--id=${pid}`, '--tag', tag];
-    const child: ChildProcess = spawn('logger', words, { stdio: ['pipe', 'ignore', 'ignore'], cwd: '/' });
+/** Syslog takes datagrams, which Node cannot send: util-linux's logger does. */
+function openSyslog(format: Format, facility: number, syslogsocket: string): Target {
+  const path = syslogsocket === 'auto' ? '/dev/log' : syslogsocket;
+  if (!isSocket(path)) throw missingSocket(path, 'start the syslog daemon, or set syslogsocket');
+  return new Tagged('SYSLOG', format, facility, (tag, pid) => {
+    const words = ['--socket', path, '--socket-errors=on', '--prio-prefix', `--id=${pid}`, '--tag', tag];
+    const child = spawn('logger', words, { stdio: ['pipe', 'ignore', 'ignore'], cwd: '/' });
     const { stdin } = child;
-    if (stdin === null) throw new Error('a pipe was asked for');
     child.on('error', () => stdin.destroy());
     child.on('exit', () => stdin.destroy());
     child.unref();
     return stdin;
-  }
+  });
 }
 
 function isSocket(path: string): boolean {

@@ -166,6 +166,6 @@ export class Log {
   }
 
   #loss(): string {
-    return `${this.#lost} log line(s) lost: ${this.#name} could not be written`;
+    return `${this.#lost} log line(s) lost: they could not be written`;
   }
 }

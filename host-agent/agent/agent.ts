@@ -1,8 +1,6 @@
 /** The agent: jails, sources, store and the link to the edge put together; what the control socket talks to. */
-import { networkInterfaces } from 'node:os';
-import { parsePrefix } from '../../shared/address.ts';
 import { Engine } from '../../shared/engine/engine.ts';
-import { Guard } from '../../shared/engine/guard.ts';
+import type { Guard } from '../../shared/engine/guard.ts';
 import { EdgebanError } from '../../shared/errors.ts';
 import type { Seconds, UnixTime } from '../../shared/time.ts';
 import type { AgentControl, EdgeReport, JailControl, ReloadOptions } from '../control/agent-control.ts';
@@ -11,6 +9,7 @@ import { Court } from './court.ts';
 import { Desk } from './desk.ts';
 import type { Effects } from './effects.ts';
 import { Fleet } from './fleet.ts';
+import { guardOf } from './guard.ts';
 import type { Jail } from './jail.ts';
 import { addedPlan } from './jail-alteration.ts';
 import { JailDesk } from './jail-desk.ts';
@@ -109,6 +108,7 @@ export class Agent implements AgentControl {
     this.#chores.stop();
     await this.#reloading.catch(() => undefined);
     await this.#reading.close();
+    this.#core.desk.save();
     this.#core.parts.shell.close();
     if (options.unban) await this.unbanAll();
     await this.#link?.close();
@@ -283,11 +283,4 @@ export class Agent implements AgentControl {
 
 function unknownJail(name: string): EdgebanError {
   return new EdgebanError('ERR_JAIL_UNKNOWN', `Sorry but the jail '${name}' does not exist`);
-}
-
-function guardOf({ admins, ...settings }: AgentPlan['guard'], lockout: Lockout): Guard {
-  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
-  const own = all.map(({ address }) => parsePrefix(address.replace(/%.*$/, ''))).filter((prefix) => prefix !== null);
-  lockout.setAdmins(admins);
-  return new Guard({ ...settings, own, spared: (prefix) => lockout.refusal(prefix) });
 }

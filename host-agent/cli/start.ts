@@ -1,5 +1,6 @@
 /** Starting the daemon in the background, and waiting until it answers. */
 import { spawn } from 'node:child_process';
+import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from '../control/client.ts';
 import type { Options } from './options.ts';
@@ -65,7 +66,9 @@ export async function waitUntil(done: () => Promise<boolean>, seconds: number): 
 
 function argumentsOf(options: Options, settings: ServerSettings): string[] {
   const { socket, pidfile, logtarget, loglevel, syslogsocket, dbfile } = settings;
-  const paths = ['-c', options.configDir, '-s', socket, '-p', pidfile, '--dbfile', dbfile];
+  // the daemon's folder is /
+  const database = dbfile === 'None' || dbfile === ':memory:' ? dbfile : resolve(dbfile);
+  const paths = ['-c', resolve(options.configDir), '-s', resolve(socket), '-p', resolve(pidfile), '--dbfile', database];
   const log = ['--logtarget', logtarget, '--loglevel', loglevel, '--syslogsocket', syslogsocket];
   return ['-f', ...paths, ...log, 'start'];
 }

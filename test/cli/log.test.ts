@@ -191,15 +191,12 @@ describe('targets', () => {
     const log = new Log({ target: 'SYSTEMD-JOURNAL', level: 'INFO', pid: 1854, journal: socket });
     log.logger('actions').notice('[sshd] Ban 192.0.2.50');
     log.logger('server').error('two\nlines');
-    await vi.waitFor(() => expect(heard.text()).toContain('lines'));
-    expect(heard.text()).toBe(
-      [
-        ...['edgeban', '', '6', '1', '0', '0', '0'],
-        '<5>fail2ban.actions[1854]: NOTICE [sshd] Ban 192.0.2.50',
-        '<3>fail2ban.server[1854]: ERROR two\\nlines',
-        '',
-      ].join('\n'),
-    );
+    const stream = (name: string, ...said: readonly string[]) =>
+      [name, '', '30', '1', '0', '0', '0', ...said, ''].join('\n');
+    await vi.waitFor(() => {
+      expect(heard.text()).toContain(stream('fail2ban.actions', '<5>NOTICE [sshd] Ban 192.0.2.50'));
+      expect(heard.text()).toContain(stream('fail2ban.server', '<3>ERROR two\\nlines'));
+    });
     expect(log.reopen()).toBe('flushed');
     log.close();
     await heard.close();
@@ -215,7 +212,7 @@ describe('targets', () => {
     const second = listen(socket);
     await vi.waitFor(() => {
       log.logger('server').info('after');
-      expect(second.text()).toMatch(/^edgeban\n[\s\S]*after/);
+      expect(second.text()).toMatch(/^fail2ban\.server\n[\s\S]*after/);
     });
     log.close();
     await second.close();
@@ -229,7 +226,7 @@ describe('targets', () => {
     heard.hear();
     await vi.waitFor(() => {
       log.logger('server').info('again');
-      expect(heard.text()).toMatch(/\d+ log line\(s\) lost: SYSTEMD-JOURNAL could not be written/);
+      expect(heard.text()).toMatch(/\d+ log line\(s\) lost: they could not be written/);
     });
     expect(heard.text().length).toBeLessThan(3_000_000);
     log.close();
