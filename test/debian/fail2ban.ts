@@ -1,6 +1,6 @@
 /** fail2ban's own client, of Debian's package, at our socket; and fail2ban itself, beside us. */
 import { strict as assert } from 'node:assert';
-import { run, sh } from './machine.ts';
+import { run, sh, write } from './machine.ts';
 import { setOf } from './service.ts';
 import type { Step } from './step.ts';
 
@@ -52,7 +52,9 @@ export const fail2ban: readonly Step[] = [
   {
     name: 'fail2ban beside us: both run, and we say that both guard the same jail',
     async play({ machine }) {
-      await sh(machine, "printf '[sshd]\\nenabled = true\\nbackend = systemd\\n' >/etc/fail2ban/jail.d/zz.local");
+      // Debian 12's and 11's fail2ban does not start without the log
+      await write(machine, '/var/log/auth.log', '');
+      await write(machine, '/etc/fail2ban/jail.d/zz.local', '[sshd]\nenabled = true\nbackend = auto\n');
       await sh(machine, 'systemctl start fail2ban && systemctl restart edgeban');
       const { stdout, stderr } = await run(machine, 'edgeban-client -t; tail -n 50 /var/log/edgeban.log');
       const active = await sh(machine, 'systemctl is-active fail2ban edgeban');
