@@ -51,6 +51,7 @@ export class Chores {
     try {
       engine.purge(now);
       this.#liftEnded(now);
+      desk.save();
       if (this.#isDue('rescan', choresLimits.rescan_s, now)) this.#rescan();
       if (this.#isDue('own', choresLimits.own_addresses_s, now)) this.#parts.renewGuard();
       if (this.#isDue('names', choresLimits.names_s, now)) void this.#parts.resolveNames();

@@ -25,8 +25,14 @@ export interface Done<T> {
   readonly settled: Promise<void>;
 }
 
+/** In a burst; else at once. */
+const saved_every_ms = 1_000;
+
 export class Desk {
   readonly #parts: DeskParts;
+  /** Up to where lines were judged since counters and places were last written. */
+  #reached = new Map<string, string>();
+  #writtenAt = Number.NEGATIVE_INFINITY;
   #broken = false;
 
   constructor(parts: DeskParts) {
@@ -38,21 +44,69 @@ export class Desk {
     return this.#broken;
   }
 
+  /** Where a source stands, if that is not written yet. */
+  placeOf(source: string): string | null {
+    return this.#reached.get(source) ?? null;
+  }
+
+  /**
+   * A transaction of lines, which `body` judges up to the place that it answers. In a burst counters and places are written
+   * only once a second, always together: a crash then has the last second's lines judged again, from where they were, with
+   * the counters of that moment. Their bans are written at once, and a ban that is there already is none.
+   */
+  judge<T>(
+    source: string,
+    body: (effects: Effects, now: UnixTime) => { readonly place: string; readonly result: T },
+  ): T {
+    const before = this.#reached;
+    this.#reached = new Map(before);
+    try {
+      const isDue = performance.now() - this.#writtenAt >= saved_every_ms;
+      return this.#transact((effects, now) => {
+        const { place, result } = body(effects, now);
+        this.#reached.set(source, place);
+        return result;
+      }, isDue).result;
+    } catch (error) {
+      this.#reached = before;
+      throw error;
+    }
+  }
+
+  /** Writes what waits, if the database takes it (what is wrong with it is told). */
+  save(): void {
+    try {
+      if (this.#reached.size > 0) this.transact(() => undefined);
+    } catch (error) {
+      if (!isDatabaseError(error)) throw error;
+    }
+  }
+
   /**
    * Runs `body` in a transaction with the changed counters of the engine. What `body` throws undoes it all. If the
    * database cannot be written (a full disk), what was decided takes effect all the same, is told, and the error is thrown.
    */
   transact<T>(body: (effects: Effects, now: UnixTime) => T): Done<T> {
+    return this.#transact(body, true);
+  }
+
+  #transact<T>(body: (effects: Effects, now: UnixTime) => T, withCounters: boolean): Done<T> {
     const { store, engine } = this.#parts;
     const effects = new Effects();
     let counters: DirtyCounters = { put: [], gone: [] };
     try {
       const result = store.transaction(() => {
         const decided = body(effects, this.#parts.now());
+        if (!withCounters) return decided;
         counters = engine.takeDirtyCounters();
         store.counters.save(counters);
+        for (const [source, place] of this.#reached) store.positions.set(source, place);
         return decided;
       });
+      if (withCounters) {
+        this.#reached.clear();
+        this.#writtenAt = performance.now();
+      }
       this.#written();
       return { result, settled: this.#carryOut(effects) };
     } catch (error) {

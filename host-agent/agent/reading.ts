@@ -19,6 +19,8 @@ interface Reader {
 interface Slice {
   readonly lines: number;
   readonly took_ms: number;
+  /** Behind them. */
+  readonly place: string;
 }
 
 /** So long one log is read at a stretch, in one transaction; a line that was begun is judged to its end. */
@@ -67,19 +69,24 @@ export class Reading {
 
   /** A source begins where it was left, or so far back that what is older counts no more. */
   #create(plan: SourcePlan, readers: readonly string[]): Source {
+    const { desk } = this.#core;
     const { store, now, createSource } = this.#core.parts;
     const jails = readers.flatMap((name) => this.#roster.get(name)?.plan ?? []);
     const findtime = Math.max(0, ...jails.map(({ rules }) => rules.findtime));
     const name = sourceName(plan);
     const dates = jails.map((jail) => this.#roster.compile(jail)).find((filter) => filter !== null);
     const timeOf = (line: Line) => timeIn(dates, line, now());
-    const source = createSource(plan, { position: store.positions.get(name), since: now() - findtime, timeOf });
+    const source = createSource(plan, {
+      position: desk.placeOf(name) ?? store.positions.get(name),
+      since: now() - findtime,
+      timeOf,
+    });
     if (source.name !== name) throw new Error(`the source ${source.name} was expected to be ${name}`);
     return source;
   }
 
   /**
-   * The lines' failures, bans, events and the place behind them are written together. Lines for which there is no time now
+   * The lines' failures, bans, events and the place behind them are written together (the desk says when). Lines for which there is no time now
    * come again next; meanwhile others have their turn: other logs, clients, the edge.
    */
   async #take(jails: readonly string[], batch: Batch): Promise<void> {
@@ -87,7 +94,10 @@ export class Reading {
     const readers = jails
       .flatMap((name) => this.#roster.get(name) ?? [])
       .map((jail): Reader => ({ jail, waiting: { named: [], asked: [] } }));
-    const { result } = desk.transact((effects, now) => this.#judge(readers, batch, now, effects));
+    const result = desk.judge(batch.source, (effects, now) => {
+      const slice = this.#judge(readers, batch, now, effects);
+      return { place: slice.place, result: slice };
+    });
     for (const { jail, waiting } of readers) {
       for (const failure of waiting.named) void this.#hearNamed(jail, failure);
       for (const failure of waiting.asked) void this.#hearAnswered(jail, failure);
@@ -106,9 +116,8 @@ export class Reading {
       taken += 1;
       if (performance.now() - began > slice_ms_max) break;
     }
-    const position = taken < batch.lines.length ? batch.takeOnly(taken) : batch.position;
-    this.#core.parts.store.positions.set(batch.source, position);
-    return { lines: taken, took_ms: performance.now() - began };
+    const place = taken < batch.lines.length ? batch.takeOnly(taken) : batch.position;
+    return { lines: taken, took_ms: performance.now() - began, place };
   }
 
   /** A log of dear lines gets half of the time at the most: others would wait for it all the time. */
