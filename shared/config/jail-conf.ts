@@ -217,7 +217,9 @@ function actionsOf(values: JailValues): ActionConf[] {
     const { definition, name, file, asked } = action;
     if (definition === null) {
       const message = `the action ${file} is written in Python and is not run`;
-      values.error('ERR_CONFIG_ACTION_PYTHON', message, asked, 'use an action of action.d/*.conf');
+      const remedy =
+        'for mail use sendmail or sendmail-whois, for all else webhook, ntfy, or a .conf file with commands';
+      values.error('ERR_CONFIG_ACTION_PYTHON', message, asked, remedy);
     } else if (actions.some((other) => other.name === name)) {
       values.error('ERR_CONFIG_ACTION', `Action ${name} already exists`, asked, 'give one of the two another actname');
     } else actions.push(actionConf(action, definition));
