@@ -44,6 +44,13 @@ export interface JailPlan {
  * As Source.name: known before the source is made, for its position is what it is made with. Jails that read the same from
  * the same begin share it.
  */
+/** The logs of a jail and how their lines are read: what is the same for two jails is the same here. */
+export function logsOf(plan: JailPlan): string {
+  const { backend, logpath, journalmatch, journalOptions, logencoding, filter } = plan;
+  const dates = [filter?.datepattern ?? null, filter?.logtimezone ?? null];
+  return JSON.stringify([backend, logpath, journalmatch, journalOptions, logencoding, dates]);
+}
+
 export function sourceName(plan: SourcePlan): string {
   if (plan.kind === 'file') return `file:${plan.path}${plan.tail ? ' tail' : ''}`;
   return `journal:${JSON.stringify([plan.matches, plan.options])}`;

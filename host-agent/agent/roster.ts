@@ -13,7 +13,7 @@ import { IgnoreSources } from './ignore-sources.ts';
 import { Jail } from './jail.ts';
 import { ticketJail } from './jail-actions.ts';
 import type { Core } from './parts.ts';
-import { type ActionPlan, edgeJail, type JailPlan } from './plan.ts';
+import { type ActionPlan, edgeJail, type JailPlan, logsOf } from './plan.ts';
 import { localZone, threadClock } from './ports.ts';
 
 /** Nobody waits longer for the names in ignoreip. */
@@ -78,7 +78,7 @@ export class Roster {
   create(plan: JailPlan, { idle }: { readonly idle: boolean }): void {
     const { parts, engine, court, desk } = this.#core;
     const { store, log } = parts;
-    const filter = this.compile(plan);
+    const filter = this.compile(plan, this.#linesFor(plan));
     const isKnown = () => !desk.isBroken;
     const ticket = ticketJail(plan.name, store, isKnown, this.#figuresOf(plan.name));
     const actions = plan.actions.map((action) => parts.createAction(action, ticket));
@@ -92,8 +92,8 @@ export class Roster {
 
   /** Gives a jail another plan until the next reload. Throws what is wrong with it, and then all stays as it is. */
   alter(jail: Jail, plan: JailPlan): void {
-    const isSameFilter = plan.filter === jail.plan.filter && plan.logencoding === jail.plan.logencoding;
-    const filter = isSameFilter ? jail.filter : this.compile(plan);
+    const isSameFilter = plan.filter === jail.plan.filter && logsOf(plan) === logsOf(jail.plan);
+    const filter = isSameFilter ? jail.filter : this.compile(plan, this.#linesFor(plan));
     jail.takeOver({ plan, filter, ignoreCommand: this.#ignoreCommand(plan) });
   }
 
@@ -124,12 +124,22 @@ export class Roster {
     });
   }
 
-  compile(plan: JailPlan): Filter | null {
+  /** Of a jail that reads the same logs: what is done to a line before the regexes is done once for all of them. */
+  #linesFor(plan: JailPlan): Filter['lines'] | undefined {
+    const logs = logsOf(plan);
+    for (const jail of this.#jails.values()) {
+      if (jail.name !== plan.name && jail.filter !== null && logsOf(jail.plan) === logs) return jail.filter.lines;
+    }
+    return undefined;
+  }
+
+  /** `lines` are those of a filter that is given the same lines at the same times. */
+  compile(plan: JailPlan, lines?: Filter['lines']): Filter | null {
     if (plan.filter === null || plan.filter.failregex.length === 0) return null;
     const { re2, resolver, now } = this.#core.parts;
     const resolve = (name: string) => resolver.known(name);
     const decode = decoderOf(plan.logencoding);
-    const ports = { re2, zone: localZone, decode, ascii: asciiText, resolve, clock: threadClock };
+    const ports = { re2, zone: localZone, decode, ascii: asciiText, lines, resolve, clock: threadClock };
     return createFilter(plan.filter, ports, now());
   }
 

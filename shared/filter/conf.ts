@@ -3,6 +3,7 @@ import type { Seconds } from '../time.ts';
 import type { LocalZone } from './calendar.ts';
 import type { RegexSource } from './failregex.ts';
 import type { UseDns } from './failure-id.ts';
+import type { LogLines } from './log-lines.ts';
 import type { Re2 } from './regex/pattern.ts';
 import type { AsciiText } from './regex/subject.ts';
 import type { Clock } from './regex/watch.ts';
@@ -34,6 +35,8 @@ export interface FilterPorts {
   decode(bytes: Uint8Array): string;
   /** The same for bytes that are all ASCII: every logencoding has it as it is. */
   readonly ascii: AsciiText;
+  /** Of another filter that reads the same logs, with the same encoding, datepattern and time zone. */
+  readonly lines?: LogLines | undefined;
   /** Addresses of a name from a cache; `pending` where the answer is still being fetched. Never waits. */
   resolve(name: string): readonly string[] | 'pending';
   /** Where the host has one, a line that takes too long is a miss; without one only steps are counted. */

@@ -6,7 +6,11 @@ import { date_patterns_max } from './limits.ts';
 import { compilePattern } from './regex/compile.ts';
 import type { Pattern, Re2 } from './regex/pattern.ts';
 
-export function dateConf(conf: FilterConf, ports: FilterPorts, now: UnixTime) {
+export function dateConf(
+  conf: Pick<FilterConf, 'datepattern' | 'logtimezone'>,
+  ports: Pick<FilterPorts, 're2' | 'zone'>,
+  now: UnixTime,
+) {
   const { re2, zone } = ports;
   const compile = (regex: string, numbered: boolean) => compileDate(re2, regex, numbered);
   const kit = { compile, year: civilOf(wallSeconds(now, zone)).year };

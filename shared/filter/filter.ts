@@ -4,15 +4,14 @@ import type { Line } from '../ticket.ts';
 import type { Seconds, UnixTime } from '../time.ts';
 import { Candidates } from './candidates.ts';
 import type { FilterConf, FilterPorts } from './conf.ts';
-import { dateConf } from './date-kit.ts';
 import type { TemplateUse } from './datedetector.ts';
 import { checkFailureId, compileRegex, type FilterRegex } from './failregex.ts';
 import { addressInName, failureId, type UseDns } from './failure-id.ts';
 import { type Caught, GroupNames, isSet, slot } from './groups.ts';
-import { cutMark, line_bytes_max, maxlines_max } from './limits.ts';
-import { LineDates, type LineMode } from './line-date.ts';
+import { maxlines_max } from './limits.ts';
+import type { LineMode } from './line-date.ts';
 import { FoundFailure, failuresOf, type LineResult, missed, type PendingFailure, Verdict } from './line-result.ts';
-import { LineRoom } from './line-text.ts';
+import { LogLines } from './log-lines.ts';
 import { type LineParts, splitAtMatch, textOf, wholeLine } from './matched-lines.ts';
 import { newDraft, Sessions } from './mlfid.ts';
 import { Prefix } from './prefix.ts';
@@ -44,6 +43,8 @@ export interface Filter {
   process(line: Line, now: UnixTime, mode?: LineMode): LineResult;
   /** For a findtime that is changed at run time. */
   setFindtime(findtime: Seconds): void;
+  /** Where its lines come from, for other filters of the same logs. */
+  readonly lines: LogLines;
   /** The date templates in their present order, with hits. */
   readonly templates: readonly TemplateUse[];
   /** With its tags expanded. */
@@ -77,16 +78,15 @@ class LineFilter implements Filter {
   readonly #orders: readonly (readonly number[])[];
   readonly #mayHavePrefix: Candidates | null;
   readonly #candidates: Candidates;
-  readonly #dates: LineDates;
+  readonly lines: LogLines;
+  #findtime: Seconds;
   readonly #sessions = new Sessions();
   readonly #watch: Watch | undefined;
-  readonly #room: LineRoom;
   #buffer: readonly LineParts[] = [];
 
   constructor(conf: FilterConf, ports: FilterPorts, now: UnixTime) {
     this.#ports = ports;
     this.#watch = ports.clock === undefined ? undefined : new Watch(ports.clock);
-    this.#room = new LineRoom(ports.ascii);
     this.#usedns = conf.usedns ?? 'warn';
     this.#checkAll = conf.checkAllRegex ?? false;
     this.#maxlines = checkedMaxlines(conf.maxlines ?? 1);
@@ -107,11 +107,12 @@ class LineFilter implements Filter {
     const first = this.#prefregex?.order ?? [];
     this.#orders = this.#failregexes.map(({ order }) => [...first, ...order]);
     this.#candidates = new Candidates(this.#failregexes, ports.re2.encode);
-    this.#dates = new LineDates(dateConf(conf, ports, now), conf.findtime);
+    this.lines = ports.lines ?? new LogLines(conf, ports, now);
+    this.#findtime = conf.findtime;
   }
 
   get templates(): Filter['templates'] {
-    return this.#dates.templates;
+    return this.lines.templates;
   }
 
   get prefregex(): string | null {
@@ -131,31 +132,23 @@ class LineFilter implements Filter {
   }
 
   setFindtime(findtime: Seconds): void {
-    this.#dates.findtime = findtime;
+    this.#findtime = findtime;
   }
 
   process(line: Line, now: UnixTime, mode: LineMode = 'operation'): LineResult {
     const budget = newBudget(undefined, this.#watch);
-    const text = this.#room.take(line.bytes) ?? Subject.ofText(this.#textOf(line.bytes));
-    const dated =
-      line.time === undefined
-        ? this.#dates.find(text, now, mode, budget)
-        : this.#dates.known(text, line.time, now, mode);
+    const { dated, exhausted } = this.lines.read(line, now, mode, budget);
     if (dated === 'error') return missed({ kind: 'date', where: 'datepattern' });
-    const verdict = new Verdict(dated, now, mode, budget);
-    if (budget.exhausted) verdict.giveUp('datepattern');
-    else if (dated.notice !== 'too-old') this.#judge(verdict);
+    const isOld = mode === 'initial' && dated.time !== null && dated.time < now - this.#findtime;
+    const verdict = new Verdict(isOld ? { ...dated, notice: 'too-old' } : dated, now, mode, budget);
+    if (exhausted) verdict.giveUp('datepattern');
+    else if (!isOld) this.#judge(verdict);
     return verdict.end();
-  }
-
-  #textOf(bytes: Uint8Array): string {
-    const text = this.#ports.decode(bytes.length > line_bytes_max ? bytes.subarray(0, line_bytes_max) : bytes);
-    return bytes.length > line_bytes_max ? text + cutMark : text.replace(/[\r\n]+$/, '');
   }
 
   #judge(verdict: Verdict): void {
     const lines = this.#linesWith(verdict.line.parts);
-    const text = this.#maxlines > 1 ? Subject.ofText(textOf(lines)) : this.#room.searched(verdict.line.parts);
+    const text = this.#maxlines > 1 ? Subject.ofText(textOf(lines)) : this.lines.searched(verdict.line.parts);
     const early = this.#ignoreregexes.length < this.#failregexes.length - 2;
     if (early && this.#isIgnored(text, verdict)) return;
     const prefix = this.#prefregex === null ? null : this.#prefix(this.#prefregex, text, verdict);

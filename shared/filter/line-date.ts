@@ -1,6 +1,6 @@
 /** The time of a line: found in it, known from its source, or taken from the lines before it. */
 import { EdgebanError } from '../errors.ts';
-import type { Seconds, UnixTime } from '../time.ts';
+import type { UnixTime } from '../time.ts';
 import { civilOf, type LocalZone, wallSeconds } from './calendar.ts';
 import { DateDetector, type FoundDate } from './datedetector.ts';
 import type { TemplateKit } from './datetemplates.ts';
@@ -54,12 +54,10 @@ export class LineDates {
   #last: { readonly text: string } | null = null;
   #known: KnownDate | null = null;
   #lastTime: UnixTime | null = null;
-  findtime: Seconds;
 
   /** Throws ERR_FILTER_DATEPATTERN, ERR_FILTER_TIMEZONE. */
-  constructor(conf: DateConf, findtime: Seconds) {
+  constructor(conf: DateConf) {
     this.#conf = conf;
-    this.findtime = findtime;
     this.#defaultMinutes = conf.logtimezone === null ? null : zoneOffset(conf.logtimezone);
     const patterns = (conf.datepattern ?? '')
       .split('\n')
@@ -128,8 +126,7 @@ export class LineDates {
   }
 
   #checked(line: DatedLine, now: UnixTime, mode: LineMode): DatedLine {
-    if (mode === 'unchecked' || line.time === null) return line;
-    if (mode === 'initial') return line.time < now - this.findtime ? { ...line, notice: 'too-old' } : line;
+    if (mode !== 'operation' || line.time === null) return line;
     if (Math.abs(Math.trunc(line.time - now)) <= tolerance_seconds) return line;
     this.#lastTime = now;
     return { ...line, time: now, notice: 'odd-time' };
