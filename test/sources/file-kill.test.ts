@@ -56,13 +56,13 @@ it('loses and repeats no line when it is killed at any moment, rotation included
   );
   expect(missing, `seed ${seed}: lines that were lost`).toEqual([]);
   console.log(`${writer.count} lines, ${writer.rotations} rotations, 14 kills`);
-}, 300_000);
+}, 600_000);
 
-/** Until all are there, or none has come for long: a reader that gets little time is not one that has lost something. */
+/** Until all are there, or none has come for minutes: a reader that gets no time is not one that has lost something. */
 async function untilStill(count: () => number, enough: number): Promise<void> {
   for (let before = -1, now = count(); now < enough && now > before; now = count()) {
     before = now;
-    await until('more lines', () => count() > before).catch(() => undefined);
+    await until('more lines', () => count() > before, { within_ms: 180_000 }).catch(() => undefined);
   }
 }
 
