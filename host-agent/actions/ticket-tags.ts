@@ -130,8 +130,7 @@ function captured(tag: string, ban: Ban): TagValue | undefined {
   if (name === null) return undefined;
   const { groups = {} } = ban;
   const value = Object.hasOwn(groups, name) ? groups[name] : undefined;
-  if (value !== undefined) return theirs(value);
-  return name === 'fid' ? (mine(canonical(ban.id)) ?? theirs(ban.id)) : undefined;
+  return value === undefined ? undefined : theirs(value);
 }
 
 /** As Python prints the ticket. */

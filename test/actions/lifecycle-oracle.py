@@ -16,6 +16,7 @@ from fail2ban.server.ticket import BanTicket  # noqa: E402
 import fail2ban.server.action as action_module  # noqa: E402
 
 DNSUtils.getHostname = staticmethod(lambda fqdn=True: "host.example" if fqdn else "host")
+DNSUtils.ipToName = staticmethod(lambda ip: "ptr.example")
 action_module.allowed_ipv6 = lambda: True
 
 

@@ -69,7 +69,7 @@ async function ours(conf: ActionConf, { steps, results }: Question): Promise<str
   const world: TicketWorld = {
     ledger: { marks: () => [], set: () => undefined, drop: () => undefined, clear: () => undefined },
     ...{ voices: { actions: silent, utils: silent }, names: { full: 'host.example', short: 'host' } },
-    ...{ boot: '', now: () => now, nameOf: async () => null },
+    ...{ boot: '', now: () => now, nameOf: async () => 'ptr.example' },
     run: async ({ script, values }) => {
       done.push(filled(script, values));
       return { kind: 'code', code: (left.shift() ?? true) ? 0 : 1, said: '' };
@@ -120,6 +120,48 @@ describe('beside fail2ban', () => {
       expect([question.file, await ours(conf, question)]).toEqual([question.file, expected[index]]);
     }
     expect(questions.length).toBeGreaterThan(50);
+  });
+
+  test('every tag', async (context) => {
+    const path = checkout(context);
+    const tags = [
+      ...['ip', 'fid', 'family', 'ip-rev', 'ip-host', 'failures', 'time', 'bantime', 'bancount', 'restored', 'matches'],
+      ...[
+        'ipmatches',
+        'ipjailmatches',
+        'ipfailures',
+        'ipjailfailures',
+        'raw-ticket',
+        'F-USER',
+        'F-ID',
+        'F-PORT',
+        'F-NONE',
+      ],
+      ...[
+        'jail.banned',
+        'jail.banned_total',
+        'jail.found',
+        'jail.found_total',
+        'fq-hostname',
+        'sh-hostname',
+        'br',
+        'sp',
+      ],
+      ...['name', 'outer', 'unknown', 'timeout', 'actname'],
+    ];
+    const textOf = (some: readonly string[]) => some.map((tag) => `${tag}="<${tag}>"`).join(' ');
+    // without a ban fail2ban asks the DNS for the name of nothing
+    const own = textOf(tags.filter((tag) => tag !== 'ip-host' && tag !== 'raw-ticket'));
+    const conf = `[Definition]\nactionstart = start ${own}\nactionban = ban ${textOf(tags)}\n[Init]\nouter = (<inner>)\ninner = <ip>\ntimeout = 2m\n`;
+    const dir = folderOf({ 'tags.conf': conf });
+    const bans = [
+      ...[hostile, plain, banOf('203.0.113.9', { at: 1_700_000_000.25, bantime: -1, matches: ['röot\ttab'] })],
+      ...[banOf('no address; $(id)', { ip: null, groups: { user: 'x y' } }), banOf('2001:db8::ffff:1')],
+    ];
+    const question = { file: 'tags', options: { name: 'web' }, results: [] };
+    const steps: readonly Step[] = [{ do: 'start' }, ...bans.map((ban): Step => ({ do: 'ban', ban }))];
+    const [expected] = theirs(path, dir, [{ ...question, steps }]);
+    expect(await ours(actionConf('tags', join(dir, 'action.d')), { ...question, steps })).toEqual(expected);
   });
 
   test('what fails is checked, repaired or begun anew, and tried once more', async (context) => {
