@@ -6,7 +6,10 @@ import { EdgebanError } from '../../shared/errors.ts';
 import type { FilterFailure, LineResult } from '../../shared/filter/filter.ts';
 
 /** Makes the lines to be printed of the failures of one line. */
-export type Format = (result: LineResult, failures: readonly FilterFailure[], names: Names) => string[];
+export type Format = (line: Dated, failures: readonly FilterFailure[], names: Names) => string[];
+
+/** The time of a line is all that is told of it beside its failures. */
+type Dated = Pick<LineResult, 'time'>;
 
 /** Throws ERR_USAGE for a tag that only a running jail knows. */
 export function formatOf(out: string, hostname: string): Format {
@@ -19,7 +22,7 @@ export function formatOf(out: string, hostname: string): Format {
     case 'msg':
       return (_, failures) => failures.flatMap(({ matches }) => matches);
     case 'row':
-      return (result, failures) => failures.map((failure) => row(result, failure));
+      return (line, failures) => failures.map((failure) => row(line, failure));
     default:
       return out.includes('<') ? tagged(out, hostname) : each((failure) => groupText(failure, out));
   }
@@ -36,7 +39,7 @@ function groupText({ groups, matches, users }: FilterFailure, name: string): str
   return Object.hasOwn(groups, name) ? (groups[name] ?? 'None') : 'None';
 }
 
-function row({ time }: LineResult, failure: FilterFailure): string {
+function row({ time }: Dated, failure: FilterFailure): string {
   const groups = Object.entries(failure.groups).map(([name, value]) => `${pythonRepr(name)}: ${pythonRepr(value)}`);
   const users = failure.users.map((user) => pythonRepr(user)).join(', ');
   if (users !== '') groups.push(`'users': {${users}}`);
@@ -68,11 +71,11 @@ function tagged(out: string, hostname: string): Format {
     });
   }
   const severalLines = out.includes('<msg>');
-  return (result, failures, names) => {
+  return (line, failures, names) => {
     const long = failures.some(({ matches }) => matches.length > 1);
     return failures.flatMap((failure) => {
       const messages = severalLines && long ? failure.matches : [failure.matches.join('\n')];
-      const known = { result, failure, names, hostname };
+      const known = { line, failure, names, hostname };
       return messages.map((message) =>
         out.replace(tag, (whole, name: string) => (name === 'msg' ? message : tagText(known, name)) ?? whole),
       );
@@ -81,16 +84,16 @@ function tagged(out: string, hostname: string): Format {
 }
 
 interface Known {
-  readonly result: LineResult;
+  readonly line: Dated;
   readonly failure: FilterFailure;
   readonly names: Names;
   readonly hostname: string;
 }
 
-function tagText({ result, failure, names, hostname }: Known, name: string): string | null {
+function tagText({ line, failure, names, hostname }: Known, name: string): string | null {
   const address = failure.ip ?? failure.id;
   // without a date, a ticket is of now
-  const time = pythonFloat(result.time ?? failure.time);
+  const time = pythonFloat(line.time ?? failure.time);
   const texts: Readonly<Record<string, () => string>> = {
     ip: () => address,
     fid: () => failure.id,

@@ -69,7 +69,7 @@ function inverted(format: Format, trial: Trial): Sink {
     last = result.time ?? last;
     if (failures.length > 0 && result.ignoredBy === null) return;
     const nobody = { id: '', ip: null, regex: -1, time: last ?? 0, groups: { fid: '' }, users: [] };
-    const shown = format({ ...result, time: last }, [{ ...nobody, matches: [text(line)] }], new Map());
+    const shown = format({ time: last }, [{ ...nobody, matches: [text(line)] }], new Map());
     trial.screen.out(shown.join('\n'));
   };
 }
