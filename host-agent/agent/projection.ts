@@ -6,7 +6,7 @@ export const projectionLimits = {
   retry_ms_min: 1_000,
   retry_ms_max: 60_000,
   /** Somebody may have changed the firewall behind our back: look again this often. */
-  review_ms: 60_000,
+  review_ms: 20_000,
 } as const;
 
 export interface ProjectionParts {
