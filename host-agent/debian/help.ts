@@ -43,7 +43,7 @@ export function wordsOf(commands: readonly Entry[]): Words {
     const found = isOfJail ? rest.slice(1) : rest;
     const words = after.get(key) ?? new Set();
     for (const word of isOfJail || isDoor(command) ? found.slice(0, 1) : []) {
-      for (const one of word.split('|')) words.add(one);
+      for (const one of word.split('|')) if (!/[A-Z]/.test(one)) words.add(one);
     }
     for (const word of found.join(' ').split(/[\s[\]|]+/)) if (word.startsWith('--')) words.add(word);
     after.set(key, words);
