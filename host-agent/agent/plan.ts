@@ -72,3 +72,17 @@ export const edgeRules: JailPlan['rules'] = {
     prefix6: 128,
   },
 };
+
+/** Does an action go on with what another has made? Commands are handed over by the action's name. A change of ports or of the kind of block leaves sets as they are. */
+export function usesSame(old: ActionPlan, next: ActionPlan): boolean {
+  const isSets = (action: ActionPlan) => action.file.startsWith('nftables');
+  return isSets(old) && isSets(next) ? setsOf(old) === setsOf(next) : old.name === next.name && old.file === next.file;
+}
+
+function setsOf({ parameters }: ActionPlan): string {
+  const names = ['name', 'table', 'table_family', 'addr_set', 'addr_net'].flatMap((name) => [
+    name,
+    `${name}?family=inet6`,
+  ]);
+  return JSON.stringify(names.map((name) => parameters[name]));
+}

@@ -287,17 +287,3 @@ export class Roster {
     jail.totalBanned = totalBanned;
   }
 }
-
-/** Commands are handed over by the action's name. A change of ports or of the kind of block leaves sets as they are. */
-function usesSame(old: ActionPlan, next: ActionPlan): boolean {
-  const isSets = (action: ActionPlan) => action.file.startsWith('nftables');
-  return isSets(old) && isSets(next) ? setsOf(old) === setsOf(next) : old.name === next.name && old.file === next.file;
-}
-
-function setsOf({ parameters }: ActionPlan): string {
-  const names = ['name', 'table', 'table_family', 'addr_set', 'addr_net'].flatMap((name) => [
-    name,
-    `${name}?family=inet6`,
-  ]);
-  return JSON.stringify(names.map((name) => parameters[name]));
-}
