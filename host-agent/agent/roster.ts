@@ -13,7 +13,7 @@ import { IgnoreSources } from './ignore-sources.ts';
 import { Jail } from './jail.ts';
 import { ticketJail } from './jail-actions.ts';
 import type { Core } from './parts.ts';
-import { type ActionPlan, edgeJail, type JailPlan, logsOf } from './plan.ts';
+import { edgeJail, type JailPlan, logsOf, usesSame } from './plan.ts';
 import { localZone, threadClock } from './ports.ts';
 
 /** Nobody waits longer for the names in ignoreip. */
