@@ -139,7 +139,7 @@ export class Court {
 
   #ban(ban: Ban, base: Seconds, effects: Effects): void {
     const { store, log } = this.#parts;
-    store.bans.add(ban);
+    effects.write(() => store.bans.add(ban));
     effects.say(() => log.logger('actions').notice(`[${ban.jail}] Ban ${ban.id}`));
     if (ban.bantime !== base) {
       const grown = `${ban.count} # ${durationText(ban.bantime)} -> ${timeText(ban.until)}`;
@@ -152,7 +152,7 @@ export class Court {
 
   #prolong(ban: Ban, effects: Effects): void {
     const { store, log } = this.#parts;
-    store.bans.change(ban);
+    effects.write(() => store.bans.change(ban));
     effects.say(() => log.logger('actions').info(`[${ban.jail}] Prolong Ban ${ban.id} to ${timeText(ban.until)}`));
     this.#block(ban, effects);
     effects.order({ kind: 'prolong', ban });
@@ -184,7 +184,7 @@ export class Court {
   #tell(event: HostEvent | null, effects: Effects): void {
     // what the edge has said need not be told to it
     if (event === null || event.jail === edgeJail || !this.#parts.isEnrolled()) return;
-    this.#queue(event);
+    effects.write(() => this.#queue(event));
     effects.queued();
   }
 

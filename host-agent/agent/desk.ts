@@ -27,11 +27,15 @@ export interface Done<T> {
 
 /** In a burst; else at once. */
 const saved_every_ms = 1_000;
+/** Beyond it the log waits until there is room on the disk. */
+const put_off_max = 20_000;
 
 export class Desk {
   readonly #parts: DeskParts;
   /** Up to where lines were judged since counters and places were last written. */
   #reached = new Map<string, string>();
+  /** What a full disk did not take. */
+  #putOff: (() => void)[] = [];
   #writtenAt = Number.NEGATIVE_INFINITY;
   #broken = false;
 
@@ -60,17 +64,29 @@ export class Desk {
   ): T {
     const before = this.#reached;
     this.#reached = new Map(before);
+    const isDue = this.#broken || performance.now() - this.#writtenAt >= saved_every_ms;
+    let judged: { readonly result: T; readonly effects: Effects } | null = null;
     try {
-      const isDue = performance.now() - this.#writtenAt >= saved_every_ms;
       return this.#transact((effects, now) => {
         const { place, result } = body(effects, now);
         this.#reached.set(source, place);
+        judged = { result, effects };
         return result;
       }, isDue).result;
     } catch (error) {
+      return this.#goOn(judged, before, error);
+    }
+  }
+
+  /** Lines that were judged to their end count, though the disk is full: what they wrote is written when there is room. */
+  #goOn<T>(judged: { result: T; effects: Effects } | null, before: Map<string, string>, error: unknown): T {
+    const room = put_off_max - this.#putOff.length;
+    if (judged === null || !isDatabaseError(error) || judged.effects.writes.length > room) {
       this.#reached = before;
       throw error;
     }
+    this.#putOff.push(...judged.effects.writes);
+    return judged.result;
   }
 
   /** Writes what waits, if the database takes it (what is wrong with it is told). */
@@ -96,6 +112,7 @@ export class Desk {
     let counters: DirtyCounters = { put: [], gone: [] };
     try {
       const result = store.transaction(() => {
+        for (const write of this.#putOff) write();
         const decided = body(effects, this.#parts.now());
         if (!withCounters) return decided;
         counters = engine.takeDirtyCounters();
@@ -103,11 +120,12 @@ export class Desk {
         for (const [source, place] of this.#reached) store.positions.set(source, place);
         return decided;
       });
+      this.#putOff = [];
       if (withCounters) {
         this.#reached.clear();
         this.#writtenAt = performance.now();
+        this.#written();
       }
-      this.#written();
       return { result, settled: this.#carryOut(effects) };
     } catch (error) {
       engine.returnDirtyCounters(counters);

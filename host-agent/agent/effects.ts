@@ -6,7 +6,15 @@ export class Effects {
   readonly #changes = new Map<string, Change[]>();
   readonly #orders = new Map<string, Order[]>();
   readonly #said: (() => void)[] = [];
+  /** What was written for bans out of lines: a full disk puts it off. */
+  readonly writes: (() => void)[] = [];
   #queued = false;
+
+  /** Writes to the database now, and once more if this transaction cannot be committed. */
+  write(write: () => void): void {
+    write();
+    this.writes.push(write);
+  }
 
   /** A line of the log. */
   say(say: () => void): void {

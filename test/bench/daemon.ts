@@ -53,6 +53,12 @@ export abstract class Daemon {
     await ended;
   }
 
+  async kill(): Promise<void> {
+    const ended = new Promise((resolve) => this.#process?.once('exit', resolve));
+    this.#process?.kill('SIGKILL');
+    await ended;
+  }
+
   client(...words: string[]): string {
     const { command, env } = this.clientCommand();
     const [file, ...args] = [...this.netns.prefix, ...command, ...words];

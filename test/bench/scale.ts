@@ -1,4 +1,4 @@
-/** `npm run bench -- scale`'s program: 50,000 bans, restarts, latencies, a burst of a million lines, beside fail2ban where there is a checkout. */
+/** `npm run bench:scale`: 50,000 bans, restarts, latencies, a burst of a million lines, beside fail2ban where there is a checkout. */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
