@@ -115,7 +115,7 @@ export const lastDays: readonly Step[] = [
     name: 'purge: nothing is left',
     async play({ machine }) {
       await sh(machine, 'apt-get purge -y edgeban 2>&1');
-      const kept = '\\( -path /proc -o -path /sys -o -path /var/log/journal \\) -prune -o';
+      const kept = '\\( -path /proc -o -path /sys -o -path /var/log/journal -o -name systemd-private-\\* \\) -prune -o';
       const left = await sh(
         machine,
         `find / -xdev ${kept} -iname '*edgeban*' -print; nft list ruleset | grep f2b; systemctl list-unit-files | grep -i edgeban || true`,
