@@ -124,8 +124,12 @@ class FileSource implements Source {
       await following.replaced(one);
       return AGAIN;
     }
-    // Once more, for a rotation between the first look and the reading.
-    if (isStart) await following.followMissed();
+    // Once more, for a rotation between the first look and the reading. What is found comes first: of a file that is not begun
+    // no place is known by which it could be found again, compressed, after a crash.
+    if (isStart && (await following.followMissed())) {
+      one.tail.restart();
+      return AGAIN;
+    }
     following.hasRead(one);
     return chunk;
   }
