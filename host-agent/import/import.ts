@@ -19,7 +19,7 @@ import { isFail2banFolder, notingFiles, overlaid, type PlannedFile, planFiles } 
 import { fail2banPid, hasUnit, startEdgeban, stopEdgeban, stopFail2ban } from './services.ts';
 
 /** Holds what fail2ban had banned, until edgeban's own sets do. */
-const bridgeTable = 'edgeban-import';
+const bridgeTable = 'edgeban_import';
 /** Up to when bans were taken over: a later run does not bring back what was lifted since. */
 const takenKey = 'import.fail2ban';
 

@@ -1,13 +1,14 @@
 /** The only place where a ban is decided: failures go in, decisions come out, nothing is written. */
 import { canonical, isSingle, parsePrefix, width } from '../address.ts';
 import type { Ban, Counter, Failure, PastBan } from '../ticket.ts';
-import { isOver, laterOf, type UnixTime, untilOf } from '../time.ts';
+import { isOver, type UnixTime, untilOf } from '../time.ts';
 import { bantimeOf, restoredBan, weightOf } from './bantime.ts';
-import type { Decision, Found, History, Ignored, IgnoreEntry, JailRules, KnownBad, Verdict } from './decision.ts';
+import type { Decision, History, Ignored, IgnoreEntry, JailRules, KnownBad, Verdict } from './decision.ts';
 import { Counters, countingLimits } from './findtime.ts';
 import type { Guard } from './guard.ts';
 import { type Identified, isInside, prefixesOf, widenedIds, widenedText } from './ids.ts';
 import { PrefixSet } from './prefix-set.ts';
+import { already, found } from './verdicts.ts';
 
 export const engineLimits = {
   ...countingLimits,
@@ -294,14 +295,4 @@ export class Engine {
     state.purgeAt = now + this.#limits.purge_every_s;
     state.counters.purge(now, state.rules.findtime);
   }
-}
-
-function found(count: number, maxretry: number, bad: KnownBad | null): Found {
-  return { kind: 'found', count, maxretry, bad };
-}
-
-/** A failure while banned prolongs the ban if it would end later; it never ends sooner. */
-function already(held: Ban, longer: Ban): Verdict {
-  if (laterOf(held.until, longer.until) === held.until) return { kind: 'already', ban: held };
-  return { kind: 'prolong', ban: longer, was: held.until };
 }

@@ -150,7 +150,7 @@ it('takes over configuration and bans, with no moment without them', { timeout: 
   expect(client('banned', '203.0.113.7', '2001:db8::7', '203.0.113.8')).toBe("[['sshd'], ['sshd'], ['own']]\n");
   // whom a guard spares is not taken over
   expect(client('banned', '104.16.0.1')).toBe('[[]]\n');
-  expect(scene.run('nft', 'list', 'tables')).not.toContain('edgeban-import');
+  expect(scene.run('nft', 'list', 'tables')).not.toContain('edgeban_import');
   const sofar = attempts.map((seen) => seen().length);
   await until('more attempts', () => attempts.every((seen, i) => seen().length > (sofar[i] ?? 0) + 20));
   for (const seen of attempts) expect(seen().filter((what) => what === 'in')).toEqual([]);
