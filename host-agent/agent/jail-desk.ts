@@ -90,7 +90,10 @@ export class JailDesk implements JailControl {
   }
 
   failing(): readonly FailingBan[] {
-    return this.#parts.jail().failing().map(({ action, id, error }) => ({ action, id, code: error.code }));
+    return this.#parts
+      .jail()
+      .failing()
+      .map(({ action, id, error }) => ({ action, id, code: error.code }));
   }
 
   async ban(ids: readonly BanId[], { force }: { readonly force: boolean }): Promise<number> {
