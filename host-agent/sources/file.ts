@@ -79,7 +79,12 @@ class FileSource implements Source {
   /** One turn of each file. True if there may be more. */
   async #round(sink: Sink, signal: AbortSignal): Promise<boolean> {
     let gave = false;
-    for (const one of [...this.#following.all]) gave = (await this.#drain(one, sink, signal)) || gave;
+    const all = [...this.#following.all];
+    for (const one of all) {
+      gave = (await this.#drain(one, sink, signal)) || gave;
+      // what was found meanwhile is older than what comes next
+      if (this.#following.all.some((other) => !all.includes(other))) return true;
+    }
     if (signal.aborted) return false;
     const opened = await this.#lookAtPath();
     await this.#attempt(this.#readTrouble, () => this.#following.retire());
