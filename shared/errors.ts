@@ -134,6 +134,7 @@ const table = {
   ERR_CLOUDFLARE_GONE: { status: 502, title: 'what was asked of Cloudflare is not there' },
   ERR_CLOUDFLARE_ANSWER: { status: 502, title: "Cloudflare's answer cannot be understood" },
   ERR_CLOUDFLARE_LIST: { status: 502, title: 'the list named in LIST_NAME cannot be used' },
+  ERR_CLOUDFLARE_WIDTH: { status: 422, title: 'the network has a width that the enforcement mode cannot take' },
   ERR_CLOUDFLARE_OPERATION: { status: 502, title: 'a list operation failed or got lost at Cloudflare' },
 } as const satisfies Record<string, CodeInfo>;
 

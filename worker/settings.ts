@@ -14,6 +14,7 @@ export interface Env {
   readonly CLOUDFLARE_ZONE_IDS?: string;
   readonly ENFORCEMENT?: string;
   readonly LIST_NAME?: string;
+  readonly ACCESS_RULES_SCOPE?: string;
   readonly ALLOW?: string;
   readonly CLOUDFLARE_API_TOKEN?: string;
   readonly OPERATOR_TOKEN?: string;
@@ -23,7 +24,7 @@ export interface Settings {
   readonly operatorToken: string;
   /** Addresses and networks that are never banned. */
   readonly allow: readonly Prefix[];
-  /** Null: the ledger is kept and fed to hosts and KV, but nothing is changed at Cloudflare (`ENFORCEMENT = "none"`). */
+  /** Null in the mode `none`: the ledger is kept and fed to hosts and KV, but nothing is changed at Cloudflare. */
   readonly enforcement: EnforcementSettings | null;
 }
 
@@ -35,24 +36,32 @@ const words = word.default('').transform((text) => text.split(/[\s,]+/).filter((
 const Vars = z.object({
   OPERATOR_TOKEN: word.min(16, 'missing or shorter than 16 characters: wrangler secret put OPERATOR_TOKEN'),
   ALLOW: words.pipe(z.array(z.string().transform(toPrefix)).max(allow_entries_max)),
-  ENFORCEMENT: z.enum(['list', 'none'], { error: refuseMode }).default('none'),
+  ENFORCEMENT: z.enum(['list', 'access-rules', 'none'], 'must be "list", "access-rules" or "none"').default('none'),
 });
 
-const ListVars = z.object({
+const zoneIds = words.pipe(
+  z
+    .array(z.string().regex(/^[0-9a-f]{32}$/, 'not a zone id (32 hexadecimal digits)'))
+    .min(1, 'names no zone')
+    .max(50),
+);
+
+const ApiVars = z.object({
   CLOUDFLARE_API_BASE: z
     .url({ protocol: /^https?$/ })
     .default('https://api.cloudflare.com/client/v4')
     .transform((url) => url.replace(/\/+$/, '')),
   CLOUDFLARE_ACCOUNT_ID: word.regex(/^[0-9a-f]{32}$/, 'not an account id (32 hexadecimal digits)'),
-  CLOUDFLARE_ZONE_IDS: words.pipe(
-    z
-      .array(z.string().regex(/^[0-9a-f]{32}$/, 'not a zone id (32 hexadecimal digits)'))
-      .min(1, 'names no zone')
-      .max(100),
-  ),
-  LIST_NAME: word.regex(/^[a-z0-9_]{1,50}$/, 'not a list name (1 to 50 of a-z, 0-9, _)').default('edgeban'),
   CLOUDFLARE_API_TOKEN: word.min(1, 'missing: wrangler secret put CLOUDFLARE_API_TOKEN'),
 });
+const ListVars = ApiVars.extend({
+  CLOUDFLARE_ZONE_IDS: zoneIds,
+  LIST_NAME: word.regex(/^[a-z0-9_]{1,50}$/, 'not a list name (1 to 50 of a-z, 0-9, _)').default('edgeban'),
+});
+const ScopeVars = z.object({
+  ACCESS_RULES_SCOPE: z.enum(['account', 'zones'], 'must be "account" or "zones"').default('account'),
+});
+const ZoneVars = ApiVars.extend({ CLOUDFLARE_ZONE_IDS: zoneIds });
 
 /** Throws ERR_SETTINGS that names each var that is wrong, never its value (it may be a secret). */
 export function readSettings(env: Env): Settings {
@@ -60,19 +69,30 @@ export function readSettings(env: Env): Settings {
   return {
     operatorToken: vars.OPERATOR_TOKEN,
     allow: vars.ALLOW,
-    enforcement: vars.ENFORCEMENT === 'none' ? null : listSettings(env),
+    enforcement: enforcementOf(vars.ENFORCEMENT, env),
   };
 }
 
-function listSettings(env: Env): EnforcementSettings {
-  const vars = check(ListVars, env);
-  return {
-    apiBase: vars.CLOUDFLARE_API_BASE,
-    accountId: vars.CLOUDFLARE_ACCOUNT_ID,
-    zoneIds: vars.CLOUDFLARE_ZONE_IDS,
-    listName: vars.LIST_NAME,
-    token: vars.CLOUDFLARE_API_TOKEN,
-  };
+function enforcementOf(mode: 'list' | 'access-rules' | 'none', env: Env): EnforcementSettings | null {
+  switch (mode) {
+    case 'none':
+      return null;
+    case 'list': {
+      const vars = check(ListVars, env);
+      return { mode, ...apiOf(vars), zoneIds: vars.CLOUDFLARE_ZONE_IDS, listName: vars.LIST_NAME };
+    }
+    case 'access-rules': {
+      const scope = check(ScopeVars, env).ACCESS_RULES_SCOPE;
+      if (scope === 'account') return { mode, ...apiOf(check(ApiVars, env)), zoneIds: null };
+      const vars = check(ZoneVars, env);
+      return { mode, ...apiOf(vars), zoneIds: vars.CLOUDFLARE_ZONE_IDS };
+    }
+  }
+}
+
+function apiOf(vars: z.infer<typeof ApiVars>) {
+  const { CLOUDFLARE_API_BASE: apiBase, CLOUDFLARE_ACCOUNT_ID: accountId, CLOUDFLARE_API_TOKEN: token } = vars;
+  return { apiBase, accountId, token };
 }
 
 function check<T>(schema: z.ZodType<T>, env: Env): T {
@@ -80,11 +100,6 @@ function check<T>(schema: z.ZodType<T>, env: Env): T {
   if (result.success) return result.data;
   const findings = result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
   throw new EdgebanError('ERR_SETTINGS', findings.join('; '), { file: 'wrangler.toml' });
-}
-
-function refuseMode(issue: { readonly input?: unknown }): string {
-  if (issue.input !== 'access-rules') return 'must be "list" or "none"';
-  return 'the mode "access-rules" is not supported; use "list"';
 }
 
 function toPrefix(text: string, context: z.RefinementCtx): Prefix {

@@ -61,30 +61,45 @@ const named = z.strictObject({ count: z.number().int(), addresses: z.array(z.str
 const failure = z.strictObject({ code: z.string(), message: z.string(), since: time }).nullable();
 
 /** worker/cloudflare's EnforcementStatus, whose comments say what is what. */
-const EnforcementView = z.strictObject({
+const commonView = {
   inStep: z.boolean(),
-  list: z.strictObject({ name: z.string(), id: z.string().nullable(), ours: z.number(), foreign: z.number() }),
   wanted: z.number().int(),
   missing: z.number().int(),
   surplus: z.number().int(),
-  operation: z.strictObject({ kind: z.enum(['append', 'remove']), items: z.number(), since: time }).nullable(),
   leftOut: named,
   foreign: named,
   refused: named,
-  rules: z
-    .array(
-      z.strictObject({
-        zone: z.string(),
-        rule: z.string().nullable(),
-        enabled: z.boolean(),
-        first: z.boolean(),
-        error: failure,
-      }),
-    )
-    .readonly(),
+  unfit: named,
   error: failure,
   waitUntil: time.nullable(),
   reconciledAt: time.nullable(),
+};
+const RuleView = z.strictObject({
+  zone: z.string(),
+  rule: z.string().nullable(),
+  enabled: z.boolean(),
+  first: z.boolean(),
+  error: failure,
+});
+const ListView = z.strictObject({
+  mode: z.literal('list'),
+  ...commonView,
+  list: z.strictObject({ name: z.string(), id: z.string().nullable(), ours: z.number(), foreign: z.number() }),
+  operation: z.strictObject({ kind: z.enum(['append', 'remove']), items: z.number(), since: time }).nullable(),
+  rules: z.array(RuleView).readonly(),
+});
+const ScopeView = z.strictObject({
+  scope: z.enum(['account', 'zone']),
+  id: z.string(),
+  ours: z.number().int(),
+  missing: z.number().int(),
+  surplus: z.number().int(),
+  error: failure,
+});
+const AccessRulesView = z.strictObject({
+  mode: z.literal('access-rules'),
+  ...commonView,
+  scopes: z.array(ScopeView).readonly(),
 });
 
 export const StatusView = z.strictObject({
@@ -100,9 +115,9 @@ export const StatusView = z.strictObject({
     due_at: time,
   }),
   enforcement: z.strictObject({
-    mode: z.enum(['list', 'none']),
+    mode: z.enum(['list', 'access-rules', 'none']),
     current: z.boolean().meta({ description: 'what the ledger wants is what Cloudflare has, as far as is known' }),
-    detail: EnforcementView.nullable(),
+    detail: z.discriminatedUnion('mode', [ListView, AccessRulesView]).nullable(),
   }),
 });
 export type StatusView = z.infer<typeof StatusView>;

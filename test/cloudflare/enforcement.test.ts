@@ -7,6 +7,7 @@ import {
   listName,
   openScene,
   ruleRefs,
+  ruleStatuses,
   type Scene,
   want,
   wantMany,
@@ -103,7 +104,7 @@ describe('the list', () => {
   it('never sends what Cloudflare does not take', async () => {
     await scene.settle([want('10.0.0.0/7'), want('2000::/11'), want('203.0.113.7')]);
     expect(listed(scene).ours).toEqual(['203.0.113.7']);
-    expect(scene.enforcement.status(scene.clock.now).refused.addresses).toEqual(['10.0.0.0/7', '2000::/11']);
+    expect(scene.enforcement.status(scene.clock.now).unfit.addresses).toEqual(['10.0.0.0/7', '2000::/11']);
   });
 
   it('leaves out the last where there is no room, and says so', async () => {
@@ -180,7 +181,8 @@ describe('the rule', () => {
     scene.clock.now += 601;
     for (let step = 0; step < 3; step++) await scene.step([]);
     expect(scene.fake.control.rules(zone)).toMatchObject([{ enabled: false }]);
-    const { inStep, rules } = scene.enforcement.status(scene.clock.now);
+    const { inStep } = scene.enforcement.status(scene.clock.now);
+    const rules = ruleStatuses(scene);
     expect({ inStep, enabled: rules[0]?.enabled }).toEqual({ inStep: false, enabled: false });
   });
 
@@ -191,7 +193,7 @@ describe('the rule', () => {
     expect(listed(scene).ours).toEqual(['203.0.113.7']);
     expect(ruleRefs(scene, zoneIds[1])).toEqual(['edgeban']);
     expect(scene.fake.control.rules(zone)).toHaveLength(5);
-    const [first] = scene.enforcement.status(scene.clock.now).rules;
+    const [first] = ruleStatuses(scene);
     expect(first?.error?.code).toBe('ERR_CLOUDFLARE_REFUSED');
     expect(first?.error?.message).toContain('exceeded maximum number of rules');
   });

@@ -3,7 +3,14 @@ import { DatabaseSync } from 'node:sqlite';
 import { canonical } from '../../shared/address.ts';
 import type { Sql, SqlRow } from '../../shared/store/sql.ts';
 import type { UnixTime } from '../../shared/time.ts';
-import { createEnforcement, type Enforcement, type Fetch, type Wanted } from '../../worker/cloudflare/enforcement.ts';
+import {
+  createEnforcement,
+  type Enforcement,
+  type EnforcementSettings,
+  type EnforcementStatus,
+  type Fetch,
+  type Wanted,
+} from '../../worker/cloudflare/enforcement.ts';
 import type { FakeOptionsInput } from '../fakes/cloudflare/options.ts';
 import { createFakeCloudflare, type FakeCloudflare } from '../fakes/cloudflare/server.ts';
 import type { Rule } from '../fakes/cloudflare/state.ts';
@@ -56,7 +63,15 @@ export function memorySql(): Sql {
   };
 }
 
-export async function openScene(options: Partial<FakeOptionsInput> = {}): Promise<Scene> {
+/** What differs between the modes; the list's unless told otherwise. */
+type Mode =
+  | { readonly mode: 'list'; readonly zoneIds: readonly string[]; readonly listName: string }
+  | { readonly mode: 'access-rules'; readonly zoneIds: readonly string[] | null };
+
+export async function openScene(
+  options: Partial<FakeOptionsInput> = {},
+  mode: Mode = { mode: 'list', zoneIds, listName },
+): Promise<Scene> {
   const clock = { now: 1_800_000_000 };
   const zones = zoneIds.map((id, index) => ({ id, name: `zone${index}.example` }));
   const tokens = [{ name: 'worker', secret }];
@@ -68,7 +83,7 @@ export async function openScene(options: Partial<FakeOptionsInput> = {}): Promis
   const base = await fake.listen(0, '127.0.0.1');
   const sql = memorySql();
   const log: string[] = [];
-  const settings = { apiBase: base, accountId: account, zoneIds, listName, token: secret };
+  const settings: EnforcementSettings = { ...mode, apiBase: base, accountId: account, token: secret };
   const line: { fetch: Fetch } = { fetch: (url, init) => fetch(url, init) };
   const say = (text: string) => log.push(text);
   const patience = { timeout_ms: 10_000 };
@@ -93,6 +108,13 @@ export async function openScene(options: Partial<FakeOptionsInput> = {}): Promis
     close: () => fake.close(),
   };
   return scene;
+}
+
+/** The rules of the zones in the mode `list`. */
+export function ruleStatuses(scene: Scene): Extract<EnforcementStatus, { mode: 'list' }>['rules'] {
+  const status = scene.enforcement.status(scene.clock.now);
+  if (status.mode !== 'list') throw new Error('not the mode list');
+  return status.rules;
 }
 
 export function want(address: string, until: UnixTime | null = null): Wanted {

@@ -33,6 +33,7 @@ describe('settings', () => {
     const { allow, enforcement } = readSettings(whole);
     expect(allow.map(({ bits }) => bits)).toEqual([24, 128]);
     expect(enforcement).toMatchObject({
+      mode: 'list',
       apiBase: 'http://127.0.0.1:8080/client/v4',
       accountId: hex,
       listName: 'edgeban',
@@ -49,8 +50,17 @@ describe('settings', () => {
     expect(enforcement).toBeNull();
   });
 
+  it('choose the mode: access rules of the account need no zones', () => {
+    const modes = { ENFORCEMENT: 'access-rules', CLOUDFLARE_ZONE_IDS: '' };
+    expect(readSettings({ ...whole, ...modes }).enforcement).toMatchObject({ mode: 'access-rules', zoneIds: null });
+    const zones = readSettings({ ...whole, ENFORCEMENT: 'access-rules', ACCESS_RULES_SCOPE: 'zones' }).enforcement;
+    expect(zones?.zoneIds).toHaveLength(2);
+    expect(readSettings({ ...whole, ENFORCEMENT: 'none' }).enforcement).toBeNull();
+  });
+
   it.each<[Partial<Env>, string]>([
-    [{ ENFORCEMENT: 'access-rules' }, 'not supported'],
+    [{ ENFORCEMENT: 'access-rules', ACCESS_RULES_SCOPE: 'zone' }, 'ACCESS_RULES_SCOPE'],
+    [{ ENFORCEMENT: 'access-rules', ACCESS_RULES_SCOPE: 'zones', CLOUDFLARE_ZONE_IDS: '' }, 'CLOUDFLARE_ZONE_IDS'],
     [{ ENFORCEMENT: 'lists' }, 'ENFORCEMENT'],
     [{ OPERATOR_TOKEN: 'short' }, 'OPERATOR_TOKEN'],
     [{ CLOUDFLARE_API_TOKEN: '' }, 'CLOUDFLARE_API_TOKEN'],

@@ -21,6 +21,8 @@ export const budgetLimits = {
   calls: { burst: 300, refill: 300, window_s: 300 },
   operations: { burst: 10_000, refill: 10_000, window_s: 12 * 3600 },
   changes: { burst: 300_000, refill: 300_000, window_s: 12 * 3600 },
+  /** Calls in the mode `access-rules`, where every ban costs one or two of them. */
+  ruleCalls: { burst: 300, refill: 600, window_s: 300 },
 } as const satisfies Record<string, BucketLimit>;
 
 export function fullBucket(limit: BucketLimit, now: UnixTime): Bucket {

@@ -28,6 +28,13 @@ export interface Answer<T> {
   readonly result: T;
   /** Cursor of the next page; null on the last. */
   readonly after: string | null;
+  /** Where results come in numbered pages: what Cloudflare says of this one. */
+  readonly page: PageInfo;
+}
+
+export interface PageInfo {
+  readonly per_page: number | null;
+  readonly total_count: number | null;
 }
 
 export interface Client {
@@ -40,7 +47,13 @@ const Envelope = z.object({
   success: z.boolean(),
   errors: z.array(Message).nullish(),
   result: z.unknown(),
-  result_info: z.object({ cursors: z.object({ after: z.string().optional() }).optional() }).nullish(),
+  result_info: z
+    .object({
+      cursors: z.object({ after: z.string().optional() }).optional(),
+      per_page: z.number().optional(),
+      total_count: z.number().optional(),
+    })
+    .nullish(),
 });
 type Envelope = z.infer<typeof Envelope>;
 
@@ -52,7 +65,8 @@ export function createClient(parts: ClientParts): Client {
     if (!response.ok || envelope?.success !== true) throw refusal(parts.token, asked, response, envelope);
     const result = shape.safeParse(envelope.result);
     if (!result.success) throw unreadable(asked, z.prettifyError(result.error));
-    return { result: result.data, after: envelope.result_info?.cursors?.after || null };
+    const { cursors, per_page = null, total_count = null } = envelope.result_info ?? {};
+    return { result: result.data, after: cursors?.after || null, page: { per_page, total_count } };
   }
   return { call };
 }

@@ -5,17 +5,33 @@ import type { UnixTime, Until } from '../../shared/time.ts';
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
-export interface EnforcementSettings {
+/** What every mode needs. */
+interface CommonSettings {
   /** `https://api.cloudflare.com/client/v4`, without a slash at the end. */
   readonly apiBase: string;
   readonly accountId: string;
+  readonly token: string;
+  /** Marks what is ours (`edgeban:<instance>:…`), so that two edgebans can share an account; `main` unless set. `^[a-z0-9-]{1,32}$` */
+  readonly instance?: string;
+}
+
+/** One list of the account, and one WAF rule in each zone that blocks what it holds. */
+export interface ListSettings extends CommonSettings {
+  readonly mode: 'list';
   readonly zoneIds: readonly string[];
   /** `^[a-z0-9_]{1,50}$` */
   readonly listName: string;
-  readonly token: string;
-  /** Marks our items (`edgeban:<instance>:…`), so that two edgebans can share a list; `main` unless set. `^[a-z0-9-]{1,32}$` */
-  readonly instance?: string;
 }
+
+/** One IP access rule for each address, of the whole account or of each zone. */
+export interface AccessRulesSettings extends CommonSettings {
+  readonly mode: 'access-rules';
+  /** Null: rules of the account, which hold for all its zones. */
+  readonly zoneIds: readonly string[] | null;
+}
+
+/** The modes that change something at Cloudflare; there is no enforcement at all in the mode `none`. */
+export type EnforcementSettings = ListSettings | AccessRulesSettings;
 
 export interface Wanted {
   /** Canonical address or CIDR (shared/address.ts). */
@@ -25,6 +41,7 @@ export interface Wanted {
   readonly until: Until;
 }
 
+/** What all modes do; the ledger knows no more of them. */
 export interface Enforcement {
   /**
    * Goes a bounded way (40 API calls at the most, no sleeping) towards `wanted`, the most important first: beyond
@@ -37,28 +54,59 @@ export interface Enforcement {
   status(now: UnixTime): EnforcementStatus;
 }
 
-export interface EnforcementStatus {
-  /** As of the last step and reading, the list holds exactly what was wanted then (but for what `leftOut` and `refused` say) and each zone has its rule. */
+export type EnforcementStatus = ListStatus | AccessRulesStatus;
+
+/** A count, and the first 100 by name. */
+interface Named {
+  readonly count: number;
+  readonly addresses: readonly string[];
+}
+
+interface CommonStatus {
+  /** As of the last step and reading, Cloudflare has exactly what was wanted then, but for what `leftOut`, `foreign`, `refused` and `unfit` say. */
   readonly inStep: boolean;
-  readonly list: { readonly name: string; readonly id: string | null; readonly ours: number; readonly foreign: number };
   readonly wanted: number;
-  /** Wanted, but not in the list as far as we know. */
+  /** Wanted, but not at Cloudflare as far as we know. */
   readonly missing: number;
-  /** In the list as ours, but no longer wanted. */
+  /** At Cloudflare as ours, but no longer wanted. */
   readonly surplus: number;
-  readonly operation: { readonly kind: 'append' | 'remove'; readonly items: number; readonly since: UnixTime } | null;
-  /** Wanted, but there is no room (10,000 items an account); the first 100 by name. */
-  readonly leftOut: { readonly count: number; readonly addresses: readonly string[] };
-  /** Wanted, but already listed by somebody else, whose item is left alone; the first 100 by name. */
-  readonly foreign: { readonly count: number; readonly addresses: readonly string[] };
-  /** Wanted, but Cloudflare's lists do not take it; tried again after 15 minutes; the first 100. */
-  readonly refused: { readonly count: number; readonly addresses: readonly string[] };
-  readonly rules: readonly RuleStatus[];
+  /** Wanted, but there is no room: recidivists first, then the newest were taken. */
+  readonly leftOut: Named;
+  /** Wanted, but somebody else has an item or rule for it, which is left alone. */
+  readonly foreign: Named;
+  /** Wanted, but Cloudflare refused it (ERR_CLOUDFLARE_REFUSED); tried again after 15 minutes. */
+  readonly refused: Named;
+  /** Wanted, but a network of a width that the mode can neither take nor split (ERR_CLOUDFLARE_WIDTH). */
+  readonly unfit: Named;
   /** The newest failure that has not cleared. */
   readonly error: StatusError | null;
   /** Nothing is asked of Cloudflare before this time (back-off or budget). */
   readonly waitUntil: UnixTime | null;
   readonly reconciledAt: UnixTime | null;
+}
+
+/** In step, each zone has its rule, too. */
+export interface ListStatus extends CommonStatus {
+  readonly mode: 'list';
+  readonly list: { readonly name: string; readonly id: string | null; readonly ours: number; readonly foreign: number };
+  readonly operation: { readonly kind: 'append' | 'remove'; readonly items: number; readonly since: UnixTime } | null;
+  readonly rules: readonly RuleStatus[];
+}
+
+export interface AccessRulesStatus extends CommonStatus {
+  readonly mode: 'access-rules';
+  readonly scopes: readonly ScopeStatus[];
+}
+
+/** The account, or a zone: each has access rules of its own. */
+export interface ScopeStatus {
+  readonly scope: 'account' | 'zone';
+  readonly id: string;
+  readonly ours: number;
+  readonly missing: number;
+  readonly surplus: number;
+  /** Why nothing could be done there; the other zones go on. */
+  readonly error: StatusError | null;
 }
 
 export interface RuleStatus {
@@ -78,9 +126,9 @@ export interface StatusError {
   readonly since: UnixTime;
 }
 
-export interface EnforcementParts {
+export interface EnforcementParts<S extends EnforcementSettings = EnforcementSettings> {
   readonly sql: Sql;
-  readonly settings: EnforcementSettings;
+  readonly settings: S;
   readonly fetch: Fetch;
   /** One line for the operator, without secrets. */
   readonly log: (line: string) => void;

@@ -1,13 +1,13 @@
 /** What is to be appended and removed so that the list holds what is wanted, and what cannot be helped: pure. */
 import { parsePrefix } from '../../shared/address.ts';
-import { isOver, type UnixTime, type Until } from '../../shared/time.ts';
+import { isOver, type UnixTime } from '../../shared/time.ts';
 import type { Wanted } from './contract.ts';
 import { listLimits, type NewItem } from './lists.ts';
+import { commentFor, endMark, markOf } from './mark.ts';
 import type { ItemMemory } from './schema.ts';
 
 /** Lists take IPv4 from /8 and IPv6 from /12 on. */
 const bits_min = { 4: 8, 6: 12 } as const;
-const comment_length_max = 80;
 
 export interface Holding {
   readonly items: Iterable<ItemMemory>;
@@ -25,25 +25,12 @@ export interface Difference {
   readonly leftOut: readonly string[];
   readonly foreign: readonly string[];
   readonly refused: readonly string[];
+  readonly unfit: readonly string[];
   readonly wanted: number;
   readonly ours: number;
   readonly others: number;
   /** Items that the account still has room for, before anything is removed. */
   readonly free: number;
-}
-
-/** The mark by which our items are known: `edgeban:<instance>:<until> …`, the end as whole Unix seconds or `forever`. */
-function markOf(instance: string): string {
-  return `edgeban:${instance}:`;
-}
-
-function commentFor(instance: string, until: Until, comment: string): string {
-  const plain = comment.replace(/[^\x20-\x7e]+/g, ' ').slice(0, comment_length_max);
-  return `${endMark(markOf(instance), until)}${plain}`.trimEnd();
-}
-
-function endMark(mark: string, until: Until): string {
-  return `${mark}${until === null ? 'forever' : Math.ceil(until)} `;
 }
 
 export function differ(wanted: readonly Wanted[], holding: Holding, now: UnixTime): Difference {
@@ -66,6 +53,7 @@ export function differ(wanted: readonly Wanted[], holding: Holding, now: UnixTim
     leftOut,
     foreign: sorted.foreign,
     refused: sorted.refused,
+    unfit: sorted.unfit,
     wanted: sorted.wanted,
     ours: ours.size + extra.length,
     others: others.count,
@@ -100,6 +88,7 @@ function sortWanted(wanted: readonly Wanted[], items: SortedItems, setAside: Hol
   const possible = new Map<string, Wanted>();
   const foreign: string[] = [];
   const refused: string[] = [];
+  const unfit: string[] = [];
   let count = 0;
   for (const each of wanted) {
     if (isOver(each.until, now)) continue;
@@ -107,10 +96,11 @@ function sortWanted(wanted: readonly Wanted[], items: SortedItems, setAside: Hol
     if (items.others.addresses.has(each.address)) foreign.push(each.address);
     // what is in the list is known to be taken
     else if (items.ours.has(each.address)) possible.set(each.address, each);
-    else if (!isListable(each.address) || (setAside[each.address] ?? 0) > now) refused.push(each.address);
+    else if (!isListable(each.address)) unfit.push(each.address);
+    else if ((setAside[each.address] ?? 0) > now) refused.push(each.address);
     else possible.set(each.address, each);
   }
-  return { possible, foreign, refused, wanted: count };
+  return { possible, foreign, refused, unfit, wanted: count };
 }
 
 function isListable(address: string): boolean {

@@ -6,17 +6,21 @@ export interface FailureFacts {
   /** `unknown`: the request may have been done all the same, so look before doing it again. */
   readonly outcome: 'refused' | 'unknown';
   readonly retryAfter: Seconds | null;
+  /** Cloudflare's own codes. */
+  readonly codes?: readonly number[];
 }
 
 /** A call to Cloudflare that did not succeed. */
 export class CloudflareFailure extends EdgebanError {
   readonly outcome: 'refused' | 'unknown';
   readonly retryAfter: Seconds | null;
+  readonly codes: readonly number[];
 
   constructor(code: ErrorCode, message: string, facts: FailureFacts, remedy?: string) {
     super(code, message, remedy === undefined ? {} : { remedy });
     this.outcome = facts.outcome;
     this.retryAfter = facts.retryAfter;
+    this.codes = facts.codes ?? [];
   }
 }
 
@@ -38,7 +42,7 @@ export function failureOf(answer: FailedAnswer): CloudflareFailure {
   const { status, codes, message, retryAfter } = answer;
   const outcome = status >= 500 ? 'unknown' : 'refused';
   const code = codeOf(status, codes);
-  return new CloudflareFailure(code, `${message} (HTTP ${status})`, { outcome, retryAfter }, remedies[code]);
+  return new CloudflareFailure(code, `${message} (HTTP ${status})`, { outcome, retryAfter, codes }, remedies[code]);
 }
 
 function codeOf(status: number, codes: readonly number[]): ErrorCode {
@@ -53,7 +57,7 @@ function codeOf(status: number, codes: readonly number[]): ErrorCode {
 
 const remedies: Partial<Record<ErrorCode, string>> = {
   ERR_CLOUDFLARE_AUTH:
-    'check CLOUDFLARE_API_TOKEN: it needs Account Rule Lists Write and, for the rule, Zone WAF Write',
+    'check CLOUDFLARE_API_TOKEN: a list needs Account Rule Lists Write and, for the rule, Zone WAF Write; access rules need Account Firewall Access Rules Write or Firewall Services Write',
 };
 
 /** `retry-after` in seconds, as Cloudflare sends it; null for none or a date, at most an hour. */

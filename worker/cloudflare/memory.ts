@@ -1,7 +1,7 @@
 /** The state of enforcement in memory and in SQLite at once: changed here, saved before Cloudflare is asked anything. */
 import type { Sql } from '../../shared/store/sql.ts';
 import { type Bucket, budgetLimits } from './budget.ts';
-import type { EnforcementSettings } from './contract.ts';
+import type { ListSettings } from './contract.ts';
 import { createTables, type ItemMemory, loadItems, loadState, type State, saveItems, saveState } from './schema.ts';
 
 export interface Memory {
@@ -15,7 +15,7 @@ export interface Memory {
 
 export const batch_items_max = 1000;
 
-export function openMemory(sql: Sql, settings: EnforcementSettings): Memory {
+export function openMemory(sql: Sql, settings: ListSettings): Memory {
   createTables(sql);
   const of = [settings.accountId, settings.listName, settings.instance ?? 'main'].join('/');
   const stored = loadState(sql);
@@ -78,6 +78,16 @@ function freshState(of: string, before: State | null): State {
       operations: full(budgetLimits.operations.burst),
       changes: full(budgetLimits.changes.burst),
     },
-    summary: { wanted: 0, missing: 0, surplus: 0, ours: 0, others: 0, leftOut: none, foreign: none, refused: none },
+    summary: {
+      wanted: 0,
+      missing: 0,
+      surplus: 0,
+      ours: 0,
+      others: 0,
+      leftOut: none,
+      foreign: none,
+      refused: none,
+      unfit: none,
+    },
   };
 }

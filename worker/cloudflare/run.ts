@@ -2,18 +2,18 @@
 import type { UnixTime } from '../../shared/time.ts';
 import { type BucketLimit, budgetLimits, readyAt, refill } from './budget.ts';
 import { type Client, createClient } from './client.ts';
-import type { EnforcementParts, Wanted } from './contract.ts';
+import type { EnforcementParts, ListSettings, Wanted } from './contract.ts';
 import type { Difference } from './difference.ts';
 import { createLists, type Lists } from './lists.ts';
 import type { Memory } from './memory.ts';
 import type { State } from './schema.ts';
 
 /** A Worker on the free plan may make 50 requests in one invocation, and some are the ledger's. */
-const calls_per_step_max = 40;
-const timeout_ms_usual = 15_000;
+export const calls_per_step_max = 40;
+export const timeout_ms_usual = 15_000;
 
 export interface Run {
-  readonly parts: EnforcementParts;
+  readonly parts: EnforcementParts<ListSettings>;
   readonly memory: Memory;
   readonly state: State;
   readonly client: Client;
@@ -35,7 +35,12 @@ export class Pause extends Error {
   }
 }
 
-export function createRun(parts: EnforcementParts, memory: Memory, wanted: readonly Wanted[], now: UnixTime): Run {
+export function createRun(
+  parts: EnforcementParts<ListSettings>,
+  memory: Memory,
+  wanted: readonly Wanted[],
+  now: UnixTime,
+): Run {
   const { state } = memory;
   const { settings, fetch, timeout_ms = timeout_ms_usual } = parts;
   let made = 0;
@@ -56,7 +61,7 @@ export function createRun(parts: EnforcementParts, memory: Memory, wanted: reado
   return { parts, memory, state, client, lists, wanted, now, found: null, reserve };
 }
 
-type BudgetName = keyof typeof budgetLimits;
+type BudgetName = 'calls' | 'operations' | 'changes';
 
 /** Throws Pause until the budget has so much. */
 export function require(state: State, name: BudgetName, amount: number, now: UnixTime): void {

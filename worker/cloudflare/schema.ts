@@ -16,12 +16,12 @@ CREATE TABLE IF NOT EXISTS cf_state (
 );
 `;
 
-const time = z.number();
-const bucket = z.object({ left: z.number(), at: time });
-const named = z.object({ count: z.number(), addresses: z.array(z.string()) });
+export const time = z.number();
+export const bucket = z.object({ left: z.number(), at: time });
+export const named = z.object({ count: z.number(), addresses: z.array(z.string()) });
 const isErrorCode = (value: unknown): value is ErrorCode =>
   typeof value === 'string' && Object.hasOwn(errorCodes, value);
-const failure = z.object({ code: z.custom<ErrorCode>(isErrorCode), message: z.string(), since: time });
+export const failure = z.object({ code: z.custom<ErrorCode>(isErrorCode), message: z.string(), since: time });
 
 export const RuleMemory = z.object({
   rule: z.string().nullable(),
@@ -79,6 +79,7 @@ export const State = z.object({
     leftOut: named,
     foreign: named,
     refused: named,
+    unfit: named.default({ count: 0, addresses: [] }),
   }),
 });
 export type State = z.infer<typeof State>;

@@ -30,8 +30,12 @@ export function delayAfter(failure: CloudflareFailure, failures: number): Second
 /** A request whose outcome is unknown may still be done a while after we look, so we look more than once. */
 const doubts_after: readonly Seconds[] = [0, 5, 30, 120];
 
+export function doubtsFrom(now: UnixTime): UnixTime[] {
+  return doubts_after.map((after) => now + after);
+}
+
 export function doubt(state: State, now: UnixTime): void {
-  state.doubts = doubts_after.map((after) => now + after);
+  state.doubts = doubtsFrom(now);
 }
 
 /** One reading, as soon as may be. */

@@ -81,6 +81,7 @@ function summarise(run: Run, found: Difference): void {
     leftOut: named(found.leftOut),
     foreign: named(found.foreign),
     refused: named(found.refused),
+    unfit: named(found.unfit),
   };
 }
 

@@ -33,7 +33,7 @@ export function viewStatus(
 
 function following(enforcement: Enforcement, state: LedgerState, now: UnixTime): StatusView['enforcement'] {
   const detail = enforcement.status(now);
-  return { mode: 'list', current: detail.inStep && state.enforcedRevision === state.revision, detail };
+  return { mode: detail.mode, current: detail.inStep && state.enforcedRevision === state.revision, detail };
 }
 
 /** `isLive`: does a host of this id listen to the feed? */

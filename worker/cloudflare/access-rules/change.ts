@@ -1,0 +1,129 @@
+/** Making, taking away and noting anew the rules of a scope, one call each; what is refused is set aside. */
+import { formatPrefix } from '../../../shared/address.ts';
+import type { Seconds } from '../../../shared/time.ts';
+import { CloudflareFailure } from '../failure.ts';
+import { doubtsFrom } from '../setback.ts';
+import type { Scope } from './api.ts';
+import type { RuleMemory } from './memory.ts';
+import type { NewRule, Plan } from './plan.ts';
+import { memoryOf, readRules } from './read.ts';
+import { planOf, type Run } from './run.ts';
+
+/** Before a rule is taken away or changed, the reading may be so old: somebody may have made it his own since. */
+const reading_before_change_s_max: Seconds = 30;
+const set_aside_s: Seconds = 15 * 60;
+const set_aside_max = 500;
+/** So many refusals in one step speak against going on (no room, no permission). */
+const refusals_per_step_max = 5;
+/** `firewallaccessrules.api.duplicate_of_existing` */
+const duplicate_code = 10009;
+
+interface Job {
+  readonly address: string;
+  readonly run: () => Promise<void>;
+}
+
+export async function changeRules(run: Run, scope: Scope): Promise<void> {
+  const state = run.memory.scope(scope);
+  let plan = planOf(run, scope);
+  const touches = plan.remove.length > 0 || (plan.renote.length > 0 && run.atEase());
+  if (touches && run.now - (state.readAt ?? 0) > reading_before_change_s_max) {
+    await readRules(run, scope);
+    plan = planOf(run, scope);
+  }
+  const jobs = jobsOf(run, scope, plan);
+  if (jobs.length === 0) return;
+  state.changing = true;
+  run.memory.save();
+  try {
+    await doAll(run, scope, jobs);
+  } finally {
+    state.changing = false;
+  }
+}
+
+/** New bans and ended ones in turn: neither waits for the other when there are many. Old ends come last. */
+function jobsOf(run: Run, scope: Scope, plan: Plan): Job[] {
+  const creations = plan.create.map((rule) => ({ address: rule.address, run: () => create(run, scope, rule) }));
+  const removals = plan.remove.map((rule) => ({ address: rule.address, run: () => remove(run, scope, rule) }));
+  const turns = Array.from({ length: Math.max(creations.length, removals.length) }, (_, n) => [
+    ...removals.slice(n, n + 1),
+    ...creations.slice(n, n + 1),
+  ]);
+  const urgent = turns.flat();
+  if (urgent.length > 0 || !run.atEase()) return urgent;
+  return plan.renote.map(({ rule, notes }) => ({
+    address: rule.address,
+    run: () => renote(run, scope, rule, notes),
+  }));
+}
+
+async function doAll(run: Run, scope: Scope, jobs: readonly Job[]): Promise<void> {
+  let refusals = 0;
+  for (const job of jobs) {
+    try {
+      await job.run();
+    } catch (error) {
+      if (!(error instanceof CloudflareFailure)) throw error;
+      const state = run.memory.scope(scope);
+      if (error.outcome === 'unknown') state.doubts = doubtsFrom(run.now);
+      if (error.code !== 'ERR_CLOUDFLARE_REFUSED') throw error;
+      setAside(run, scope, job.address);
+      refusals += 1;
+      if (refusals >= refusals_per_step_max) throw error;
+    }
+  }
+}
+
+async function create(run: Run, scope: Scope, rule: NewRule): Promise<void> {
+  const { api, memory, now } = run;
+  const { address, notes, prefix } = rule;
+  try {
+    const id = await api.create(scope, { address: prefix, value: formatPrefix(prefix), notes });
+    memory.put(scope, { id, address, notes, mine: true, seenAt: now });
+  } catch (error) {
+    if (!(error instanceof CloudflareFailure) || !error.codes.includes(duplicate_code)) throw error;
+    if (!(await recognise(run, scope, address))) throw error;
+  }
+}
+
+/** There is a rule for the address: ours, whose making nobody remembers, or somebody else's. False if it cannot be found. */
+async function recognise(run: Run, scope: Scope, address: string): Promise<boolean> {
+  const { api, memory, now, parts } = run;
+  const found = (await api.lookUp(scope, address)).flatMap((rule) => memoryOf(run, rule, now) ?? []);
+  const rule = found.find(({ mine }) => mine) ?? found[0];
+  if (rule === undefined) return false;
+  memory.put(scope, rule);
+  if (!rule.mine) parts.log(`Cloudflare: ${address} has a rule of somebody else's, which is left alone`);
+  return true;
+}
+
+async function remove(run: Run, scope: Scope, { id }: RuleMemory): Promise<void> {
+  await unlessGone(() => run.api.remove(scope, id));
+  run.memory.drop(scope, id);
+}
+
+async function renote(run: Run, scope: Scope, rule: RuleMemory, notes: string): Promise<void> {
+  const gone = await unlessGone(() => run.api.note(scope, rule.id, notes));
+  if (gone) run.memory.drop(scope, rule.id);
+  else run.memory.put(scope, { ...rule, notes, seenAt: run.now });
+}
+
+/** True if the rule was not there any more, which Cloudflare tells with 404 or 400. */
+async function unlessGone(act: () => Promise<void>): Promise<boolean> {
+  try {
+    await act();
+    return false;
+  } catch (error) {
+    if (!(error instanceof CloudflareFailure) || error.outcome === 'unknown') throw error;
+    if (error.code === 'ERR_CLOUDFLARE_GONE' || error.message.includes('firewallaccessrules.api.not_found'))
+      return true;
+    throw error;
+  }
+}
+
+function setAside({ memory, now }: Run, scope: Scope, address: string): void {
+  const state = memory.scope(scope);
+  const kept = Object.entries(state.setAside).filter(([each, until]) => until > now && each !== address);
+  state.setAside = Object.fromEntries([[address, now + set_aside_s] as const, ...kept].slice(0, set_aside_max));
+}

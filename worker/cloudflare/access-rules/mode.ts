@@ -1,0 +1,163 @@
+/** The mode `access-rules`: one IP access rule an address, of the account or of each zone, kept equal to what is wanted. */
+import type { UnixTime } from '../../../shared/time.ts';
+import type {
+  AccessRulesSettings,
+  AccessRulesStatus,
+  Enforcement,
+  EnforcementParts,
+  ScopeStatus,
+  Wanted,
+} from '../contract.ts';
+import { CloudflareFailure } from '../failure.ts';
+import { Pause } from '../run.ts';
+import { delayAfter, doubtsFrom } from '../setback.ts';
+import type { Scope } from './api.ts';
+import { changeRules } from './change.ts';
+import { type Memory, openMemory, type ScopeState } from './memory.ts';
+import { cut } from './pieces.ts';
+import { nextReading, readIfDue } from './read.ts';
+import { createRun, planOf, type Run, scopesOf } from './run.ts';
+
+const named_max = 100;
+
+/** Makes its tables if they are not there. */
+export function createAccessRulesMode(parts: EnforcementParts<AccessRulesSettings>): Enforcement {
+  const memory = openMemory(parts.sql, parts.settings);
+  let running = false;
+
+  async function step(wanted: readonly Wanted[], now: UnixTime): Promise<{ again: UnixTime | null }> {
+    if (running) return { again: now + 1 };
+    running = true;
+    try {
+      const run = createRun(parts, memory, cut(wanted, now), now);
+      await runScopes(run);
+      return { again: nextTime(run, wanted) };
+    } finally {
+      running = false;
+    }
+  }
+
+  return { step, status: (now) => statusOf(memory, scopesOf(parts.settings), now) };
+}
+
+/** A scope that fails waits by itself and holds up no other; a spent rate or budget stops them all. */
+async function runScopes(run: Run): Promise<void> {
+  const { state } = run.memory;
+  try {
+    if (state.waitUntil !== null && run.now < state.waitUntil) return;
+    state.waitUntil = null;
+    for (const scope of inTurn(run)) {
+      if (state.waitUntil !== null) break;
+      await runScope(run, scope);
+    }
+  } finally {
+    summarise(run);
+    run.memory.save();
+  }
+}
+
+function inTurn({ memory, scopes }: Run): Scope[] {
+  const first = memory.state.turn % scopes.length;
+  memory.state.turn = (first + 1) % scopes.length;
+  return [...scopes.slice(first), ...scopes.slice(0, first)];
+}
+
+async function runScope(run: Run, scope: Scope): Promise<void> {
+  const state = run.memory.scope(scope);
+  if (state.waitUntil !== null && run.now < state.waitUntil) return;
+  state.waitUntil = null;
+  if (state.changing) state.doubts = doubtsFrom(run.now);
+  state.changing = false;
+  try {
+    await readIfDue(run, scope);
+    await changeRules(run, scope);
+    recovered(run, scope, state);
+  } catch (error) {
+    if (error instanceof Pause) run.memory.state.waitUntil = error.until;
+    else if (error instanceof CloudflareFailure) setBack(run, scope, state, error);
+    else throw error;
+  }
+}
+
+function setBack(run: Run, scope: Scope, state: ScopeState, failure: CloudflareFailure): void {
+  const { now, parts, memory } = run;
+  const { code, message } = failure;
+  state.failures += 1;
+  const known = state.error?.code === code ? state.error : null;
+  state.error = { code, message, since: known?.since ?? now };
+  state.waitUntil = now + delayAfter(failure, state.failures);
+  if (code === 'ERR_CLOUDFLARE_RATE') memory.state.waitUntil = state.waitUntil;
+  if (known !== null) return;
+  parts.log(`Cloudflare: ${scope.kind} ${scope.id}: ${message}; next try in ${Math.ceil(state.waitUntil - now)} s`);
+}
+
+function recovered({ parts }: Run, scope: Scope, state: ScopeState): void {
+  if (state.error !== null) parts.log(`Cloudflare: ${scope.kind} ${scope.id}: back in order`);
+  state.error = null;
+  state.failures = 0;
+}
+
+function summarise(run: Run): void {
+  const { memory, wanted, scopes } = run;
+  const plans = scopes.map((scope) => {
+    const plan = planOf(run, scope);
+    const { ours, missing, surplus } = plan;
+    Object.assign(memory.scope(scope), { ours, missing, surplus });
+    return plan;
+  });
+  const all = (name: 'leftOut' | 'foreign' | 'refused') => named(plans.flatMap((plan) => plan[name]));
+  const { state } = memory;
+  state.wanted = wanted.bans.size + wanted.unfit.length;
+  Object.assign(state, { leftOut: all('leftOut'), foreign: all('foreign'), refused: all('refused') });
+  state.unfit = named(wanted.unfit);
+}
+
+function named(addresses: readonly string[]): { count: number; addresses: string[] } {
+  const each = [...new Set(addresses)];
+  return { count: each.length, addresses: each.slice(0, named_max) };
+}
+
+/** When the next step is due, if nothing else happens before. */
+function nextTime(run: Run, wanted: readonly Wanted[]): UnixTime {
+  const { memory, now, scopes } = run;
+  const { waitUntil } = memory.state;
+  if (waitUntil !== null) return Math.max(now, waitUntil);
+  const ends = wanted.reduce(
+    (first, { until }) => (until !== null && until > now ? Math.min(first, until) : first),
+    Number.POSITIVE_INFINITY,
+  );
+  const due = scopes.map((scope) => {
+    const state = memory.scope(scope);
+    return (
+      state.waitUntil ??
+      Math.min(nextReading(state, now), ends, state.missing + state.surplus > 0 ? now + 1 : Number.POSITIVE_INFINITY)
+    );
+  });
+  return Math.max(now, Math.min(...due));
+}
+
+function statusOf(memory: Memory, scopes: readonly Scope[], now: UnixTime): AccessRulesStatus {
+  const { wanted, leftOut, foreign, refused, unfit, waitUntil } = memory.state;
+  const states = scopes.map((scope) => memory.scope(scope));
+  const errors = states.flatMap(({ error }) => error ?? []);
+  const readings = states.map(({ readAt }) => readAt);
+  return {
+    mode: 'access-rules',
+    inStep: states.every(isInStep),
+    ...{ wanted, leftOut, foreign, refused, unfit },
+    missing: states.reduce((sum, { missing }) => sum + missing, 0),
+    surplus: states.reduce((sum, { surplus }) => sum + surplus, 0),
+    scopes: scopes.map((scope) => scopeStatus(scope, memory.scope(scope))),
+    error: errors.toSorted((one, other) => other.since - one.since)[0] ?? null,
+    waitUntil: waitUntil !== null && waitUntil > now ? waitUntil : null,
+    reconciledAt: readings.includes(null) ? null : Math.min(...readings.map((at) => at ?? 0)),
+  };
+}
+
+function isInStep({ readAt, doubts, error, missing, surplus }: ScopeState): boolean {
+  return readAt !== null && doubts.length === 0 && error === null && missing === 0 && surplus === 0;
+}
+
+function scopeStatus({ kind, id }: Scope, { ours, missing, surplus, error }: ScopeState): ScopeStatus {
+  return { scope: kind, id, ours, missing, surplus, error };
+}

@@ -1,0 +1,58 @@
+/** The mode `list`: one Cloudflare list and one WAF rule per zone kept equal to what the ledger wants, a step at a time. */
+import type { UnixTime } from '../../shared/time.ts';
+import type { Enforcement, EnforcementParts, ListSettings, ListStatus, RuleStatus, Wanted } from './contract.ts';
+import { openMemory } from './memory.ts';
+import { createRun } from './run.ts';
+import { nextTime, runTasks } from './tasks.ts';
+
+/** Makes its tables if they are not there. */
+export function createListMode(parts: EnforcementParts<ListSettings>): Enforcement {
+  const memory = openMemory(parts.sql, parts.settings);
+  let running = false;
+
+  async function step(wanted: readonly Wanted[], now: UnixTime): Promise<{ again: UnixTime | null }> {
+    if (running) return { again: now + 1 };
+    running = true;
+    try {
+      const run = createRun(parts, memory, wanted, now);
+      await runTasks(run);
+      return { again: nextTime(run) };
+    } finally {
+      running = false;
+    }
+  }
+
+  function status(now: UnixTime): ListStatus {
+    const { state } = memory;
+    const { ours, others, ...counts } = state.summary;
+    const rules = parts.settings.zoneIds.map((zone) => ruleStatus(zone, state.rules[zone]));
+    const { waitUntil, operation, readAt } = state;
+    return {
+      mode: 'list',
+      inStep: isInStep(state) && rules.every((rule) => rule.rule !== null && rule.enabled && rule.error === null),
+      list: { name: parts.settings.listName, id: state.list, ours, foreign: others },
+      ...counts,
+      operation: operation === null ? null : { kind: operation.kind, items: operation.items, since: operation.since },
+      rules,
+      error: state.error,
+      waitUntil: waitUntil !== null && waitUntil > now ? waitUntil : null,
+      reconciledAt: readAt,
+    };
+  }
+
+  return { step, status };
+}
+
+function isInStep(state: ReturnType<typeof openMemory>['state']): boolean {
+  const { readAt, operation, doubts, error, summary } = state;
+  const settled = readAt !== null && operation === null && doubts.length === 0 && error === null;
+  return settled && summary.missing === 0 && summary.surplus === 0;
+}
+
+type RuleMemory = ReturnType<typeof openMemory>['state']['rules'][string];
+
+function ruleStatus(zone: string, known: RuleMemory | undefined): RuleStatus {
+  if (known === undefined) return { zone, rule: null, enabled: false, first: false, error: null };
+  const { rule, enabled, first, error } = known;
+  return { zone, rule, enabled, first, error };
+}
