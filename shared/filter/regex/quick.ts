@@ -53,8 +53,8 @@ export class QuickSearch {
     state[0] = allowed;
     state[1] = start;
     state[2] = end;
-    this.#marks.fill(-1);
-    this.#registers.fill(-1);
+    unset(this.#marks);
+    unset(this.#registers);
     const found = this.#search(bytes, this.#marks, this.#registers, stack, state, this.#low);
     budget.steps -= allowed - Math.max(0, state[0] ?? 0);
     if (found < 0) return undefined;
@@ -69,6 +69,11 @@ export class QuickSearch {
     }
     return marks;
   }
+}
+
+/** For so few numbers quicker than `fill`. */
+function unset(numbers: Int32Array): void {
+  for (let at = 0; at < numbers.length; at += 1) numbers[at] = -1;
 }
 
 function placeIn(mark: number | undefined, start: number): number {
