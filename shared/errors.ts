@@ -116,6 +116,7 @@ const table = {
   ERR_BODY_TOO_LARGE: { status: 413, title: 'the request body is too large' },
   ERR_EVENTS_GAP: { status: 409, title: 'events are missing before this batch' },
   ERR_EVENT_INVALID: { status: 400, title: 'an event that cannot be understood' },
+  ERR_CAP_BANS: { status: 422, title: 'the host takes up more bans than its share allows' },
   ERR_CAP_EVENTS: { status: 429, title: 'the host sends events faster than it may' },
   ERR_CAP_HOLDERS: { status: 422, title: 'the host holds as many bans as it may' },
   ERR_CAP_HOSTS: { status: 409, title: 'as many hosts are enrolled as may be' },

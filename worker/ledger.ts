@@ -23,6 +23,7 @@ import {
   spendNonce,
 } from './ledger/hosts.ts';
 import { ledgerLimits } from './ledger/limits.ts';
+import { Roll } from './ledger/roll.ts';
 import { prepareTables } from './ledger/schema.ts';
 import { noteChange, readState } from './ledger/state.ts';
 import { viewHosts, viewStatus } from './ledger/status.ts';
@@ -39,6 +40,7 @@ export const ledgerName = 'main';
 export class Ledger extends DurableObject<Env> {
   readonly #sql: Sql;
   readonly #holders: Holders;
+  readonly #roll: Roll;
   readonly #id: string;
   readonly #eventRates = new Buckets(ledgerLimits.events_burst, ledgerLimits.events_per_minute_max);
   readonly #requestRates = new Buckets(ledgerLimits.requests_burst, ledgerLimits.requests_per_minute_max);
@@ -53,6 +55,7 @@ export class Ledger extends DurableObject<Env> {
     this.#sql = durableSql(ctx.storage);
     prepareTables(this.#sql, crypto.randomUUID(), now());
     this.#holders = new Holders(this.#sql);
+    this.#roll = new Roll(this.#sql);
     this.#id = readState(this.#sql).id;
     this.#behind = isBehind(this.#feedParts(), ctx.getWebSockets());
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair('ping', 'pong'));
@@ -84,7 +87,7 @@ export class Ledger extends DurableObject<Env> {
   events(request: SignedRequest, body: string): Promise<Answer<EventReceipt>> {
     return answer(async () => {
       const host = await this.#admit(request);
-      const parts = { sql: this.#sql, holders: this.#holders, guard: this.#worldNow().guard };
+      const parts = { sql: this.#sql, holders: this.#holders, guard: this.#worldNow().guard, roll: this.#roll };
       const allow = (count: number) => this.#allowEvents(host, count);
       const { receipt, changed } = takeEvents(parts, host.id, readBatch(body), allow, now());
       if (receipt.refused.length > 0) log('events-refused', { host: host.id, events: receipt.refused.length });
@@ -154,7 +157,9 @@ export class Ledger extends DurableObject<Env> {
   }
 
   hosts(): Promise<Answer<{ hosts: HostView[] }>> {
-    return answer(() => ({ hosts: viewHosts(this.#bansParts(), (id) => this.ctx.getWebSockets(id).length > 0) }));
+    return answer(() => ({
+      hosts: viewHosts(this.#statusParts(), (id) => this.ctx.getWebSockets(id).length > 0, now()),
+    }));
   }
 
   /**
@@ -180,7 +185,7 @@ export class Ledger extends DurableObject<Env> {
   status(): Promise<Answer<StatusView>> {
     return answer(() => {
       const { enforcement } = this.#worldNow();
-      return viewStatus(this.#bansParts(), enforcement, this.ctx.getWebSockets().length, now());
+      return viewStatus(this.#statusParts(), enforcement, this.ctx.getWebSockets().length, now());
     });
   }
 
@@ -189,7 +194,7 @@ export class Ledger extends DurableObject<Env> {
     this.#alarmAt = null;
     try {
       this.#pushAll();
-      await work({ ...this.#bansParts(), kv: this.env.BANS, enforcement: this.#enforcement(), now });
+      await work({ ...this.#bansParts(), roll: this.#roll, kv: this.env.BANS, enforcement: this.#enforcement(), now });
     } catch (error) {
       problemOf(error);
     }
@@ -260,6 +265,11 @@ export class Ledger extends DurableObject<Env> {
 
   #bansParts(): { sql: Sql; holders: Holders } {
     return { sql: this.#sql, holders: this.#holders };
+  }
+
+  #statusParts(): { sql: Sql; roll: Roll } {
+    this.#roll.follow(now());
+    return { sql: this.#sql, roll: this.#roll };
   }
 
   #feedParts(): { sql: Sql; holders: Holders; ledger: string } {

@@ -45,6 +45,9 @@ export const HostView = z.strictObject({
   revoked_at: time.nullable(),
   live: z.boolean().meta({ description: 'listens to the feed over a WebSocket now' }),
   holders: z.number().int(),
+  share: z
+    .strictObject({ held: z.number(), held_max: z.number(), bans_left: z.number() })
+    .meta({ description: 'by weight (a /24 counts 16, a /16 counts 256): bans held, as many as may be, new ones now' }),
 });
 export type HostView = z.infer<typeof HostView>;
 
@@ -107,6 +110,11 @@ export const StatusView = z.strictObject({
   revision: z.number().int(),
   bans: z.number().int(),
   hosts: z.number().int(),
+  over_share: z
+    .array(
+      z.strictObject({ host: z.string(), name: z.string(), code: z.string(), refused: z.number().int(), at: time }),
+    )
+    .meta({ description: 'hosts that were refused bans in the last hour because they have their share' }),
   listeners: z.number().int(),
   snapshot: z.strictObject({
     current: z.boolean(),

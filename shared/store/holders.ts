@@ -94,15 +94,6 @@ export class Holders {
     return this.#sql.all('SELECT * FROM holders WHERE address = ? ORDER BY host, jail', address).map(holderOf);
   }
 
-  /** How many live bans a host holds: for its cap. */
-  heldBy(host: string): number {
-    const row = this.#sql.all(
-      'SELECT COUNT(*) AS held FROM holders WHERE host = ? AND lifted = 0 AND ended = 0',
-      host,
-    )[0];
-    return row === undefined ? 0 : number(row, 'held');
-  }
-
   /**
    * Marks holders whose time is over, at most `limit`, and returns their addresses (each once), so that projections can
    * follow. Moves no cursor: whoever reads the feed knows `until`.

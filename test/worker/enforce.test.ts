@@ -6,6 +6,7 @@ import { Holders } from '../../shared/store/holders.ts';
 import type { Enforcement, Wanted } from '../../worker/cloudflare/enforcement.ts';
 import { nextWork, work } from '../../worker/ledger/alarm.ts';
 import { pace } from '../../worker/ledger/limits.ts';
+import { Roll } from '../../worker/ledger/roll.ts';
 import { noteChange } from '../../worker/ledger/state.ts';
 import { durableSql } from '../../worker/sqlite.ts';
 import { operator, withState } from './hosts.ts';
@@ -26,10 +27,12 @@ class Rig {
   failing = false;
   readonly holders: Holders;
   readonly #sql: ReturnType<typeof durableSql>;
+  readonly #roll: Roll;
 
   constructor(state: DurableObjectState) {
     this.#sql = durableSql(state.storage);
     this.holders = new Holders(this.#sql);
+    this.#roll = new Roll(this.#sql);
     this.#sql.all(
       'UPDATE ledger SET enforced_at = NULL, swept_at = ?, purged_at = ?, snapshot_at = ?',
       start,
@@ -48,7 +51,14 @@ class Rig {
     const status = () => {
       throw new Error('not asked');
     };
-    return { sql: this.#sql, holders: this.holders, kv: env.BANS, enforcement: { step, status }, now: () => this.now };
+    return {
+      sql: this.#sql,
+      holders: this.holders,
+      roll: this.#roll,
+      kv: env.BANS,
+      enforcement: { step, status },
+      now: () => this.now,
+    };
   }
 
   hold(address: string, at: number, until: number | null, jail = 'sshd'): void {

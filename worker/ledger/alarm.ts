@@ -4,15 +4,16 @@ import type { Sql } from '../../shared/store/sql.ts';
 import type { UnixTime } from '../../shared/time.ts';
 import type { Enforcement } from '../cloudflare/enforcement.ts';
 import { log } from '../problem.ts';
-import { wantedBans } from './bans.ts';
 import { sweepNonces, sweepTokens } from './hosts.ts';
 import { pace } from './limits.ts';
+import type { Roll } from './roll.ts';
 import { snapshotDue, writeSnapshot } from './snapshot.ts';
 import { noteEnforced, noteExpiry, notePurged, noteSwept, readState } from './state.ts';
 
 export interface WorkParts {
   readonly sql: Sql;
   readonly holders: Holders;
+  readonly roll: Roll;
   readonly kv: KVNamespace;
   /** Null: nothing is changed at Cloudflare. */
   readonly enforcement: Enforcement | null;
@@ -22,6 +23,7 @@ export interface WorkParts {
 /** Does what is due; each stage fails for itself and comes again. Never throws. */
 export async function work(parts: WorkParts): Promise<void> {
   await stage('expiry', () => expire(parts));
+  await stage('roll', () => follow(parts));
   await Promise.all([
     stage('snapshot', () => snapshot(parts)),
     stage('enforcement', () => enforce(parts)),
@@ -30,7 +32,7 @@ export async function work(parts: WorkParts): Promise<void> {
 }
 
 /** When work() has something to do next, whatever its mode. */
-export function nextWork({ sql, holders, enforcement }: Omit<WorkParts, 'now' | 'kv'>): UnixTime {
+export function nextWork({ sql, holders, enforcement }: Omit<WorkParts, 'now' | 'kv' | 'roll'>): UnixTime {
   const state = readState(sql);
   const expiry = holders.nextExpiry() ?? Number.POSITIVE_INFINITY;
   const enforcing = enforcement === null ? Number.POSITIVE_INFINITY : enforcementDue(sql);
@@ -57,9 +59,14 @@ function expire({ sql, holders, now }: WorkParts): void {
   }
 }
 
-async function snapshot({ sql, holders, kv, now }: WorkParts): Promise<void> {
+function follow({ roll, now }: WorkParts): void {
+  roll.follow(now());
+  roll.keep(pace.roll_changes_max);
+}
+
+async function snapshot({ sql, roll, kv, now }: WorkParts): Promise<void> {
   const time = now();
-  const error = await writeSnapshot(sql, kv, () => holders.effectiveAll(time), time);
+  const error = await writeSnapshot(sql, kv, () => roll.effective(), time);
   if (error !== null) log('ERR_SNAPSHOT_WRITE', { message: error });
 }
 
@@ -70,12 +77,12 @@ function enforcementDue(sql: Sql): UnixTime {
 }
 
 async function enforce(parts: WorkParts): Promise<void> {
-  const { sql, enforcement, now } = parts;
+  const { sql, roll, enforcement, now } = parts;
   const time = now();
   if (enforcement === null || enforcementDue(sql) > time) return;
   const { revision } = readState(sql);
   try {
-    const { again } = await enforcement.step(wantedBans(parts, time), time);
+    const { again } = await enforcement.step(roll.wanted(), time);
     noteEnforced(sql, revision, again, now());
   } catch (error) {
     noteEnforced(sql, revision, now() + pace.retry_after, now());
@@ -95,11 +102,12 @@ function sweep(parts: WorkParts): void {
   });
 }
 
-function purge({ sql, holders }: WorkParts, now: UnixTime): void {
+function purge({ sql, holders, roll }: WorkParts, now: UnixTime): void {
   const { purgedAt, purgedCursor } = readState(sql);
   const newest = holders.last();
   const crowded = newest - purgedCursor > pace.changes_per_purge_max;
   if (!crowded && now < purgedAt + pace.purge_every) return;
+  roll.forgetPages();
   holders.purge(now, crowded ? pace.tombstone_life_crowded : pace.tombstone_life);
   notePurged(sql, newest, now);
 }

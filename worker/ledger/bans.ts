@@ -6,19 +6,14 @@ import type { Holder, Holders } from '../../shared/store/holders.ts';
 import { number, numberOrNull, text } from '../../shared/store/row.ts';
 import type { Sql } from '../../shared/store/sql.ts';
 import { isOver, laterOf, type Seconds, type UnixTime, untilOf } from '../../shared/time.ts';
-import type { Wanted } from '../cloudflare/enforcement.ts';
 import type { BansPage, BanView } from '../shapes.ts';
 import { allHosts } from './hosts.ts';
-import { ledgerLimits } from './limits.ts';
-import { countOf } from './state.ts';
+import { ledgerLimits, operatorName } from './limits.ts';
 
 export interface BansParts {
   readonly sql: Sql;
   readonly holders: Holders;
 }
-
-/** The host id, name and jail of the operator's own bans. */
-const operatorName = 'operator';
 
 const live = 'lifted = 0 AND ended = 0 AND (until IS NULL OR until > ?)';
 const lastEnd = 'CASE WHEN COUNT(*) = COUNT(until) THEN MAX(until) END';
@@ -48,22 +43,6 @@ export function listBans({ sql }: BansParts, after: string, limit: number, now: 
     .slice(0, limit)
     .map((row) => ({ address: text(row, 'address'), until: numberOrNull(row, 'until') }));
   return { bans, next: rows.length > limit ? (bans.at(-1)?.address ?? null) : null };
-}
-
-export function countBans({ sql }: BansParts, now: UnixTime): number {
-  return countOf(sql, `SELECT COUNT(DISTINCT address) AS n FROM holders WHERE ${live}`, now);
-}
-
-/** What the edge should refuse, the newest first: beyond Cloudflare's cap the last are left out. */
-export function wantedBans({ sql }: BansParts, now: UnixTime): Wanted[] {
-  const query = `SELECT address, MIN(jail) AS jail, MAX(at) AS at, ${lastEnd} AS until FROM holders WHERE ${live}
-    GROUP BY address ORDER BY at DESC, address`;
-  const wanted = (jail: string) => jail.replace(/[^\w .:/-]/g, '?');
-  return sql.all(query, now).map((row) => ({
-    address: text(row, 'address'),
-    comment: wanted(text(row, 'jail')),
-    until: numberOrNull(row, 'until'),
-  }));
 }
 
 /** True if it changed anything; an end never moves back. Throws ERR_GUARD_…: the guards hold for the operator, too. */

@@ -1,15 +1,18 @@
 /** Taking in a host's events: numbered, each judged by itself, and applied exactly once. */
 import { formatPrefix, parsePrefix } from '../../shared/address.ts';
 import type { Guard } from '../../shared/engine/guard.ts';
-import { EdgebanError } from '../../shared/errors.ts';
-import type { Holders } from '../../shared/store/holders.ts';
-import { number } from '../../shared/store/row.ts';
+import { EdgebanError, type ErrorCode } from '../../shared/errors.ts';
+import type { Holders, Holding, Lift } from '../../shared/store/holders.ts';
+import { number, numberOrNull } from '../../shared/store/row.ts';
 import type { Sql } from '../../shared/store/sql.ts';
-import { isOver, type UnixTime } from '../../shared/time.ts';
+import { isOver, laterOf, type UnixTime, type Until } from '../../shared/time.ts';
 import { EventBatch, type EventReceipt, HostEvent, wireLimits } from '../../shared/wire.ts';
 import { RequestRefusal } from '../problem.ts';
 import { ledgerLimits } from './limits.ts';
+import type { Roll } from './roll.ts';
+import { Share } from './share.ts';
 import { noteChange } from './state.ts';
+import { weightOf } from './weight.ts';
 
 type RefusedEvent = EventReceipt['refused'][number];
 
@@ -17,6 +20,7 @@ export interface EventsParts {
   readonly sql: Sql;
   readonly holders: Holders;
   readonly guard: Guard;
+  readonly roll: Roll;
 }
 
 export interface Taken {
@@ -44,9 +48,11 @@ export function takeEvents(
   const seen = Math.min(last + 1 - batch.first, batch.events.length);
   const fresh = seen < batch.events.length ? allow(batch.events.length - seen) : 0;
   const taking = batch.events.slice(0, seen + fresh);
+  parts.roll.follow(now);
   return parts.sql.transaction(() => {
     const intake = new Intake(parts, host, now);
     for (const [index, event] of taking.entries()) intake.take(batch.first + index, event, index >= seen);
+    intake.end();
     if (fresh > 0) advance(parts.sql, host, batch.stream, last + fresh, now);
     if (intake.changed) noteChange(parts.sql);
     return { receipt: { stream: batch.stream, acked: last + fresh, refused: intake.refused }, changed: intake.changed };
@@ -69,6 +75,8 @@ function parseJson(text: string): unknown {
   }
 }
 
+const shareCodes: readonly ErrorCode[] = ['ERR_CAP_HOLDERS', 'ERR_CAP_BANS'];
+
 /** One batch on its way in. */
 class Intake {
   readonly refused: RefusedEvent[] = [];
@@ -76,12 +84,15 @@ class Intake {
   readonly #parts: EventsParts;
   readonly #host: string;
   readonly #now: UnixTime;
-  #held: number | null = null;
+  readonly #share: Share;
+  #overShare = 0;
+  #code: ErrorCode | null = null;
 
   constructor(parts: EventsParts, host: string, now: UnixTime) {
     this.#parts = parts;
     this.#host = host;
     this.#now = now;
+    this.#share = new Share(parts.sql, parts.roll, host, now);
   }
 
   take(seq: number, raw: unknown, fresh: boolean): void {
@@ -91,7 +102,13 @@ class Intake {
     } catch (error) {
       if (!(error instanceof EdgebanError)) throw error;
       this.refused.push({ seq, code: error.code, message: error.message });
+      if (shareCodes.includes(error.code)) this.#noteOverShare(error.code);
     }
+  }
+
+  /** After the last event. */
+  end(): void {
+    this.#share.save(this.#overShare, this.#code);
   }
 
   #apply(event: HostEvent): boolean {
@@ -99,30 +116,37 @@ class Intake {
     // a host's clock may be ahead as far as its signature's; beyond that nobody gets to the front by dating ahead
     const at = Math.min(event.at, this.#now + wireLimits.clock_skew_max);
     const holding = { address, jail, at, host: this.#host };
-    if (event.kind === 'unban') return this.#lift(holding);
-    if (isOver(event.until, this.#now)) return false;
-    const isNew = !this.#holds(address, jail);
-    if (isNew && this.#heldNow() >= ledgerLimits.holders_per_host_max) throw full();
-    if (!this.#parts.holders.hold({ ...holding, until: event.until })) return false;
-    if (isNew) this.#held = this.#heldNow() + 1;
+    return event.kind === 'unban' ? this.#lift(holding) : this.#hold({ ...holding, until: event.until });
+  }
+
+  #hold(holding: Holding): boolean {
+    if (isOver(holding.until, this.#now)) return false;
+    const live = this.#live(holding);
+    if (live !== null && holding.at <= live.at && laterOf(live.until, holding.until) === live.until) return false;
+    const weight = live === null ? weightOf(holding.address) : 0;
+    this.#share.check(weight);
+    if (!this.#parts.holders.hold(holding)) return false;
+    this.#share.spend(weight);
     return true;
   }
 
-  #lift(lift: { address: string; host: string; jail: string; at: UnixTime }): boolean {
+  #lift(lift: Lift): boolean {
+    const live = this.#live(lift);
     if (!this.#parts.holders.lift(lift)) return false;
-    this.#held = null;
+    if (live !== null) this.#share.release(weightOf(lift.address));
     return true;
   }
 
-  #holds(address: string, jail: string): boolean {
-    const mine = this.#parts.holders.of(address).find((holder) => holder.host === this.#host && holder.jail === jail);
-    return mine !== undefined && !mine.lifted && !isOver(mine.until, this.#now);
+  #live({ address, host, jail }: Lift): { readonly at: UnixTime; readonly until: Until } | null {
+    const query = `SELECT at, until FROM holders WHERE address = ? AND host = ? AND jail = ?
+      AND lifted = 0 AND ended = 0 AND (until IS NULL OR until > ?)`;
+    const row = this.#parts.sql.all(query, address, host, jail, this.#now)[0];
+    return row === undefined ? null : { at: number(row, 'at'), until: numberOrNull(row, 'until') };
   }
 
-  /** Counted once a batch and after a lift: it reads a row for each ban that the host holds. */
-  #heldNow(): number {
-    this.#held ??= this.#parts.holders.heldBy(this.#host);
-    return this.#held;
+  #noteOverShare(code: ErrorCode): void {
+    this.#overShare += 1;
+    this.#code = code;
   }
 }
 
@@ -159,8 +183,4 @@ function advance(sql: Sql, host: string, stream: string, last: number, now: Unix
 function gap(batch: EventBatch, last: number): RequestRefusal {
   const message = `the batch begins with ${batch.first}, but ${last + 1} is expected`;
   return new RequestRefusal('ERR_EVENTS_GAP', message, { expected: last + 1 });
-}
-
-function full(): EdgebanError {
-  return new EdgebanError('ERR_CAP_HOLDERS', `the host holds ${ledgerLimits.holders_per_host_max} bans already`);
 }

@@ -16,6 +16,8 @@ export interface Host {
   /** To the minute. */
   readonly seenAt: UnixTime;
   readonly revokedAt: UnixTime | null;
+  /** Bans that its share has refused (share.ts); null: none. */
+  readonly refused: { readonly count: number; readonly at: UnixTime; readonly code: string } | null;
 }
 
 const seen_step = 60;
@@ -43,7 +45,10 @@ export function enrollHost(sql: Sql, request: EnrollRequest, tokenHash: string, 
   refuseTaken(sql, request);
   sql.all('UPDATE enroll_tokens SET host = ? WHERE hash = ?', id, tokenHash);
   const { name, key } = request;
-  sql.all('INSERT INTO hosts (id, name, key, enrolled_at, seen_at) VALUES (?, ?, ?, ?, ?)', id, name, key, now, now);
+  sql.all(
+    'INSERT INTO hosts (id, name, key, enrolled_at, seen_at, ban_tokens, ban_tokens_at) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    ...[id, name, key, now, now, ledgerLimits.held_per_host_max, now],
+  );
   return id;
 }
 
@@ -129,5 +134,11 @@ function hostOf(row: SqlRow): Host {
     enrolledAt: number(row, 'enrolled_at'),
     seenAt: number(row, 'seen_at'),
     revokedAt: numberOrNull(row, 'revoked_at'),
+    refused: refusedOf(row),
   };
+}
+
+function refusedOf(row: SqlRow): Host['refused'] {
+  const at = numberOrNull(row, 'refused_at');
+  return at === null ? null : { count: number(row, 'refused'), at, code: text(row, 'refused_code') };
 }

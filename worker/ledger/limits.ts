@@ -6,8 +6,18 @@ export const ledgerLimits = {
   enroll_token_life: 3_600,
   /** Numbered streams that are remembered of one host; a host begins one each time it loses its database. */
   streams_per_host_max: 16,
-  /** Bans that one host may hold at a time: what a stolen key can reach. */
-  holders_per_host_max: 10_000,
+  /**
+   * A host's share, by weight (weight.ts: an address counts 1): what it may hold at a time, which is half of Cloudflare's
+   * list; and what it may newly ban, so much at once and then so much an hour. A host that has just been enrolled may
+   * once tell all that it may hold.
+   */
+  held_per_host_max: 5_000,
+  bans_burst: 2_000,
+  bans_per_hour_max: 1_000,
+  /** With so many bans of all hosts, those that hold an equal part of them or more take up no new ones. */
+  bans_crowded: 100_000,
+  /** How long status tells of bans that a share has refused, after the last one, in seconds. */
+  refusal_told: 3_600,
   /** Events of one host: so many at once, and then so many a minute. */
   events_burst: 10_000,
   events_per_minute_max: 3_000,
@@ -21,6 +31,9 @@ export const ledgerLimits = {
   /** Changes sent to one host at a time, in pages; the rest follows with the alarm. */
   feed_pages_per_push_max: 40,
 } as const;
+
+/** The host id, name and jail of the operator's own bans. */
+export const operatorName = 'operator';
 
 /** How the work of the alarm is paced, in seconds unless named otherwise. */
 export const pace = {
@@ -47,4 +60,6 @@ export const pace = {
   /** Holders that end, in one transaction and in one run of the alarm. */
   expire_batch: 500,
   expire_batches_max: 20,
+  /** The roll's pages are written anew after so many changes: what a ledger that wakes has to read. */
+  roll_changes_max: 1_000,
 } as const;

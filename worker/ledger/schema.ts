@@ -34,6 +34,17 @@ const ledgerMigrations: Migrations = [
     host TEXT NOT NULL, nonce TEXT NOT NULL, expires_at REAL NOT NULL, PRIMARY KEY (host, nonce)
   ) WITHOUT ROWID;
   `,
+  `
+  -- what a host may still ban at once (share.ts), and what its share has refused
+  ALTER TABLE hosts ADD COLUMN ban_tokens REAL NOT NULL DEFAULT 0;
+  ALTER TABLE hosts ADD COLUMN ban_tokens_at REAL NOT NULL DEFAULT 0;
+  ALTER TABLE hosts ADD COLUMN refused INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE hosts ADD COLUMN refused_at REAL;
+  ALTER TABLE hosts ADD COLUMN refused_code TEXT;
+
+  -- who held what when the feed was at this cursor: JSON lists of [address, host, jail, at, until]
+  CREATE TABLE roll_pages (page INTEGER PRIMARY KEY, cursor INTEGER NOT NULL, entries TEXT NOT NULL);
+  `,
 ];
 
 /** Brings the tables up to date and, the first time, gives the ledger its identity: `id`, a UUID. */

@@ -1,24 +1,35 @@
 /** How the ledger stands, for the operator: KV, Cloudflare, hosts. */
+import type { Sql } from '../../shared/store/sql.ts';
 import type { UnixTime } from '../../shared/time.ts';
 import type { Enforcement } from '../cloudflare/enforcement.ts';
 import type { HostView, StatusView } from '../shapes.ts';
-import { type BansParts, countBans } from './bans.ts';
-import { allHosts } from './hosts.ts';
+import { allHosts, type Host } from './hosts.ts';
+import { ledgerLimits } from './limits.ts';
+import type { Roll } from './roll.ts';
+import { bansLeft } from './share.ts';
 import { snapshotDue } from './snapshot.ts';
 import { type LedgerState, readState } from './state.ts';
 
+interface StatusParts {
+  readonly sql: Sql;
+  /** Up to date. */
+  readonly roll: Roll;
+}
+
 export function viewStatus(
-  parts: BansParts,
+  { sql, roll }: StatusParts,
   enforcement: Enforcement | null,
   listeners: number,
   now: UnixTime,
 ): StatusView {
-  const state = readState(parts.sql);
+  const state = readState(sql);
+  const hosts = allHosts(sql).filter((host) => host.revokedAt === null);
   return {
     ledger: state.id,
     revision: state.revision,
-    bans: countBans(parts, now),
-    hosts: allHosts(parts.sql).filter((host) => host.revokedAt === null).length,
+    bans: roll.addresses,
+    hosts: hosts.length,
+    over_share: hosts.flatMap((host) => overShare(host, now)),
     listeners,
     snapshot: {
       current: state.snapshotRevision === state.revision,
@@ -36,8 +47,13 @@ function following(enforcement: Enforcement, state: LedgerState, now: UnixTime):
   return { mode: detail.mode, current: detail.inStep && state.enforcedRevision === state.revision, detail };
 }
 
+function overShare({ id, name, refused }: Host, now: UnixTime): StatusView['over_share'] {
+  if (refused === null || refused.at <= now - ledgerLimits.refusal_told) return [];
+  return [{ host: id, name, code: refused.code, refused: refused.count, at: refused.at }];
+}
+
 /** `isLive`: does a host of this id listen to the feed? */
-export function viewHosts({ sql, holders }: BansParts, isLive: (id: string) => boolean): HostView[] {
+export function viewHosts({ sql, roll }: StatusParts, isLive: (id: string) => boolean, now: UnixTime): HostView[] {
   return allHosts(sql).map(({ id, name, enrolledAt, seenAt, revokedAt }) => ({
     id,
     name,
@@ -45,6 +61,11 @@ export function viewHosts({ sql, holders }: BansParts, isLive: (id: string) => b
     seen_at: seenAt,
     revoked_at: revokedAt,
     live: isLive(id),
-    holders: holders.heldBy(id),
+    holders: roll.heldBy(id).bans,
+    share: {
+      held: roll.heldBy(id).weight,
+      held_max: ledgerLimits.held_per_host_max,
+      bans_left: revokedAt === null ? Math.floor(bansLeft(sql, id, now)) : 0,
+    },
   }));
 }
