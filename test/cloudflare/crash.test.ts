@@ -1,47 +1,13 @@
-/** kill -9 at every call to Cloudflare, before it is sent and after it was done: the next enforcement heals it. */
+/** kill -9 at every call to Cloudflare in the mode `list`, before it is sent and after it was done: the next enforcement heals it. */
 import { afterEach, describe, expect, it } from 'vitest';
+import { dieAt, live, type Moment } from './death.ts';
 import { addresses, listed, listName, openScene, ruleRefs, type Scene, wantMany, zoneIds } from './scene.ts';
-
-type Moment = 'before it is sent' | 'after it was done';
 
 const first = wantMany(3);
 const second = [...wantMany(2), ...wantMany(2, 20)];
 let scene: Scene | null = null;
 
 afterEach(() => scene?.close());
-
-/** Dies at the `at`th call from now (of this method): what waits for its answer waits for ever, as a dead process does. */
-function dieAt(on: Scene, at: number, moment: Moment, method?: string): Promise<'dead'> {
-  let calls = 0;
-  return new Promise((resolve) => {
-    on.line.fetch = async (url, init) => {
-      if (method === undefined || init.method === method) calls += 1;
-      if (calls !== at) return fetch(url, init);
-      if (moment === 'after it was done') await (await fetch(url, init)).arrayBuffer();
-      on.line.fetch = (nextUrl, nextInit) => fetch(nextUrl, nextInit);
-      resolve('dead');
-      return new Promise(() => undefined);
-    };
-  });
-}
-
-/** The whole story, with one death in it; false if it was over before. */
-async function live(on: Scene, at: number, moment: Moment): Promise<boolean> {
-  const death = dieAt(on, at, moment);
-  let died = false;
-  for (const wanted of [first, second]) {
-    const end = on.clock.now + 900;
-    let inStep = false;
-    while (!inStep) {
-      if (on.clock.now > end) throw new Error(`not settled: ${JSON.stringify(on.enforcement.status(on.clock.now))}`);
-      const outcome: unknown = await (died ? on.step(wanted) : Promise.race([on.step(wanted), death]));
-      if (outcome === 'dead') on.restart();
-      died ||= outcome === 'dead';
-      inStep = outcome !== 'dead' && on.enforcement.status(on.clock.now).inStep;
-    }
-  }
-  return died;
-}
 
 function expectRight(on: Scene): void {
   expect(listed(on)).toEqual({ ours: addresses(second), foreign: ['192.0.2.1'] });
@@ -58,7 +24,7 @@ describe.each<Moment>(['before it is sent', 'after it was done'])('a death at a 
       const rules = [{ action: 'skip', expression: '(http.host eq "a")', ref: 'theirs' }];
       on.fake.control.seedRules({ zone: zoneIds[0], rules });
       on.fake.control.seedItems({ list: listName, items: [{ ip: '192.0.2.1', comment: 'by hand' }] });
-      died = await live(on, at, moment);
+      died = await live(on, [first, second], at, moment);
       expectRight(on);
       await on.close();
       scene = null;
@@ -72,7 +38,7 @@ describe('a death while the list is made', () => {
     for (const at of [1, 2, 3]) {
       const on = await openScene();
       scene = on;
-      await live(on, at, 'after it was done');
+      await live(on, [first, second], at, 'after it was done');
       expect(on.fake.control.state().lists).toHaveLength(1);
       expect(listed(on).ours).toEqual(addresses(second));
       await on.close();

@@ -1,9 +1,10 @@
 /** What a test or the demo does to the fake behind Cloudflare's back: seed, break, heal, look. */
 import { z } from 'zod';
+import { addAccessRule } from './access-rules.ts';
 import { addList, removeList } from './lists.ts';
 import { merge, settleOperations } from './operations.ts';
 import { newRule, phase } from './rulesets.ts';
-import type { Item, Rule, State } from './state.ts';
+import type { AccessRule, Item, Rule, State } from './state.ts';
 import { newId, stamp, type World } from './world.ts';
 
 export const FaultInput = z.strictObject({
@@ -17,6 +18,23 @@ const Items = z.strictObject({
   items: z.array(z.strictObject({ ip: z.string(), comment: z.string().optional() })).max(20_000),
 });
 const Rules = z.strictObject({ zone: z.string(), rules: z.array(z.record(z.string(), z.unknown())) });
+const AccessRules = z.strictObject({
+  /** Of the account, if there is no zone. */
+  zone: z.string().optional(),
+  rules: z.array(
+    z.strictObject({
+      target: z.enum(['ip', 'ip6', 'ip_range', 'asn', 'country']),
+      value: z.string(),
+      mode: z.enum(['block', 'challenge', 'whitelist', 'js_challenge', 'managed_challenge']).default('block'),
+      notes: z.string().default(''),
+    }),
+  ),
+});
+const AccessEdit = z.strictObject({
+  value: z.string(),
+  mode: z.enum(['block', 'challenge', 'whitelist', 'js_challenge', 'managed_challenge']).optional(),
+  notes: z.string().optional(),
+});
 const Settings = z.strictObject({
   latency_ms: z.number().min(0).optional(),
   operation_ms: z.number().min(0).optional(),
@@ -62,6 +80,12 @@ function seeding(world: World) {
       const id = idOf(state, input.list);
       state.items[id] = (state.items[id] ?? []).filter((item) => !input.ips.includes(item.ip));
     },
+    seedAccessRules: (input: z.input<typeof AccessRules>) => {
+      const { zone, rules } = AccessRules.parse(input);
+      const scope: AccessRule['scope'] =
+        zone === undefined ? { type: 'organization', id: world.options.account } : { type: 'zone', id: zone };
+      for (const { mode, notes, ...configuration } of rules) addAccessRule(world, scope, mode, configuration, notes);
+    },
     /** Adds rules at the end of a zone's entry point, which is made if it is not there. */
     seedRules: (input: z.input<typeof Rules>) => {
       const { zone, rules } = Rules.parse(input);
@@ -77,6 +101,17 @@ function seeding(world: World) {
 function meddling(world: World) {
   const { state } = world;
   return {
+    removeAccessRules: (input: { readonly values: readonly string[] }) => {
+      state.accessRules = state.accessRules.filter(
+        ({ configuration }) => !input.values.includes(configuration.value ?? ''),
+      );
+    },
+    editAccessRule: (input: z.input<typeof AccessEdit>) => {
+      const { value, mode, notes } = AccessEdit.parse(input);
+      state.accessRules = state.accessRules.map((rule) =>
+        rule.configuration.value === value ? { ...rule, mode: mode ?? rule.mode, notes: notes ?? rule.notes } : rule,
+      );
+    },
     deleteRule: (input: z.input<typeof RuleOf>) => {
       const { zone, ref } = RuleOf.parse(input);
       editRules(state, zone, (rules) => rules.filter((rule) => rule.ref !== ref));
@@ -143,6 +178,8 @@ function looking(world: World, journal: readonly Seen[]) {
       settleOperations(world);
       return state.items[idOf(state, name)] ?? [];
     },
+    /** Of a zone or, by its id, of the account. */
+    accessRules: (scope: string): readonly AccessRule[] => state.accessRules.filter((rule) => rule.scope.id === scope),
     rules: (zone: string): readonly Rule[] => state.rulesets[zone]?.rules ?? [],
   };
 }

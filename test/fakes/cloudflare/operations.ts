@@ -163,7 +163,7 @@ function identity(ip: string): string {
   return prefix === null ? ip : formatPrefix(prefix);
 }
 
-function spelling(world: World, ip: string): string {
+export function spelling(world: World, ip: string): string {
   const prefix = parsePrefix(ip);
   if (prefix === null || prefix.family === 4) return ip.replace(/\/32$/, '');
   if (world.state.v6 === 'kept') return ip;

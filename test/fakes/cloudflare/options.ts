@@ -8,6 +8,10 @@ export const Scope = z.enum([
   'Zone WAF Read',
   'Zone WAF Write',
   'Zone Read',
+  'Account Firewall Access Rules Read',
+  'Account Firewall Access Rules Write',
+  'Firewall Services Read',
+  'Firewall Services Write',
 ]);
 export type Scope = z.infer<typeof Scope>;
 
@@ -17,6 +21,8 @@ export const FakeLimits = z.strictObject({
   lists_max: z.number().int().default(1),
   items_max: z.number().int().default(10_000),
   rules_max: z.number().int().default(5),
+  access_rules_max: z.number().int().default(50_000),
+  access_rules_page_max: z.number().int().default(1_000),
   requests_per_window_max: z.number().int().default(1_200),
   window_s: z.number().default(300),
   item_requests_per_12h_max: z.number().int().default(30_000),

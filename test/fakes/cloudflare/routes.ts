@@ -1,4 +1,5 @@
 /** Which request goes where in the fake, and which permission it takes. */
+import { accessRules, createAccessRule, deleteAccessRule, oneAccessRule, patchAccessRule } from './access-rules.ts';
 import { ips, verifyToken, zones } from './account.ts';
 import { allLists, createList, deleteList, listItems, oneList } from './lists.ts';
 import { appendItems, deleteItems, pollOperation, replaceItems } from './operations.ts';
@@ -28,6 +29,12 @@ const readLists: readonly Scope[] = ['Account Rule Lists Read', 'Account Rule Li
 const writeLists: readonly Scope[] = ['Account Rule Lists Write'];
 const readWaf: readonly Scope[] = ['Zone WAF Read', 'Zone WAF Write'];
 const writeWaf: readonly Scope[] = ['Zone WAF Write'];
+const readAccess: readonly Scope[] = ['Account Firewall Access Rules Read', 'Account Firewall Access Rules Write'];
+const writeAccess: readonly Scope[] = ['Account Firewall Access Rules Write'];
+const readZoneAccess: readonly Scope[] = ['Firewall Services Read', 'Firewall Services Write'];
+const writeZoneAccess: readonly Scope[] = ['Firewall Services Write'];
+const access = '/accounts/:account/firewall/access_rules/rules';
+const zoneAccess = '/zones/:zone/firewall/access_rules/rules';
 const lists = '/accounts/:account/rules/lists';
 const rulesets = '/zones/:zone/rulesets';
 
@@ -45,6 +52,15 @@ export const routes: readonly Route[] = [
   { method: 'POST', path: `${lists}/:list/items`, scopes: writeLists, run: appendItems },
   { method: 'PUT', path: `${lists}/:list/items`, scopes: writeLists, run: replaceItems },
   { method: 'DELETE', path: `${lists}/:list/items`, scopes: writeLists, run: deleteItems },
+  { method: 'GET', path: access, scopes: readAccess, run: accessRules },
+  { method: 'POST', path: access, scopes: writeAccess, run: createAccessRule },
+  { method: 'GET', path: `${access}/:rule`, scopes: readAccess, run: oneAccessRule },
+  { method: 'PATCH', path: `${access}/:rule`, scopes: writeAccess, run: patchAccessRule },
+  { method: 'DELETE', path: `${access}/:rule`, scopes: writeAccess, run: deleteAccessRule },
+  { method: 'GET', path: zoneAccess, scopes: readZoneAccess, run: accessRules },
+  { method: 'POST', path: zoneAccess, scopes: writeZoneAccess, run: createAccessRule },
+  { method: 'PATCH', path: `${zoneAccess}/:rule`, scopes: writeZoneAccess, run: patchAccessRule },
+  { method: 'DELETE', path: `${zoneAccess}/:rule`, scopes: writeZoneAccess, run: deleteAccessRule },
   { method: 'GET', path: rulesets, scopes: readWaf, run: zoneRulesets },
   { method: 'POST', path: rulesets, scopes: writeWaf, run: createRuleset },
   { method: 'GET', path: `${rulesets}/phases/:phase/entrypoint`, scopes: readWaf, run: entrypoint },

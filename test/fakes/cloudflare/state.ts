@@ -1,5 +1,6 @@
 /** Everything the fake remembers, kept in one JSON file so that it outlives kill -9 as the real one's memory would. */
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import type { AccessRuleListResponse } from 'cloudflare/resources/firewall/access-rules';
 import type { ItemListResponse } from 'cloudflare/resources/rules/lists/items';
 import type { ListsList } from 'cloudflare/resources/rules/lists/lists';
 import type { BlockRule } from 'cloudflare/resources/rulesets/rules';
@@ -8,6 +9,13 @@ import type { Ruleset } from 'cloudflare/resources/rulesets/rulesets';
 export type Item = ItemListResponse.ListsListItemIPFull;
 /** Without the two counts, which are counted when asked for. */
 export type StoredList = Omit<ListsList, 'num_items' | 'num_referencing_filters'>;
+
+/** As Cloudflare answers it, without what is the same for all; `scope` is the account (organization) or a zone. */
+export type AccessRule = Readonly<Required<Pick<AccessRuleListResponse, 'id' | 'mode' | 'notes' | 'configuration'>>> & {
+  readonly scope: { readonly id: string; readonly type: 'organization' | 'zone' };
+  readonly created_on: string;
+  readonly modified_on: string;
+};
 
 export interface Operation {
   readonly id: string;
@@ -64,6 +72,7 @@ export interface State {
   lists: StoredList[];
   items: Record<string, Item[]>;
   operations: Operation[];
+  accessRules: AccessRule[];
   /** By zone id: the entry point of http_request_firewall_custom. */
   rulesets: Record<string, StoredRuleset>;
   /** Names (never the secrets) of tokens that no longer work. */
@@ -83,6 +92,7 @@ export function emptyState(operation_ms: number): State {
     lists: [],
     items: {},
     operations: [],
+    accessRules: [],
     rulesets: {},
     revoked: [],
     faults: [],

@@ -50,12 +50,11 @@ function jobsOf(run: Run, scope: Scope, plan: Plan): Job[] {
     ...removals.slice(n, n + 1),
     ...creations.slice(n, n + 1),
   ]);
-  const urgent = turns.flat();
-  if (urgent.length > 0 || !run.atEase()) return urgent;
-  return plan.renote.map(({ rule, notes }) => ({
+  const notes = plan.renote.map(({ rule, notes }) => ({
     address: rule.address,
     run: () => renote(run, scope, rule, notes),
   }));
+  return [...turns.flat(), ...(run.atEase() ? notes : [])];
 }
 
 async function doAll(run: Run, scope: Scope, jobs: readonly Job[]): Promise<void> {

@@ -84,7 +84,7 @@ export interface Memory {
   save(): void;
 }
 
-export const per_page_max = 1000;
+const per_page_max = 1000;
 
 export function openMemory(sql: Sql, settings: AccessRulesSettings): Memory {
   sql.script(tables);

@@ -23,7 +23,7 @@ export interface Cut {
 }
 
 /** The pieces that make up exactly this network; null if they would be too many. */
-export function piecesOf(prefix: Prefix): Prefix[] | null {
+function piecesOf(prefix: Prefix): Prefix[] | null {
   const bits = widths[prefix.family].find((each) => each >= prefix.bits) ?? width(prefix.family);
   const log = bits - prefix.bits;
   if (2 ** log > pieces_max) return null;

@@ -1,0 +1,32 @@
+/** What the tests of the mode `access-rules` share: its scenes, and what the fake then has. */
+import { canonical } from '../../shared/address.ts';
+import type { FakeOptionsInput } from '../fakes/cloudflare/options.ts';
+import type { AccessRule } from '../fakes/cloudflare/state.ts';
+import { account, openScene, type Scene, zoneIds } from './scene.ts';
+
+export function openAccount(options: Partial<FakeOptionsInput> = {}): Promise<Scene> {
+  return openScene(options, { mode: 'access-rules', zoneIds: null });
+}
+
+export function openZones(options: Partial<FakeOptionsInput> = {}): Promise<Scene> {
+  return openScene(options, { mode: 'access-rules', zoneIds });
+}
+
+/** The addresses of our rules in the account or a zone, sorted. */
+export function ruled(scene: Scene, scope: string = account): string[] {
+  return rulesOf(scene, scope, true)
+    .map(({ configuration: { value = '' } }) => canonical(value) ?? value)
+    .sort();
+}
+
+/** Rules of others there, as `mode value notes`. */
+export function others(scene: Scene, scope: string = account): string[] {
+  return rulesOf(scene, scope, false).map(
+    ({ mode, configuration, notes }) => `${mode} ${configuration.value} ${notes}`,
+  );
+}
+
+function rulesOf(scene: Scene, scope: string, ours: boolean): AccessRule[] {
+  const isOurs = ({ notes, mode }: AccessRule) => notes.startsWith('edgeban:main:') && mode === 'block';
+  return scene.fake.control.accessRules(scope).filter((rule) => isOurs(rule) === ours);
+}
