@@ -1,8 +1,14 @@
 /** The Sql port on a Durable Object's SQLite. */
 import type { Sql, SqlRow, SqlValue } from '../shared/store/sql.ts';
 
+/** What of a Durable Object's storage is used. */
+export interface DurableStorage {
+  readonly sql: Pick<SqlStorage, 'exec'>;
+  transactionSync<T>(body: () => T): T;
+}
+
 /** `storage` of an object of a class with SQLite (`new_sqlite_classes`). */
-export function durableSql(storage: DurableObjectStorage): Sql {
+export function durableSql(storage: DurableStorage): Sql {
   let inside = false;
   return {
     script: (text) => {

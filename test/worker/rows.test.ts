@@ -1,0 +1,148 @@
+/** How many rows the ledger reads and writes: a free plan has 5,000,000 and 100,000 of them a day. */
+import { reset } from 'cloudflare:test';
+import { env } from 'cloudflare:workers';
+import { afterEach, describe, expect, it } from 'vitest';
+import { Guard } from '../../shared/engine/guard.ts';
+import { Holders } from '../../shared/store/holders.ts';
+import type { Wanted } from '../../worker/cloudflare/enforcement.ts';
+import { nextWork, work } from '../../worker/ledger/alarm.ts';
+import { takeEvents } from '../../worker/ledger/events.ts';
+import { Roll } from '../../worker/ledger/roll.ts';
+import { type DurableStorage, durableSql } from '../../worker/sqlite.ts';
+import { ban, newHost, unban, withState } from './hosts.ts';
+
+afterEach(() => reset());
+
+const held = 10_000;
+/** What a step may read besides the changes themselves: its own state, read several times. */
+const step_rows_max = 40;
+
+/** The ledger's storage with a count of what is read and written. */
+function counted(storage: DurableObjectStorage) {
+  const cursors: { readonly rowsRead: number; readonly rowsWritten: number }[] = [];
+  const counting: DurableStorage = {
+    sql: {
+      exec: (query, ...values) => {
+        const cursor = storage.sql.exec<never>(query, ...values);
+        cursors.push(cursor);
+        return cursor;
+      },
+    },
+    transactionSync: (body) => storage.transactionSync(body),
+  };
+  const rows = () => {
+    const sum = { read: 0, written: 0 };
+    for (const { rowsRead, rowsWritten } of cursors.splice(0)) {
+      sum.read += rowsRead;
+      sum.written += rowsWritten;
+    }
+    return sum;
+  };
+  return { sql: durableSql(counting), rows };
+}
+
+class Rig {
+  readonly rows: () => { read: number; written: number };
+  readonly handed: (readonly Wanted[])[] = [];
+  roll: Roll;
+  now = Math.floor(Date.now() / 1000);
+  readonly #sql: ReturnType<typeof durableSql>;
+  readonly #host: string;
+  readonly #stream = crypto.randomUUID();
+  #next = 1;
+
+  constructor(state: DurableObjectState, host: string) {
+    const { sql, rows } = counted(state.storage);
+    this.#sql = sql;
+    this.#host = host;
+    this.rows = rows;
+    sql.all(
+      `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+       INSERT INTO holders SELECT '2.0.' || (i / 250) || '.' || (i % 250), CASE WHEN i % 3 = 0 THEN ? ELSE 'other' END,
+         'sshd', ?, ?, 0, NULL, 0, i, 0 FROM n`,
+      ...[held, host, this.now, this.now + 86_400],
+    );
+    this.roll = new Roll(sql);
+    this.rows();
+  }
+
+  get #parts() {
+    const enforcement = {
+      step: async (wanted: readonly Wanted[]) => {
+        this.handed.push(wanted);
+        return { again: null };
+      },
+      status: () => {
+        throw new Error('not asked');
+      },
+    };
+    return { sql: this.#sql, holders: new Holders(this.#sql), kv: env.BANS, enforcement, now: () => this.now };
+  }
+
+  work(): Promise<void> {
+    this.now += 2;
+    return work({ ...this.#parts, roll: this.roll });
+  }
+
+  due(): number {
+    return nextWork(this.#parts);
+  }
+
+  tell(...events: readonly unknown[]): void {
+    const batch = { stream: this.#stream, first: this.#next, events: [...events] };
+    const parts = { ...this.#parts, guard: new Guard({ allowed: [] }), roll: this.roll };
+    const { receipt } = takeEvents(parts, this.#host, batch, (count) => count, this.now);
+    expect(receipt.refused).toEqual([]);
+    this.#next += events.length;
+  }
+
+  /** As after an eviction. */
+  forget(): void {
+    this.roll = new Roll(this.#sql);
+  }
+}
+
+async function rig(body: (rig: Rig) => Promise<void>): Promise<void> {
+  const { id } = await newHost('web1');
+  await withState((state) => body(new Rig(state, id)));
+}
+
+describe(`with ${held} bans held`, () => {
+  it('a step of snapshot and enforcement reads what has changed', async () => {
+    await rig(async (rig) => {
+      await rig.work();
+      expect(rig.rows().read).toBeGreaterThanOrEqual(held);
+      rig.tell(ban('203.0.113.7'), ban('203.0.113.8'), unban('203.0.113.8'));
+      expect(rig.rows().read).toBeLessThan(step_rows_max);
+      await rig.work();
+      rig.due();
+      expect(rig.rows().read).toBeLessThan(step_rows_max);
+      expect(rig.handed.at(-1)).toHaveLength(held + 1);
+      expect((await env.BANS.get('bans', 'arrayBuffer'))?.byteLength).toBeGreaterThan(held * 12);
+    });
+  });
+
+  it('a ledger that wakes reads pages and what has changed since', async () => {
+    await rig(async (rig) => {
+      await rig.work();
+      rig.forget();
+      rig.rows();
+      rig.tell(ban('203.0.113.7'));
+      await rig.work();
+      expect(rig.rows().read).toBeLessThan(2 * step_rows_max);
+      expect(rig.handed.at(-1)).toHaveLength(held + 1);
+    });
+  });
+
+  it('a ban that ends costs the reading of itself', async () => {
+    await rig(async (rig) => {
+      rig.tell(ban('203.0.113.7', { until: rig.now + 5 }));
+      await rig.work();
+      rig.now += 10;
+      rig.rows();
+      await rig.work();
+      expect(rig.rows().read).toBeLessThan(step_rows_max);
+      expect(rig.handed.at(-1)).toHaveLength(held);
+    });
+  });
+});
