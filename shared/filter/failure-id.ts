@@ -1,5 +1,6 @@
 /** Whom a failure is about: an id, an address, a network, or a name that has to be resolved. */
 import { canonical, formatPrefix, parseAddress, parsePrefix, width } from '../address.ts';
+import { isPlainIPv4, isPlainIPv6 } from '../plain-address.ts';
 import { type Caught, type GroupValue, slot, textOfValue } from './groups.ts';
 import { addresses_per_name_max } from './limits.ts';
 
@@ -42,7 +43,7 @@ function idOf(value: NonNullable<GroupValue>, raw: boolean): string {
 
 /** The canonical address or network, null where the text is none. A prefix length wider than the family is ignored. */
 function addressOf(text: string, cidr: GroupValue): string | null {
-  if (typeof cidr !== 'string' && isPlainIPv4(text)) return text;
+  if (typeof cidr !== 'string' && (isPlainIPv4(text) || isPlainIPv6(text))) return text;
   if (hasOctalLook(text)) return null;
   if (typeof cidr !== 'string') return canonical(text);
   const address = parseAddress(text);
@@ -50,23 +51,6 @@ function addressOf(text: string, cidr: GroupValue): string | null {
   const bits = Math.min(Number(cidr), width(address.family));
   const network = parsePrefix(`${formatPrefix(address)}/${bits}`);
   return network === null ? null : formatPrefix(network);
-}
-
-/** Most addresses are in their one spelling as they stand. */
-function isPlainIPv4(text: string): boolean {
-  let octets = 0;
-  let octet = -1;
-  for (let at = 0; at <= text.length; at += 1) {
-    const digit = at === text.length ? -2 : text.charCodeAt(at) - 48;
-    if (digit === -2) {
-      if (octet < 0) return false;
-      octets += 1;
-      octet = -1;
-    } else if (digit < 0 || digit > 9 || octet === 0) return false;
-    else octet = octet < 0 ? digit : 10 * octet + digit;
-    if (octet > 255) return false;
-  }
-  return octets === 4;
 }
 
 /** `010.1.1.1`: the C library refuses leading zeros, and so does fail2ban, which keeps such an id as a text. */
