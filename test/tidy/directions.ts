@@ -11,7 +11,7 @@ interface Room {
   readonly typesFrom?: readonly string[];
 }
 
-const floor = ['shared/errors.ts', 'shared/address.ts', 'shared/time.ts'];
+const floor = ['shared/errors.ts', 'shared/address.ts', 'shared/plain-address.ts', 'shared/time.ts'];
 const judge = [...floor, 'shared/ticket.ts', 'zod'];
 const host = ['shared/', 'node:', 'zod'];
 
