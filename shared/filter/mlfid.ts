@@ -34,7 +34,8 @@ export function newDraft(groups: Caught): Draft {
 
 /** The sessions of one filter. */
 export class Sessions {
-  readonly #sessions = new Map<string, Session>();
+  #sessions = new Map<string, Session>();
+  #made = 0;
 
   get size(): number {
     return this.#sessions.size;
@@ -80,7 +81,17 @@ export class Sessions {
       if (oldest === undefined) break;
       this.#sessions.delete(oldest);
     }
+    this.#renew();
     this.#sessions.set(id, { draft, expires: now + session_seconds_max });
+  }
+
+  /**
+   * V8 links the table of a map to the one that follows when it is full: one that has grown old would keep all later sessions
+   * in memory until the next full collection.
+   */
+  #renew(): void {
+    this.#made += 1;
+    if (this.#made % sessions_max === 0) this.#sessions = new Map(this.#sessions);
   }
 }
 
