@@ -22,8 +22,8 @@ export interface FilterRegex {
   readonly order: readonly number[];
   /** Are there `alt_` or `tuple_` groups? */
   readonly merges: boolean;
-  /** Puts what a match caught in its place, `alt_` and `tuple_` groups merged. */
-  take(match: PatternMatch, into: Caught): void;
+  /** Puts what a match caught in its place, `alt_` and `tuple_` groups merged; `without` leaves out one group. */
+  take(match: PatternMatch, into: Caught, without?: number): void;
 }
 
 interface CompileOptions {
@@ -47,7 +47,8 @@ export function compileRegex(source: RegexSource, options: CompileOptions): Filt
   const numbers = pattern.names.map((name) => options.groups.numberOf(name));
   const merges = mergesOf(pattern.names, options.groups);
   const merged = [...merges.alternatives, ...merges.tuples].map(({ into }) => into);
-  const take = (match: PatternMatch, into: Caught) => takeGroups(match, pattern, numbers, into);
+  const take: FilterRegex['take'] = (match, into, without = -1) =>
+    takeGroups(match, pattern, { numbers, without }, into);
   return {
     source: source.regex,
     pattern,
@@ -113,9 +114,15 @@ function mergeOf(from: string, prefix: string, groups: GroupNames): Merge[] {
   return [{ from: groups.numberOf(from), into: groups.numberOf(groupOfTag(base)) }];
 }
 
-function takeGroups(match: PatternMatch, { numbers }: Pattern, places: readonly number[], into: Caught): void {
+function takeGroups(
+  match: PatternMatch,
+  { numbers }: Pattern,
+  { numbers: places, without }: { numbers: readonly number[]; without: number },
+  into: Caught,
+): void {
   for (let index = 0; index < places.length; index += 1) {
-    into[places[index] ?? 0] = match.caught(numbers[index] ?? 0) ?? null;
+    const place = places[index] ?? 0;
+    if (place !== without) into[place] = match.caught(numbers[index] ?? 0) ?? null;
   }
 }
 

@@ -27,7 +27,9 @@ export class Prefix {
 
   /** All but the content, which the failregexes have seen. */
   groups(): Caught {
-    const groups = this.caught();
+    const groups = this.#names.none();
+    this.#regex.take(this.#match, groups, slot.content);
+    // it may have been merged of others
     groups[slot.content] = undefined;
     return groups;
   }
