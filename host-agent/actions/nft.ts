@@ -25,6 +25,8 @@ export interface Nft {
   exclusively<T>(work: (session: NftSession) => Promise<T>): Promise<T>;
   /** Settles when all that was asked for is done. */
   drained(): Promise<void>;
+  /** Ends the nft that waits for work; more work begins another. */
+  close(): void;
 }
 
 type Verdicts = Map<string, EdgebanError>;
@@ -71,6 +73,10 @@ class NftQueue implements Nft {
 
   async drained(): Promise<void> {
     while (this.#running !== null) await this.#running;
+  }
+
+  close(): void {
+    this.#talk.close();
   }
 
   #session(): NftSession {

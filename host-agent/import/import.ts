@@ -9,6 +9,7 @@ import type { UnixTime } from '../../shared/time.ts';
 import type { Action } from '../actions/action.ts';
 import { createNft } from '../actions/nft.ts';
 import { createNftables } from '../actions/nftables.ts';
+import { importTable } from '../actions/nftables-plan.ts';
 import type { ImportOptions, ImportReport } from '../cli/ports.ts';
 import { diskFiles } from '../config-files.ts';
 import { type Configuration, readConfiguration } from '../configuration.ts';
@@ -18,14 +19,13 @@ import { type Fail2banBans, readFail2banBans } from './fail2ban-bans.ts';
 import { isFail2banFolder, notingFiles, overlaid, type PlannedFile, planFiles } from './fail2ban-files.ts';
 import { fail2banPid, hasUnit, startEdgeban, stopEdgeban, stopFail2ban } from './services.ts';
 
-/** Holds what fail2ban had banned, until edgeban's own sets do. */
-const bridgeTable = 'edgeban_import';
 /** Up to when bans were taken over: a later run does not bring back what was lifted since. */
 const takenKey = 'import.fail2ban';
 
 const now = () => Date.now() / 1000;
 
 export class Import {
+  readonly #nft = createNft();
   readonly #options: ImportOptions;
   readonly #theirs: Configuration;
   readonly #ours: Configuration;
@@ -81,11 +81,19 @@ export class Import {
 
   /** Does it. `say` tells each step. Throws with the old protection, or the bridge, in force. */
   async run(say: (text: string) => void): Promise<void> {
+    try {
+      await this.#run(say);
+    } finally {
+      this.#nft.close();
+    }
+  }
+
+  async #run(say: (text: string) => void): Promise<void> {
     this.#write(say);
     const before = this.#wanted(this.#read()).active;
     const bridges = this.#bridges(before);
     await Promise.all([...bridges].map(([jail, action]) => block(action, before, jail)));
-    if (before.length > 0) say(`${before.length} ban(s) are held by the table ${bridgeTable} meanwhile`);
+    if (before.length > 0) say(`${before.length} ban(s) are held by the table ${importTable} meanwhile`);
     stopEdgeban(this.#options.client);
     await stopFail2ban(this.#pidfile);
     say('fail2ban has stopped');
@@ -134,13 +142,13 @@ export class Import {
 
   /** One of our own actions for each jail with bans, in a table apart. */
   #bridges(bans: readonly Ban[]): Map<string, Action> {
-    const nft = createNft();
+    const nft = this.#nft;
     return new Map(
       Object.keys(countsOf(bans)).map((name) => {
         const actions = this.#ours.plan.jails.find((jail) => jail.name === name)?.actions ?? [];
         const native = actions.find(({ file }) => /^nftables(?:-multiport|-allports)?$/.test(file));
         const parameters = native?.parameters ?? { name, type: 'allports' };
-        return [name, createNftables({ ...parameters, table: bridgeTable }, { nft, now })];
+        return [name, createNftables({ ...parameters, table: importTable }, { nft, now })];
       }),
     );
   }
@@ -161,7 +169,7 @@ export class Import {
   /** The kernel has each address whose time is not over; one that a guard spares is told by edgeban's log. */
   async #verify(taken: readonly Ban[]): Promise<void> {
     const held = this.#withStore((store) => taken.filter(({ jail, id }) => store.bans.held(jail, id) !== null));
-    const nft = createNft();
+    const nft = this.#nft;
     for (const { name, actions } of this.#ours.plan.jails) {
       const native = actions.find(({ file }) => /^nftables(?:-multiport|-allports)?$/.test(file));
       const wanted = held.filter(({ jail, ip }) => jail === name && ip !== null);
@@ -173,7 +181,7 @@ export class Import {
         ({ ip, until }) => ip !== null && !there.has(ip) && (until === null || until > now() + 5),
       );
       if (missing.length > 0) {
-        const remedy = `see edgeban's log; until then the table inet ${bridgeTable} holds them (nft delete table inet ${bridgeTable})`;
+        const remedy = `see edgeban's log; until then the table inet ${importTable} holds them (nft delete table inet ${importTable})`;
         throw new EdgebanError('ERR_IMPORT_INCOMPLETE', `[${name}] ${missing.length} ban(s) are not in the firewall`, {
           remedy,
         });
