@@ -90,6 +90,41 @@ describe('the description of the API', () => {
     expect(scene.fake.control.items(listName)).toHaveLength(3);
   });
 
+  it('covers access rules of account and zones, and what the fake answers to them', async () => {
+    const rules = [
+      { target: 'ip' as const, value: '192.0.2.1', mode: 'whitelist' as const, notes: 'by hand' },
+      { target: 'country' as const, value: 'TX' },
+    ];
+    for (const zones of [null, zoneIds]) {
+      await scene.close();
+      scene = await openScene({}, { mode: 'access-rules', zoneIds: zones });
+      scene.line.fetch = recording(scene.base);
+      scene.fake.control.seedAccessRules(zones === null ? { rules } : { zone: zoneIds[0], rules });
+      await scene.settle([want('192.0.2.1'), want('2001:db8::1'), want('198.51.100.0/23', 1_900_000_000)]);
+      await scene.settle([want('198.51.100.0/23')]);
+      scene.fake.control.revokeToken({ name: 'worker' });
+      await scene.step(wantMany(2));
+      scene.fake.control.restoreToken({ name: 'worker' });
+      await scene.settle([], 3600);
+      const place = zones === null ? `/accounts/${account}` : `/zones/${zoneIds[0]}`;
+      const wide = { mode: 'block', configuration: { target: 'ip_range', value: '10.0.0.0/8' }, notes: '' };
+      await ask('POST', `${place}/firewall/access_rules/rules`, wide);
+    }
+    const rule = scene.fake.control.accessRules(zoneIds[0])[0]?.id;
+    await ask('GET', `/accounts/${account}/firewall/access_rules/rules/${rule}`);
+    // the description asks for everything that a rule has, where the account's is changed; the notes are enough
+    expect(problems().filter((problem) => !/^PATCH \/accounts\S+: requests/.test(problem))).toEqual([]);
+    const kinds = new Set(exchanges.map(({ method, path }) => `${method} ${shape(path)}`));
+    expect([...kinds].filter((kind) => !kind.startsWith('GET')).sort()).toEqual([
+      'DELETE /accounts/:id/firewall/access_rules/rules/:id',
+      'DELETE /zones/:id/firewall/access_rules/rules/:id',
+      'PATCH /accounts/:id/firewall/access_rules/rules/:id',
+      'PATCH /zones/:id/firewall/access_rules/rules/:id',
+      'POST /accounts/:id/firewall/access_rules/rules',
+      'POST /zones/:id/firewall/access_rules/rules',
+    ]);
+  });
+
   it('would notice a request or an answer that is wrong', () => {
     const path = `/accounts/${account}/rules/lists`;
     const answer = { success: true, errors: [], messages: [], result: { name: 7 } };

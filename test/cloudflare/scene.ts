@@ -31,8 +31,8 @@ export interface Scene {
   /** How long a request may take, from the next restart on; a busy machine needs long, a test of hanging short. */
   readonly patience: { timeout_ms: number };
   enforcement: Enforcement;
-  /** A new enforcement over the same tables, as after kill -9. */
-  restart(): void;
+  /** A new enforcement over the same tables, as after kill -9 or with other settings. */
+  restart(mode?: Mode): void;
   /** One step, then the clock goes to when the next is due. */
   step(wanted: readonly Wanted[]): Promise<void>;
   /** Steps until all is in step; throws if that takes longer than this many seconds of the clock. */
@@ -83,7 +83,7 @@ export async function openScene(
   const base = await fake.listen(0, '127.0.0.1');
   const sql = memorySql();
   const log: string[] = [];
-  const settings: EnforcementSettings = { ...mode, apiBase: base, accountId: account, token: secret };
+  let settings: EnforcementSettings = { ...mode, apiBase: base, accountId: account, token: secret };
   const line: { fetch: Fetch } = { fetch: (url, init) => fetch(url, init) };
   const say = (text: string) => log.push(text);
   const patience = { timeout_ms: 10_000 };
@@ -91,7 +91,8 @@ export async function openScene(
     createEnforcement({ sql, settings, fetch: (url, init) => line.fetch(url, init), log: say, ...patience });
   const scene: Scene = {
     ...{ fake, base, sql, log, clock, line, patience, enforcement: make() },
-    restart: () => {
+    restart: (other) => {
+      settings = { ...settings, ...other };
       scene.enforcement = make();
     },
     step: async (wanted) => {

@@ -4,7 +4,7 @@ import type { Seconds } from '../../../shared/time.ts';
 import { CloudflareFailure } from '../failure.ts';
 import { doubtsFrom } from '../setback.ts';
 import type { Scope } from './api.ts';
-import type { RuleMemory } from './memory.ts';
+import type { RuleMemory, ScopeState } from './memory.ts';
 import type { NewRule, Plan } from './plan.ts';
 import { memoryOf, readRules } from './read.ts';
 import { planOf, type Run } from './run.ts';
@@ -13,6 +13,7 @@ import { planOf, type Run } from './run.ts';
 const reading_before_change_s_max: Seconds = 30;
 const set_aside_s: Seconds = 15 * 60;
 const set_aside_max = 500;
+const notes_refused_s: Seconds = 3600;
 /** So many refusals in one step speak against going on (no room, no permission). */
 const refusals_per_step_max = 5;
 /** `firewallaccessrules.api.duplicate_of_existing` */
@@ -26,7 +27,7 @@ interface Job {
 export async function changeRules(run: Run, scope: Scope): Promise<void> {
   const state = run.memory.scope(scope);
   let plan = planOf(run, scope);
-  const touches = plan.remove.length > 0 || (plan.renote.length > 0 && run.atEase());
+  const touches = plan.remove.length > 0 || (plan.renote.length > 0 && mayNote(run, state));
   if (touches && run.now - (state.readAt ?? 0) > reading_before_change_s_max) {
     await readRules(run, scope);
     plan = planOf(run, scope);
@@ -44,6 +45,7 @@ export async function changeRules(run: Run, scope: Scope): Promise<void> {
 
 /** New bans and ended ones in turn: neither waits for the other when there are many. Old ends come last. */
 function jobsOf(run: Run, scope: Scope, plan: Plan): Job[] {
+  const state = run.memory.scope(scope);
   const creations = plan.create.map((rule) => ({ address: rule.address, run: () => create(run, scope, rule) }));
   const removals = plan.remove.map((rule) => ({ address: rule.address, run: () => remove(run, scope, rule) }));
   const turns = Array.from({ length: Math.max(creations.length, removals.length) }, (_, n) => [
@@ -54,7 +56,7 @@ function jobsOf(run: Run, scope: Scope, plan: Plan): Job[] {
     address: rule.address,
     run: () => renote(run, scope, rule, notes),
   }));
-  return [...turns.flat(), ...(run.atEase() ? notes : [])];
+  return [...turns.flat(), ...(mayNote(run, state) ? notes : [])];
 }
 
 async function doAll(run: Run, scope: Scope, jobs: readonly Job[]): Promise<void> {
@@ -103,9 +105,23 @@ async function remove(run: Run, scope: Scope, { id }: RuleMemory): Promise<void>
 }
 
 async function renote(run: Run, scope: Scope, rule: RuleMemory, notes: string): Promise<void> {
-  const gone = await unlessGone(() => run.api.note(scope, rule.id, notes));
-  if (gone) run.memory.drop(scope, rule.id);
-  else run.memory.put(scope, { ...rule, notes, seenAt: run.now });
+  const { api, memory, now, parts } = run;
+  const state = memory.scope(scope);
+  if (!mayNote(run, state)) return;
+  try {
+    const gone = await unlessGone(() => api.note(scope, rule.id, notes));
+    if (gone) memory.drop(scope, rule.id);
+    else memory.put(scope, { ...rule, notes, seenAt: now });
+  } catch (error) {
+    if (!(error instanceof CloudflareFailure) || error.code !== 'ERR_CLOUDFLARE_REFUSED') throw error;
+    parts.log(`Cloudflare: notes keep their old ends: ${error.message}`);
+    state.notesAgainAt = now + notes_refused_s;
+  }
+}
+
+/** Notes are for people and for whoever has lost the ledger: bans go first, and hold without them. */
+function mayNote(run: Run, { notesAgainAt }: ScopeState): boolean {
+  return run.now >= notesAgainAt && run.atEase();
 }
 
 /** True if the rule was not there any more, which Cloudflare tells with 404 or 400. */

@@ -25,6 +25,7 @@ CREATE TABLE IF NOT EXISTS cf_access (
 `;
 
 export const ScopeState = z.object({
+  kind: z.enum(['account', 'zone']),
   /** Set before the first change of a step, taken back after the last: found so after a crash, something may be done that we do not know. */
   changing: z.boolean(),
   readAt: time.nullable(),
@@ -32,6 +33,8 @@ export const ScopeState = z.object({
   doubts: z.array(time),
   /** Addresses of which Cloudflare refused a change, and until when they are left alone. */
   setAside: z.record(z.string(), time),
+  /** Cloudflare refused to change notes: they are not tried before. */
+  notesAgainAt: time,
   waitUntil: time.nullable(),
   failures: z.number(),
   error: failure.nullable(),
@@ -42,7 +45,7 @@ export const ScopeState = z.object({
 export type ScopeState = z.infer<typeof ScopeState>;
 
 const State = z.object({
-  /** Whose state this is (account, scopes, instance): after a change of settings nothing of it holds. */
+  /** Whose state this is (account, instance): after a change of those nothing of it holds. */
   of: z.string(),
   calls: bucket,
   waitUntil: time.nullable(),
@@ -50,6 +53,7 @@ const State = z.object({
   turn: z.number(),
   /** Rules on a page; smaller once Cloudflare has refused pages of this size. */
   per_page: z.number(),
+  /** By id; those that are in the settings no more, too, until they hold nothing of ours. */
   scopes: z.record(z.string(), ScopeState),
   wanted: z.number(),
   leftOut: named,
@@ -81,6 +85,8 @@ export interface Memory {
   rules(scope: Scope): ReadonlyMap<string, RuleMemory>;
   put(scope: Scope, rule: RuleMemory): void;
   drop(scope: Scope, id: string): void;
+  /** Drops the scope with all its rules. */
+  forget(scope: Scope): void;
   save(): void;
 }
 
@@ -88,8 +94,8 @@ const per_page_max = 1000;
 
 export function openMemory(sql: Sql, settings: AccessRulesSettings): Memory {
   sql.script(tables);
-  const { accountId, zoneIds, instance = 'main' } = settings;
-  const of = JSON.stringify([accountId, zoneIds, instance]);
+  const { accountId, instance = 'main' } = settings;
+  const of = [accountId, instance].join('/');
   const stored = load(sql);
   const state = stored?.of === of ? stored : freshState(of, stored);
   if (state !== stored) sql.all('DELETE FROM cf_access_rule');
@@ -105,8 +111,14 @@ export function openMemory(sql: Sql, settings: AccessRulesSettings): Memory {
     state,
     readings: new Map(),
     scope: (scope) => {
-      state.scopes[scope.id] ??= freshScope();
-      return state.scopes[scope.id] ?? freshScope();
+      const there = state.scopes[scope.id] ?? freshScope(scope.kind);
+      state.scopes[scope.id] = there;
+      return there;
+    },
+    forget: (scope) => {
+      delete state.scopes[scope.id];
+      known.delete(scope.id);
+      sql.all('DELETE FROM cf_access_rule WHERE scope = ?', scope.id);
     },
     rules,
     put: (scope, rule) => {
@@ -154,8 +166,8 @@ function freshState(of: string, before: State | null): State {
   return { of, calls, waitUntil: null, turn: 0, per_page: per_page_max, scopes: {}, ...counts };
 }
 
-function freshScope(): ScopeState {
+function freshScope(kind: Scope['kind']): ScopeState {
   const counts = { ours: 0, missing: 0, surplus: 0 };
   const standing = { waitUntil: null, failures: 0, error: null };
-  return { changing: false, readAt: null, doubts: [], setAside: {}, ...standing, ...counts };
+  return { kind, changing: false, readAt: null, doubts: [], setAside: {}, notesAgainAt: 0, ...standing, ...counts };
 }

@@ -16,7 +16,7 @@ import { changeRules } from './change.ts';
 import { type Memory, openMemory, type ScopeState } from './memory.ts';
 import { cut } from './pieces.ts';
 import { nextReading, readIfDue } from './read.ts';
-import { createRun, planOf, type Run, scopesOf } from './run.ts';
+import { createRun, isRetired, planOf, type Run, retiredScopes, scopesOf } from './run.ts';
 
 const named_max = 100;
 
@@ -37,7 +37,10 @@ export function createAccessRulesMode(parts: EnforcementParts<AccessRulesSetting
     }
   }
 
-  return { step, status: (now) => statusOf(memory, scopesOf(parts.settings), now) };
+  return {
+    step,
+    status: (now) => statusOf(memory, allScopes({ memory, scopes: scopesOf(parts.settings) }), now),
+  };
 }
 
 /** A scope that fails waits by itself and holds up no other; a spent rate or budget stops them all. */
@@ -56,10 +59,10 @@ async function runScopes(run: Run): Promise<void> {
   }
 }
 
-function inTurn({ memory, scopes }: Run): Scope[] {
-  const first = memory.state.turn % scopes.length;
-  memory.state.turn = (first + 1) % scopes.length;
-  return [...scopes.slice(first), ...scopes.slice(0, first)];
+function inTurn({ memory, scopes, retired }: Run): Scope[] {
+  const first = memory.state.turn % Math.max(1, scopes.length);
+  memory.state.turn = first + 1;
+  return [...scopes.slice(first), ...scopes.slice(0, first), ...retired];
 }
 
 async function runScope(run: Run, scope: Scope): Promise<void> {
@@ -72,6 +75,7 @@ async function runScope(run: Run, scope: Scope): Promise<void> {
     await readIfDue(run, scope);
     await changeRules(run, scope);
     recovered(run, scope, state);
+    if (isRetired(run, scope) && isEmpty(run, scope)) run.memory.forget(scope);
   } catch (error) {
     if (error instanceof Pause) run.memory.state.waitUntil = error.until;
     else if (error instanceof CloudflareFailure) setBack(run, scope, state, error);
@@ -79,9 +83,18 @@ async function runScope(run: Run, scope: Scope): Promise<void> {
   }
 }
 
+function isEmpty(run: Run, scope: Scope): boolean {
+  return run.memory.scope(scope).doubts.length === 0 && planOf(run, scope).ours === 0;
+}
+
 function setBack(run: Run, scope: Scope, state: ScopeState, failure: CloudflareFailure): void {
   const { now, parts, memory } = run;
   const { code, message } = failure;
+  // a zone that is in the account no more has taken its rules with it
+  if (code === 'ERR_CLOUDFLARE_GONE' && isRetired(run, scope)) {
+    memory.forget(scope);
+    return;
+  }
   state.failures += 1;
   const known = state.error?.code === code ? state.error : null;
   state.error = { code, message, since: known?.since ?? now };
@@ -98,8 +111,8 @@ function recovered({ parts }: Run, scope: Scope, state: ScopeState): void {
 }
 
 function summarise(run: Run): void {
-  const { memory, wanted, scopes } = run;
-  const plans = scopes.map((scope) => {
+  const { memory, wanted } = run;
+  const plans = allScopes(run).map((scope) => {
     const plan = planOf(run, scope);
     const { ours, missing, surplus } = plan;
     Object.assign(memory.scope(scope), { ours, missing, surplus });
@@ -112,28 +125,33 @@ function summarise(run: Run): void {
   state.unfit = named(wanted.unfit);
 }
 
+/** Those of former settings as far as they are not empty yet. */
+function allScopes({ memory, scopes }: Pick<Run, 'memory' | 'scopes'>): readonly Scope[] {
+  return [...scopes, ...retiredScopes(memory, scopes)];
+}
+
 function named(addresses: readonly string[]): { count: number; addresses: string[] } {
   const each = [...new Set(addresses)];
   return { count: each.length, addresses: each.slice(0, named_max) };
 }
 
 /** When the next step is due, if nothing else happens before. */
-function nextTime(run: Run, wanted: readonly Wanted[]): UnixTime {
-  const { memory, now, scopes } = run;
+function nextTime(run: Run, wanted: readonly Wanted[]): UnixTime | null {
+  const { memory, now } = run;
   const { waitUntil } = memory.state;
   if (waitUntil !== null) return Math.max(now, waitUntil);
   const ends = wanted.reduce(
     (first, { until }) => (until !== null && until > now ? Math.min(first, until) : first),
     Number.POSITIVE_INFINITY,
   );
-  const due = scopes.map((scope) => {
+  const due = allScopes(run).map((scope) => {
     const state = memory.scope(scope);
     return (
       state.waitUntil ??
       Math.min(nextReading(state, now), ends, state.missing + state.surplus > 0 ? now + 1 : Number.POSITIVE_INFINITY)
     );
   });
-  return Math.max(now, Math.min(...due));
+  return due.length === 0 ? null : Math.max(now, Math.min(...due));
 }
 
 function statusOf(memory: Memory, scopes: readonly Scope[], now: UnixTime): AccessRulesStatus {

@@ -14,12 +14,16 @@ export interface Run {
   readonly memory: Memory;
   readonly api: AccessRules;
   readonly scopes: readonly Scope[];
+  /** Scopes of former settings: nothing is wanted there any more. */
+  readonly retired: readonly Scope[];
   readonly wanted: Cut;
   readonly instance: string;
   readonly now: UnixTime;
   /** Is more than half of the budget left? */
   atEase(): boolean;
 }
+
+const nothing: Cut = { pieces: new Map(), bans: new Map(), unfit: [] };
 
 export function createRun(
   parts: EnforcementParts<AccessRulesSettings>,
@@ -43,7 +47,9 @@ export function createRun(
   const client = createClient({ base: settings.apiBase, token: settings.token, fetch, timeout_ms, beforeCall });
   const { instance = 'main' } = settings;
   const atEase = () => refill(memory.state.calls, limit, now).left > limit.burst / 2;
-  return { parts, memory, api: createAccessRules(client), scopes: scopesOf(settings), wanted, instance, now, atEase };
+  const scopes = scopesOf(settings);
+  const retired = retiredScopes(memory, scopes);
+  return { parts, memory, api: createAccessRules(client), scopes, retired, wanted, instance, now, atEase };
 }
 
 export function scopesOf({ accountId, zoneIds }: AccessRulesSettings): readonly Scope[] {
@@ -51,9 +57,21 @@ export function scopesOf({ accountId, zoneIds }: AccessRulesSettings): readonly 
   return [...new Set(zoneIds)].map((id) => ({ kind: 'zone', id }));
 }
 
+/** A rule has no end of its own: what a former setting has left would stay for ever. */
+export function retiredScopes({ state }: Memory, scopes: readonly Scope[]): readonly Scope[] {
+  return Object.entries(state.scopes)
+    .map(([id, { kind }]) => ({ id, kind }))
+    .filter(({ id }) => !scopes.some((scope) => scope.id === id));
+}
+
+export function isRetired({ retired }: Run, scope: Scope): boolean {
+  return retired.some(({ id }) => id === scope.id);
+}
+
 export function planOf(run: Run, scope: Scope): Plan {
-  const { memory, wanted, instance, now, scopes } = run;
+  const { memory, instance, now, scopes } = run;
+  const wanted = isRetired(run, scope) ? nothing : run.wanted;
   const { setAside } = memory.scope(scope);
-  const room = Math.floor(rules_max / scopes.length);
+  const room = Math.floor(rules_max / Math.max(1, scopes.length));
   return planFor(wanted, { rules: memory.rules(scope).values(), setAside, instance, room }, now);
 }
