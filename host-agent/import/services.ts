@@ -20,6 +20,16 @@ export function fail2banPid(pidfile: string): number | null {
   }
 }
 
+/** A process that has ended, and for whose end nobody has asked yet (in a container without init), is not. */
+function isAlive(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return !/^ [ZX]/.test(stat.slice(stat.lastIndexOf(')') + 1));
+  } catch {
+    return false;
+  }
+}
+
 export function hasUnit(unit: string): boolean {
   return existsSync('/run/systemd/system') && succeeds('systemctl', ['cat', '--no-pager', unit]);
 }
@@ -30,7 +40,7 @@ export async function stopFail2ban(pidfile: string): Promise<void> {
   if (hasUnit('fail2ban.service')) run('systemctl', ['disable', '--now', 'fail2ban.service']);
   if (pid === null) return;
   if (fail2banPid(pidfile) === pid) process.kill(pid, 'SIGTERM');
-  for (const end = performance.now() + stop_ms_max; existsSync(`/proc/${pid}`); await sleep(poll_ms)) {
+  for (const end = performance.now() + stop_ms_max; isAlive(pid); await sleep(poll_ms)) {
     if (performance.now() < end) continue;
     const remedy = 'stop it by hand, and run this again: nothing is lost meanwhile';
     throw new EdgebanError('ERR_IMPORT_SERVICE', `fail2ban (process ${pid}) does not stop`, { remedy });
