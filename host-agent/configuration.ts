@@ -42,10 +42,18 @@ export function readConfiguration(dir: string, withEdge: boolean, ports: Configu
     const plan = checked(jail, { withEdge, prefix6: server.guard.prefix6 }, ports, all);
     if (plan !== null) plans.push(plan);
   }
+  const leftOut = leftOutBy(all.slice(serverFindings.length));
   if (withEdge) plans.push(edgePlan);
   const { private: isPrivate, prefix4, prefix6, allowed, admins } = server.guard;
   const guard = { private: isPrivate, prefix4, prefix6, allowed, admins };
-  return { server, plan: { jails: plans, guard, dbpurgeage: server.dbpurgeage }, findings: all };
+  return { server, plan: { jails: plans, guard, dbpurgeage: server.dbpurgeage, leftOut }, findings: all };
+}
+
+/** Null: an error that belongs to no jail may have taken out any. */
+function leftOutBy(findings: readonly Finding[]): string[] | null {
+  const errors = findings.filter(({ severity }) => severity === 'error');
+  const jails = errors.flatMap(({ jail }) => jail ?? []);
+  return jails.length === errors.length ? [...new Set(jails)] : null;
 }
 
 /** The plan of a jail that would run; null, and findings, for one that would not. */

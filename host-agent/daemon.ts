@@ -18,7 +18,7 @@ import type { ReplyValue } from './control/framing.ts';
 import { type ControlServer, openControlServer } from './control/server.ts';
 import { Resolver } from './dns.ts';
 import { type EdgeSettings, edgeFiles, readSettings, withCredential } from './edge/settings.ts';
-import { actionMaker, configurationPorts, sourceOf } from './kit.ts';
+import { actionMaker, configurationPorts, sourceOf, sweeper } from './kit.ts';
 import { Log } from './log.ts';
 import { neighbourhood, sharedJails } from './neighbour.ts';
 import { createRe2 } from './re2.ts';
@@ -210,6 +210,7 @@ function agentOf({ sql, log, enrolled, startLink, dbFile, reread }: AgentNeeds, 
     now,
     random: Math.random,
     createAction: actionMaker({ nft, now }, ticketWorld(store, log, resolver)),
+    sweep: sweeper(nft),
     createSource: (plan, start) =>
       sourceOf(plan, start, {
         now,

@@ -4,6 +4,9 @@ import type { UnixTime } from '../shared/time.ts';
 import type { Action } from './actions/action.ts';
 import { createNft, type Nft } from './actions/nft.ts';
 import { createNftables } from './actions/nftables.ts';
+import { checkCommands, type Parameters } from './actions/nftables-parameters.ts';
+import { ownerWord, planOf } from './actions/nftables-plan.ts';
+import { sweepTables } from './actions/nftables-sweep.ts';
 import type { TicketWorld } from './actions/ticket-action.ts';
 import { checkTicketAction, TicketActions } from './actions/ticket-actions.ts';
 import type { AgentParts, SourceStart } from './agent/parts.ts';
@@ -28,16 +31,42 @@ const nftablesFiles: Readonly<Record<string, Readonly<Record<string, string>>>> 
 };
 
 /** The action of a file in action.d if edgeban does it by itself, in batches; null: by its commands. */
-function nativeAction({ file, parameters }: ActionConf, ports: ActionPorts): Action | null {
+function nativeAction(action: ActionConf, ports: ActionPorts, jail?: string): Action | null {
+  const parameters = nativeParameters(action);
+  if (parameters === null) return null;
+  checkCommands(action);
+  return createNftables(parameters, ports, jail);
+}
+
+function nativeParameters({ file, parameters }: ActionConf): Parameters | null {
   const preset = Object.hasOwn(nftablesFiles, file) ? nftablesFiles[file] : undefined;
-  return preset === undefined ? null : createNftables({ ...parameters, ...preset }, ports);
+  return preset === undefined ? null : { ...parameters, ...preset };
+}
+
+/** Takes out of nftables what no jail uses any more. */
+export function sweeper(nft: Nft): AgentParts['sweep'] {
+  return ({ running, spared }) => {
+    const sound = new Map(running.map(({ name, isSound }) => [ownerWord(name), isSound]));
+    const others = spared === null ? null : new Set(spared.map(ownerWord));
+    const plans = running.flatMap(({ name, actions }) =>
+      actions.flatMap((action) => {
+        const parameters = nativeParameters(action);
+        return parameters === null ? [] : [planOf(parameters, name)];
+      }),
+    );
+    const spares = (owner: string) => {
+      const isSound = sound.get(owner);
+      return isSound === undefined ? others === null || others.has(owner) : !isSound;
+    };
+    return sweepTables(nft, { plans, spares });
+  };
 }
 
 /** Makes the actions of jails. They throw ERR_ACTION_PARAMETER, and touch nothing before they are reconciled. */
 export function actionMaker(ports: ActionPorts, world: TicketWorld): AgentParts['createAction'] {
   const others = new TicketActions(world);
   return (plan, jail) => {
-    const native = nativeAction(plan, ports);
+    const native = nativeAction(plan, ports, jail.name);
     if (native !== null) return { kind: 'blocks', action: native };
     return { kind: 'tickets', action: others.create(plan, jail) };
   };

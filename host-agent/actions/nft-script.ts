@@ -1,5 +1,6 @@
 /** Writes nft's language: from typed changes of set elements, of names that cannot say anything else, to a script. */
 import { EdgebanError } from '../../shared/errors.ts';
+import { isNftWord } from './nft-words.ts';
 
 /** nft's times have at most eight digits a unit; a hundred years are as good as for ever. */
 const TIMEOUT_SECONDS_MAX = 36_500 * 86_400;
@@ -78,6 +79,11 @@ function duration(seconds: number): string {
 
 /** `value` if it can stand as a name in a script; `parameter` is whose value it is. Throws ERR_ACTION_PARAMETER. */
 export function nameOf(parameter: string, value: string): string {
+  if (isNftWord(value)) {
+    throw new EdgebanError('ERR_ACTION_PARAMETER', `${parameter} = ${show(value)} is a word of nft's own language`, {
+      remedy: `choose another name, such as f2b-${value}`,
+    });
+  }
   if (/^[A-Za-z][A-Za-z0-9_.-]{0,63}$/.test(value)) return value;
   const remedy = 'use 1 to 64 letters, digits, _ . - and begin with a letter';
   throw new EdgebanError('ERR_ACTION_PARAMETER', `${parameter} = ${show(value)} is no name for nft`, { remedy });

@@ -2,9 +2,7 @@
 import { createHash } from 'node:crypto';
 import { EdgebanError } from '../../shared/errors.ts';
 import { nameOf, type SetRef, show } from './nft-script.ts';
-
-/** The action's parameters with all tags and %()s filled in; `key?family=inet6` is fail2ban's form for IPv6. */
-export type Parameters = Readonly<Record<string, string | undefined>>;
+import { checkParameters, type Parameters } from './nftables-parameters.ts';
 
 /** One of up to four sets: per family one for single addresses (hash) and one for networks (interval). */
 export interface PlannedSet extends SetRef {
@@ -33,9 +31,17 @@ export interface Plan {
 }
 
 const RULE_TEXT_MAX = 1_000;
+/** A rule's comment has 128 bytes. */
+const OWNER_MAX = 50;
+/** Where an import keeps fail2ban's bans meanwhile: its own affair. */
+export const importTable = 'edgeban_import';
 
-/** Throws ERR_ACTION_PARAMETER, with the parameter's name, for all that cannot be done. */
-export function planOf(parameters: Parameters): Plan {
+/**
+ * Throws ERR_ACTION_PARAMETER, with the parameter's name, for all that cannot be done. `jail` stands in the rules' comments
+ * where it is not the action's `name`.
+ */
+export function planOf(parameters: Parameters, jail?: string): Plan {
+  checkParameters(parameters);
   const get = (key: string, otherwise: string) => (parameters[key] ?? otherwise).trim();
   const family = oneOf('table_family', get('table_family', 'inet'), ['inet', 'ip', 'ip6']);
   const place = {
@@ -43,12 +49,15 @@ export function planOf(parameters: Parameters): Plan {
     table: nameOf('table', get('table', 'f2b-table')),
     chain: nameOf('chain', get('chain', 'f2b-chain')),
   };
-  refuseForeignTypes(parameters);
   const sets = setsOf(parameters, place);
-  const mark = `edgeban ${jailOf(get('name', 'default'))} `;
+  const name = jailOf(get('name', 'default'));
+  const mark = `edgeban ${name} `;
+  const owner = ownerWord(jail ?? name);
   const matches = matchesOf(parameters);
-  const block = ruleText('blocktype', get('blocktype', 'reject'));
-  const rules = sets.flatMap((set) => matches.map((match) => ruleOf(set, match, block, mark)));
+  const blocks = blocksOf(parameters);
+  const rules = sets.flatMap((set) =>
+    matches.map((match) => ruleOf(set, match, blocks[set.version], { mark, end: owner === name ? '' : ` ${owner}` })),
+  );
   return { ...place, chainSpec: chainSpecOf(get), sets, rules, mark };
 }
 
@@ -77,23 +86,21 @@ function jailOf(name: string): string {
   throw new EdgebanError('ERR_ACTION_PARAMETER', `name = ${show(name)} cannot name an nftables set`, { remedy });
 }
 
-/** The stock values of what fail2ban lets one change, but what follows from the sets here. */
-function refuseForeignTypes(parameters: Parameters): void {
-  const stock: Record<string, RegExp> = {
-    addr_type: /^ipv4_addr$/,
-    'addr_type?family=inet6': /^ipv6_addr$/,
-    addr_family: /^ip$/,
-    'addr_family?family=inet6': /^ip6$/,
-    // 1.1.1: `flags interval;`. The network sets have it, and all have timeout.
-    addr_options: /^(flags\s+(interval|timeout)(\s*,\s*(interval|timeout))*\s*;?)?$/,
-  };
-  for (const [key, allowed] of Object.entries(stock)) {
-    const value = parameters[key]?.replaceAll('\\', '').trim();
-    if (value === undefined || allowed.test(value)) continue;
-    throw new EdgebanError('ERR_ACTION_PARAMETER', `${key} = ${show(value)} is not supported`, {
-      remedy: 'leave it out: edgeban chooses the type of its sets itself',
-    });
-  }
+/** A jail as the comments of rules name it. */
+export function ownerWord(jail: string): string {
+  return jail.replace(/[^A-Za-z0-9_.-]/g, '_').slice(0, OWNER_MAX);
+}
+
+/** The jail (as ownerWord writes it) whose rule has this comment; null: it is none of ours. */
+export function ownerOf(comment: string): string | null {
+  const [, name, owner] = /^edgeban ([\w.-]{1,50}) [0-9a-f]{16}(?: ([\w.-]{1,50}))?$/.exec(comment) ?? [];
+  return owner ?? name ?? null;
+}
+
+function blocksOf(parameters: Parameters): Readonly<Record<4 | 6, string>> {
+  const block = (key: string, otherwise: string) => ruleText(key, (parameters[key] ?? otherwise).trim());
+  const four = block('blocktype', 'reject');
+  return { 4: four, 6: block('blocktype?family=inet6', four) };
 }
 
 function chainSpecOf(get: (key: string, otherwise: string) => string): string {
@@ -141,11 +148,16 @@ function portRange(text: string): string {
   throw new EdgebanError('ERR_ACTION_PARAMETER', `port = ${show(text)} is no port or range`, { remedy });
 }
 
-function ruleOf(set: PlannedSet, match: string, block: string, mark: string): PlannedRule {
+function ruleOf(
+  set: PlannedSet,
+  match: string,
+  block: string,
+  comment: { readonly mark: string; readonly end: string },
+): PlannedRule {
   const saddr = `${set.version === 4 ? 'ip' : 'ip6'} saddr @${set.set}`;
   const text = [match, saddr, block].filter((part) => part !== '').join(' ');
   const digest = createHash('sha256').update(text).digest('hex').slice(0, 16);
-  return { set, text, comment: `${mark}${digest}` };
+  return { set, text, comment: `${comment.mark}${digest}${comment.end}` };
 }
 
 /** A piece of a rule in nft's own words. It cannot leave its rule: no ; no line end, no variable, braces in pairs. */

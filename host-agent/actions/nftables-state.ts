@@ -8,9 +8,16 @@ import type { NftSession } from './nft.ts';
 import { NftRefusal } from './nft-process.ts';
 import type { SetRef } from './nft-script.ts';
 
-const setShape = z.object({ name: z.string(), type: z.unknown(), flags: z.array(z.string()).default([]) });
+/** Some versions of nft write a single flag without brackets. */
+const flagsShape = z.union([z.string().transform((flag) => [flag]), z.array(z.string())]).default([]);
+const setShape = z.object({ name: z.string(), type: z.unknown(), flags: flagsShape });
 const chainShape = z.object({ name: z.string() });
-const ruleShape = z.object({ chain: z.string(), handle: z.number().int(), comment: z.string().default('') });
+const ruleShape = z.object({
+  chain: z.string(),
+  handle: z.number().int(),
+  comment: z.string().default(''),
+  expr: z.array(z.unknown()).default([]),
+});
 
 export type FoundSet = z.infer<typeof setShape>;
 export type FoundRule = z.infer<typeof ruleShape>;
@@ -19,17 +26,56 @@ export interface FoundTable {
   readonly sets: readonly FoundSet[];
   readonly chains: readonly string[];
   readonly rules: readonly FoundRule[];
+  /** Are there maps, counters and the like, too? None of them is ours. */
+  readonly hasMore: boolean;
 }
 
 /** Null if there is no such table. */
 export async function readTable(session: NftSession, family: string, table: string): Promise<FoundTable | null> {
-  const objects = await listOrNull(session, ['-t', 'list', 'table', family, table]);
-  if (objects === null) return null;
+  // Not `list table`: nft then reads all elements of its sets, though it is told to print none (0.4 s at 50,000).
+  const objects = await session.list(['-t', 'list', 'ruleset', family]);
+  const its = objects.filter((object) => placeOf(object) === `${family} ${table}`);
+  return its.length === 0 ? null : tableOf(its);
+}
+
+/** All tables with names that edgeban's could have, by `FAMILY NAME`. */
+export async function readTables(session: NftSession): Promise<ReadonlyMap<string, FoundTable>> {
+  const objects = await session.list(['-t', 'list', 'ruleset']);
+  const places = [...Map.groupBy(objects, placeOf)].filter(([place]) => /^(inet|ip|ip6) [A-Za-z][\w.-]*$/.test(place));
+  return new Map(places.map(([place, its]) => [place, tableOf(its)]));
+}
+
+function tableOf(objects: readonly unknown[]): FoundTable {
+  const known = ['metainfo', 'table', 'set', 'chain', 'rule'];
   return {
     sets: objectsUnder('set', setShape, objects),
     chains: objectsUnder('chain', chainShape, objects).map((chain) => chain.name),
     rules: objectsUnder('rule', ruleShape, objects),
+    hasMore: objects.some((object) => known.every((key) => property(object, key) === undefined)),
   };
+}
+
+/** Of an object in a listing; empty for what belongs to no table. */
+function placeOf(object: unknown): string {
+  const [key, value] = typeof object === 'object' && object !== null ? (Object.entries(object)[0] ?? []) : [];
+  const table = property(value, key === 'table' ? 'name' : 'table');
+  return typeof table === 'string' ? `${property(value, 'family')} ${table}` : '';
+}
+
+/** Does a rule have anything to do with a set? */
+export function mentions(rule: FoundRule, set: string): boolean {
+  return JSON.stringify(rule.expr).includes(JSON.stringify(`@${set}`));
+}
+
+/** The sets by whose addresses a rule of ours takes its packets. */
+export function setsMatched(rule: FoundRule): string[] {
+  return rule.expr.flatMap((expression) => {
+    const match = property(expression, 'match');
+    const right = property(match, 'right');
+    const isSource = property(property(property(match, 'left'), 'payload'), 'field') === 'saddr';
+    const isIn = isSource && property(match, 'op') === '==';
+    return isIn && typeof right === 'string' && right.startsWith('@') ? [right.slice(1)] : [];
+  });
 }
 
 /** The blocks of a set, none if there is no such set. `now` turns nft's time left (whole seconds) into an end. */

@@ -4,12 +4,24 @@ import type { NftSession } from './nft.ts';
 import { NftRefusal } from './nft-process.ts';
 import type { Plan, PlannedSet } from './nftables-plan.ts';
 import { type FoundRule, type FoundSet, type FoundTable, readTable } from './nftables-state.ts';
+import { deleteRule, withdrawal } from './nftables-withdrawal.ts';
+
+const nothing: FoundTable = { sets: [], chains: [], rules: [], hasMore: false };
 
 /** Table, chain, sets and rules as planned, in one transaction; nothing where all is there. Throws ERR_NFT_SET_FOREIGN. */
 export async function ensureTable(session: NftSession, plan: Plan): Promise<void> {
-  const found = (await readTable(session, plan.family, plan.table)) ?? { sets: [], chains: [], rules: [] };
-  const script = [...missingFrame(plan, found), ...missingSets(plan, found), ...ruleChanges(plan, found)].join('');
+  const script = await missingOf(session, plan);
   if (script !== '') await session.script(script);
+}
+
+/** Is all there that `ensureTable` makes? Of what the sets hold it tells nothing. */
+export async function isTableThere(session: NftSession, plan: Plan): Promise<boolean> {
+  return (await missingOf(session, plan)) === '';
+}
+
+async function missingOf(session: NftSession, plan: Plan): Promise<string> {
+  const found = (await readTable(session, plan.family, plan.table)) ?? nothing;
+  return [...missingFrame(plan, found), ...missingSets(plan, found), ...ruleChanges(plan, found)].join('');
 }
 
 /** The jail's rules and sets; then the chain and the table if nobody else has anything in them. */
@@ -19,7 +31,7 @@ export async function takeAwayTable(session: NftSession, plan: Plan): Promise<vo
   const ours = plan.sets.map((set) => set.set);
   const sets = found.sets.filter((set) => ours.includes(set.name)).map((set) => set.name);
   const rules = found.rules.filter((rule) => isOurs(rule, plan));
-  const deleteRules = rules.map((rule) => deleteRule(plan, rule)).join('');
+  const deleteRules = rules.map((rule) => deleteRule(place(plan), rule)).join('');
   // A rule that somebody else has hung on a set keeps the set: it is emptied at least.
   const others = await refused(session, deleteRules + sets.map((set) => `delete set ${place(plan)} ${set}\n`).join(''));
   if (others) await session.script(deleteRules + sets.map((set) => `flush set ${place(plan)} ${set}\n`).join(''));
@@ -29,7 +41,7 @@ export async function takeAwayTable(session: NftSession, plan: Plan): Promise<vo
 async function takeAwayFrame(session: NftSession, plan: Plan): Promise<void> {
   const left = await readTable(session, plan.family, plan.table);
   if (left === null) return;
-  const bare = left.sets.length === 0 && left.rules.length === 0;
+  const bare = left.sets.length === 0 && left.rules.length === 0 && !left.hasMore;
   if (bare && left.chains.every((chain) => chain === plan.chain)) await session.script(`delete table ${place(plan)}\n`);
 }
 
@@ -78,10 +90,9 @@ function refuseForeign(plan: Plan, set: PlannedSet): never {
 /** A rule is known by its comment, which holds a digest of its text: what says the same stays, what says otherwise goes. */
 function ruleChanges(plan: Plan, found: FoundTable): string[] {
   const wanted = new Map(plan.rules.map((rule) => [rule.comment, rule]));
-  const changes: string[] = [];
-  for (const rule of found.rules.filter((one) => isOurs(one, plan))) {
-    if (!wanted.delete(rule.comment)) changes.push(deleteRule(plan, rule));
-  }
+  const stale = found.rules.filter((rule) => isOurs(rule, plan) && !wanted.delete(rule.comment));
+  const inUse = new Set(plan.sets.map(({ set }) => set));
+  const changes = [withdrawal(place(plan), found, stale, inUse).script];
   for (const rule of wanted.values()) {
     changes.push(`add rule ${place(plan)} ${plan.chain} ${rule.text} comment "${rule.comment}"\n`);
   }
@@ -90,10 +101,6 @@ function ruleChanges(plan: Plan, found: FoundTable): string[] {
 
 function isOurs(rule: FoundRule, plan: Plan): boolean {
   return rule.chain === plan.chain && rule.comment.startsWith(plan.mark);
-}
-
-function deleteRule(plan: Plan, rule: FoundRule): string {
-  return `delete rule ${place(plan)} ${plan.chain} handle ${rule.handle}\n`;
 }
 
 function place(plan: Plan): string {

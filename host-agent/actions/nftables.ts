@@ -5,9 +5,10 @@ import type { UnixTime, Until } from '../../shared/time.ts';
 import type { Action, Block, Change, Outcome } from './action.ts';
 import type { Nft } from './nft.ts';
 import { type ElementChange, show } from './nft-script.ts';
-import { type Parameters, type Plan, planOf } from './nftables-plan.ts';
+import type { Parameters } from './nftables-parameters.ts';
+import { type Plan, planOf } from './nftables-plan.ts';
 import { readBlocks } from './nftables-state.ts';
-import { ensureTable, takeAwayTable } from './nftables-table.ts';
+import { ensureTable, isTableThere, takeAwayTable } from './nftables-table.ts';
 import { difference, type Ends, type Limits, outermost, sortChanges } from './wanted.ts';
 
 /** nft lists whole seconds; the time that the listing takes comes on top. */
@@ -21,10 +22,13 @@ export interface NftablesPorts {
   now(): UnixTime;
 }
 
-/** Throws ERR_ACTION_PARAMETER for parameters that cannot be done; touches nothing before `reconcile`. */
-export function createNftables(parameters: Parameters, ports: NftablesPorts): Action {
+/**
+ * Throws ERR_ACTION_PARAMETER for parameters that cannot be done; touches nothing before `reconcile`. `jail`: whose it is, if
+ * that is not its `name`.
+ */
+export function createNftables(parameters: Parameters, ports: NftablesPorts, jail?: string): Action {
   refuseOtherProgram(parameters['nftables'], ports.nft);
-  return new Nftables((parameters['actname'] ?? 'nftables').trim(), planOf(parameters), ports);
+  return new Nftables((parameters['actname'] ?? 'nftables').trim(), planOf(parameters, jail), ports);
 }
 
 function refuseOtherProgram(program: string | undefined, nft: Nft): void {
@@ -61,6 +65,10 @@ class Nftables implements Action {
       const tolerance_s = END_TOLERANCE_S + Math.max(0, this.#ports.now() - began);
       return [...refused, ...(await this.#change(difference(there, goal, tolerance_s), there))];
     });
+  }
+
+  isThere(): Promise<boolean> {
+    return this.#ports.nft.exclusively((session) => isTableThere(session, this.#plan));
   }
 
   apply(changes: readonly Change[]): Promise<readonly Outcome[]> {

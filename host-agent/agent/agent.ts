@@ -13,6 +13,7 @@ import { guardOf } from './guard.ts';
 import type { Jail } from './jail.ts';
 import { addedPlan } from './jail-alteration.ts';
 import { JailDesk } from './jail-desk.ts';
+import { sweepLeftovers } from './leftovers.ts';
 import { Lockout } from './lockout.ts';
 import type { AgentParts, AgentPlan, Core, EdgeLink } from './parts.ts';
 import { edgeJail } from './plan.ts';
@@ -53,6 +54,7 @@ export class Agent implements AgentControl {
     await this.#roster.admit(this.#plan.jails);
     engine.loadCounters(parts.store.counters.all());
     await this.#roster.restore(this.#roster.names);
+    await this.#sweep();
     for (const name of this.#roster.names) parts.log.logger('jail').info(`Jail '${name}' started`);
     await this.#reading.follow();
     if (this.#fleet !== null) {
@@ -88,6 +90,7 @@ export class Agent implements AgentControl {
       alterActions: (change) =>
         this.#inTurn(async () => {
           await this.#roster.alterActions(jail(), change(jail().plan.actions));
+          await this.#sweep();
           await this.#reading.follow();
         }),
       random: () => parts.random(),
@@ -244,7 +247,13 @@ export class Agent implements AgentControl {
       names,
       restart,
     );
+    await this.#sweep();
     await this.#reading.follow();
+  }
+
+  #sweep(): Promise<void> {
+    const jails = this.jails().flatMap((name) => this.#roster.get(name) ?? []);
+    return sweepLeftovers(this.#core.parts, jails, this.#plan);
   }
 
   async #unban(jails: readonly string[]): Promise<number> {

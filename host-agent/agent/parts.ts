@@ -22,6 +22,20 @@ export interface AgentPlan {
   readonly jails: readonly JailPlan[];
   readonly guard: Omit<GuardSettings, 'own' | 'spared'> & { readonly admins: readonly string[] };
   readonly dbpurgeage: Seconds;
+  /** Jails that an error keeps from running; null: the error does not say which. */
+  readonly leftOut: readonly string[] | null;
+}
+
+/** Who may have something in the firewall. */
+export interface JailsInUse {
+  /** With their actions as they are now; not `isSound`: one of them does not work. */
+  readonly running: readonly {
+    readonly name: string;
+    readonly actions: readonly ActionPlan[];
+    readonly isSound: boolean;
+  }[];
+  /** Jails that do not run, but whose bans stay in force; null: nobody knows which. */
+  readonly spared: readonly string[] | null;
 }
 
 /** The link to the Worker while it runs. */
@@ -52,6 +66,8 @@ export interface AgentParts {
   now(): UnixTime;
   random(): number;
   createAction(plan: ActionPlan, jail: TicketJail): JailAction;
+  /** Takes out of the firewall what no jail uses any more; returns the names of the jails that it was of. */
+  sweep(jails: JailsInUse): Promise<readonly string[]>;
   createSource(plan: SourcePlan, start: SourceStart): Source;
   /** Reads the configuration anew for a reload; throws what is wrong with it. */
   plan(): Promise<AgentPlan>;

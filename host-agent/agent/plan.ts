@@ -73,16 +73,11 @@ export const edgeRules: JailPlan['rules'] = {
   },
 };
 
-/** Does an action go on with what another has made? Commands are handed over by the action's name. A change of ports or of the kind of block leaves sets as they are. */
+/**
+ * Does an action go on with what another has made? Commands are handed over by the action's name. Sets of nftables: what the
+ * next one does not use of them is swept.
+ */
 export function usesSame(old: ActionPlan, next: ActionPlan): boolean {
-  const isSets = (action: ActionPlan) => action.file.startsWith('nftables');
-  return isSets(old) && isSets(next) ? setsOf(old) === setsOf(next) : old.name === next.name && old.file === next.file;
-}
-
-function setsOf({ parameters }: ActionPlan): string {
-  const names = ['name', 'table', 'table_family', 'addr_set', 'addr_net'].flatMap((name) => [
-    name,
-    `${name}?family=inet6`,
-  ]);
-  return JSON.stringify(names.map((name) => parameters[name]));
+  const isSets = (action: ActionPlan) => /^nftables(?:-multiport|-allports)?$/.test(action.file);
+  return (isSets(old) && isSets(next)) || (old.name === next.name && old.file === next.file);
 }

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { createNft } from '../../host-agent/actions/nft.ts';
 import { createNftables } from '../../host-agent/actions/nftables.ts';
-import { planOf } from '../../host-agent/actions/nftables-plan.ts';
+import { ownerOf, planOf } from '../../host-agent/actions/nftables-plan.ts';
 
 describe('the parameters of the nftables action', () => {
   it("are fail2ban's, with its defaults", () => {
@@ -37,6 +37,8 @@ describe('the parameters of the nftables action', () => {
       'rule_match-custom': '',
       'rule_match-allports': 'meta l4proto \\{ tcp \\}',
       'rule_match-multiport': "$proto dport \\{ $(echo '22' | sed s/:/-/g) \\}",
+      _nft_list: 'nft -a list chain inet f2b-table f2b-chain',
+      bantime: '600',
     };
     expect(planOf(stock).rules.map((rule) => rule.text)).toEqual(
       planOf({ name: 'sshd', port: '22' }).rules.map((rule) => rule.text),
@@ -77,11 +79,42 @@ describe('the parameters of the nftables action', () => {
     ['blocktype', ''],
     ['rule_match-multiport', '$proto sport { $(cat /etc/ports) }'],
     ['nftables', 'nft --check'],
+    ['conntrack', 'yes'],
+    ['blocktype?family=inet4', 'drop'],
+    ['port?family=inet6', '22'],
+    ['timeout', '5'],
+    ['rule_stat', 'ip saddr @addr-set-sshd counter drop'],
+    ['match', 'udp dport 53'],
+    ['addr_set', 'fwd'],
+    ['table', 'counter'],
+    ['chain', 'drop'],
+    ['addr_net', 'tcp'],
   ])('%s = %j is refused by name', (parameter, value) => {
     const make = () => createNftables({ name: 'sshd', [parameter]: value }, { nft: createNft(), now: () => 0 });
     expect(make).toThrow(
       expect.objectContaining({ code: 'ERR_ACTION_PARAMETER', message: expect.stringContaining(parameter) }),
     );
+  });
+
+  it('may block IPv6 otherwise', () => {
+    const plan = planOf({ name: 'sshd', type: 'custom', blocktype: 'drop', 'blocktype?family=inet6': 'reject' });
+    expect(plan.rules.map((rule) => rule.text)).toEqual([
+      'ip saddr @addr-set-sshd drop',
+      'ip saddr @addr-net-sshd drop',
+      'ip6 saddr @addr6-set-sshd reject',
+      'ip6 saddr @addr6-net-sshd reject',
+    ]);
+  });
+
+  it('stand in the comment with the jail, where that has another name', () => {
+    const [comment = ''] = planOf({ name: 'web' }, 'nginx http').rules.map((rule) => rule.comment);
+    expect(comment).toMatch(/^edgeban web [0-9a-f]{16} nginx_http$/);
+    expect(ownerOf(comment)).toBe('nginx_http');
+    const long = 'x'.repeat(50);
+    const [longest = ''] = planOf({ name: long }, 'y'.repeat(90)).rules.map((rule) => rule.comment);
+    expect(longest.length).toBeLessThan(128);
+    expect(ownerOf(longest)).toBe('y'.repeat(50));
+    expect(ownerOf('edgeban is not here')).toBeNull();
   });
 
   it('give a rule another comment when its text changes', () => {

@@ -82,6 +82,7 @@ export async function startAgent(
     now,
     random: () => 0.5,
     createAction: actionMaker({ nft: createNft(), now }, ticketWorld(store, log, resolver)),
+    sweep: async () => [],
     createSource: (plan) => sourceInto(sinks, sourceName(plan)),
     plan: async () => read(),
     host: null,
