@@ -3,22 +3,34 @@ import type { UnixTime } from '../../shared/time.ts';
 import { operatorName } from './limits.ts';
 import type { Entry } from './roll.ts';
 
+/** fail2ban's jail of those who were banned again and again. */
+const recidive = 'recidive';
+
 interface Place {
   /** The turn in which the address comes; the operator's come before all turns. */
   turn: number;
   at: UnixTime;
 }
 
+/** What one host holds of an address. */
+interface Own {
+  readonly at: UnixTime;
+  readonly recidivist: boolean;
+}
+
 /**
- * All addresses, each once: first the operator's, then the newest of each host, then the second newest of each, and so
- * on; the newest first in each turn. Cut off anywhere, every host keeps at least an equal part of the room, and more
+ * All addresses, each once: first the operator's, then the first of each host, then the second of each, and so on; the
+ * newest first in each turn. A host's own order: recidivists (banned for ever, by the jail `recidive` or by two of its
+ * jails), then the newest; so what a host says of its bans pushes out nothing of another host's. Cut off anywhere, every host keeps at least an equal part of the room, and more
  * only where others do not fill theirs.
  */
 export function inTurn(entries: readonly Entry[]): string[] {
   const places = new Map<string, Place>();
-  for (const [host, newest] of newestByHost(entries)) {
-    const ordered = [...newest].sort((a, b) => b[1] - a[1] || compare(a[0], b[0]));
-    for (const [index, [address, at]] of ordered.entries())
+  for (const [host, own] of ownByHost(entries)) {
+    const ordered = [...own].sort(
+      ([a, one], [b, other]) => Number(other.recidivist) - Number(one.recidivist) || other.at - one.at || compare(a, b),
+    );
+    for (const [index, [address, { at }]] of ordered.entries())
       note(places, address, host === operatorName ? -1 : index, at);
   }
   return [...places]
@@ -27,12 +39,14 @@ export function inTurn(entries: readonly Entry[]): string[] {
 }
 
 /** Of each host its addresses, with the newest of its bans of each. */
-function newestByHost(entries: readonly Entry[]): Map<string, Map<string, UnixTime>> {
-  const hosts = new Map<string, Map<string, UnixTime>>();
-  for (const { host, address, at } of entries) {
-    const newest = hosts.get(host) ?? new Map<string, UnixTime>();
-    hosts.set(host, newest);
-    newest.set(address, Math.max(at, newest.get(address) ?? 0));
+function ownByHost(entries: readonly Entry[]): Map<string, Map<string, Own>> {
+  const hosts = new Map<string, Map<string, Own>>();
+  for (const { host, address, jail, at, until } of entries) {
+    const own = hosts.get(host) ?? new Map<string, Own>();
+    hosts.set(host, own);
+    const known = own.get(address);
+    const recidivist = known !== undefined || until === null || jail === recidive;
+    own.set(address, { at: Math.max(at, known?.at ?? 0), recidivist });
   }
   return hosts;
 }
