@@ -4,6 +4,8 @@ import { basename, dirname } from 'node:path';
 
 /** With inotify the clock is only there for what inotify cannot see (network file systems, a folder that was replaced). */
 const POLL_BEHIND_INOTIFY_MS = 1_000;
+/** Each time it finds nothing it waits twice as long, up to: many files that are quiet cost little then. */
+const POLL_BEHIND_INOTIFY_MS_MAX = 4_000;
 const POLL_ALONE_MS = 200;
 
 export class Wake {
@@ -11,6 +13,7 @@ export class Wake {
   readonly #inotify: boolean;
   readonly #watchers: FSWatcher[] = [];
   #changed = true;
+  #poll_ms = POLL_BEHIND_INOTIFY_MS;
   #resolve: (() => void) | null = null;
 
   constructor(path: string, inotify: boolean) {
@@ -24,11 +27,13 @@ export class Wake {
     if (!this.#changed && !signal.aborted) await this.#sleep(signal);
     const byClock = !this.#changed;
     this.#changed = false;
+    this.#poll_ms = byClock ? Math.min(this.#poll_ms * 2, POLL_BEHIND_INOTIFY_MS_MAX) : POLL_BEHIND_INOTIFY_MS;
     return byClock;
   }
 
   /** The clock found what inotify had not told: the watches look at the wrong folder. */
   renew(): void {
+    this.#poll_ms = POLL_BEHIND_INOTIFY_MS;
     this.close();
   }
 
@@ -44,7 +49,7 @@ export class Wake {
         this.#resolve = null;
         resolve();
       };
-      const timer = setTimeout(wake, this.#watchers.length === 0 ? POLL_ALONE_MS : POLL_BEHIND_INOTIFY_MS);
+      const timer = setTimeout(wake, this.#watchers.length === 0 ? POLL_ALONE_MS : this.#poll_ms);
       signal.addEventListener('abort', wake);
       this.#resolve = wake;
     });
