@@ -25,7 +25,9 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/worker/**', 'test/system/**', 'test/sources/file-kill.test.ts'],
           pool: 'forks',
-          testTimeout: 30_000,
+          // ends what hangs; a busy machine is no failure
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
         },
       },
       {
