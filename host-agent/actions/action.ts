@@ -31,6 +31,11 @@ export interface Action {
    * Throws an EdgebanError where the action as a whole cannot work (program missing, a foreign set of the same name).
    */
   reconcile(wanted: readonly Block[]): Promise<readonly Outcome[]>;
+  /**
+   * A cheap look, at any size: is what `reconcile` made there still, as far as one sees without reading the blocks? Throws
+   * like `reconcile`.
+   */
+  isThere(): Promise<boolean>;
   /** In order; later changes of an address win. ERR_ACTION_GONE: somebody emptied the firewall, call `reconcile`. */
   apply(changes: readonly Change[]): Promise<readonly Outcome[]>;
   list(): Promise<readonly Block[]>;

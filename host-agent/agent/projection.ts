@@ -5,8 +5,11 @@ import type { Action, Block, Change, Outcome } from '../actions/action.ts';
 export const projectionLimits = {
   retry_ms_min: 1_000,
   retry_ms_max: 60_000,
-  /** Somebody may have changed the firewall behind our back: look again this often. */
+  /** Somebody may have emptied the firewall behind our back: look this often whether all is there. */
   review_ms: 20_000,
+  /** What the sets hold is read so seldom that it takes a 500th of the time, at least this often. */
+  reading_share: 1 / 500,
+  reading_ms_max: 600_000,
 } as const;
 
 export interface ProjectionParts {
@@ -25,6 +28,8 @@ export class Projection {
   /** What was told as failed; the empty string stands for the whole action. */
   readonly #failing = new Map<string, EdgebanError>();
   #reconcile = true;
+  /** When all has to be read again, in milliseconds that only grow. */
+  #readAt = 0;
   #retry_ms: number = projectionLimits.retry_ms_min;
   #timer: NodeJS.Timeout | undefined;
   #work: Promise<void> | undefined;
@@ -98,7 +103,12 @@ export class Projection {
       if (!whole) return await action.apply(changes);
       const wanted = this.#parts.wanted();
       // what was to be changed in this turn is in the store, and so in `wanted`
-      return wanted === null ? await action.apply(changes) : await action.reconcile(wanted);
+      if (wanted === null) return await action.apply(changes);
+      const began = performance.now();
+      const outcomes = await action.reconcile(wanted);
+      const rest_ms = (performance.now() - began) / projectionLimits.reading_share;
+      this.#readAt = performance.now() + Math.min(rest_ms, projectionLimits.reading_ms_max);
+      return outcomes;
     } catch (error) {
       if (!(error instanceof EdgebanError)) throw error;
       this.#tell(null, error);
@@ -141,12 +151,28 @@ export class Projection {
   #schedule(): void {
     if (this.#closed) return;
     clearTimeout(this.#timer);
-    const wait_ms = this.isFailing ? this.#retry_ms : projectionLimits.review_ms;
+    const { review_ms } = projectionLimits;
+    // at fixed times: an attack whose bans never pause must not put the review off, and the jails wake the machine together
+    const wait_ms = this.isFailing ? this.#retry_ms : review_ms - (performance.now() % review_ms);
     if (this.isFailing) this.#retry_ms = Math.min(this.#retry_ms * 2, projectionLimits.retry_ms_max);
-    this.#timer = setTimeout(() => {
-      this.#reconcile = true;
-      void this.#run();
-    }, wait_ms);
+    this.#timer = setTimeout(() => void this.#review(), wait_ms);
     this.#timer.unref();
+  }
+
+  /** A table that is gone is made anew at once; that somebody took single addresses away may be seen later. */
+  async #review(): Promise<void> {
+    const isDue = this.isFailing || performance.now() >= this.#readAt;
+    if (!isDue && (await this.#isThere())) return this.#schedule();
+    await this.reconcile();
+  }
+
+  /** What hinders the look hinders the reconcile too, which tells of it. */
+  async #isThere(): Promise<boolean> {
+    try {
+      return await this.#parts.action.isThere();
+    } catch (error) {
+      if (!(error instanceof EdgebanError)) throw error;
+      return false;
+    }
   }
 }
