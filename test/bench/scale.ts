@@ -38,6 +38,9 @@ function failed(address: string, port = 40_022): string {
   return `${stamp()} web1 sshd[4242]: Failed password for root from ${address} port ${port} ssh2\n`;
 }
 
+const probe =
+  'table inet bench { set probe { type ipv4_addr; }; }\nflush set inet bench probe\nadd element inet bench probe { 192.0.2.1 }\n';
+
 /** Tells when the kernel takes an element in. */
 class Monitor {
   readonly #child;
@@ -57,6 +60,19 @@ class Monitor {
       const address = /^add element .*\{ (\S+)/.exec(line)?.[1];
       if (address !== undefined) this.#waiting.get(address)?.(at);
     }
+  }
+
+  /**
+   * nft first reads all elements that are there, which takes longer the more there are; what comes meanwhile it never tells.
+   * So elements are added somewhere else until it tells of one.
+   */
+  static async listening(daemon: Daemon): Promise<Monitor> {
+    const monitor = new Monitor(daemon);
+    const heard = monitor.seen('192.0.2.1', 60_000).then(() => true);
+    do daemon.netns.script(probe);
+    while (!(await Promise.race([heard, pause(100)])));
+    daemon.netns.script('delete table inet bench\n');
+    return monitor;
   }
 
   seen(address: string, ms_max = 30_000): Promise<number> {
@@ -85,14 +101,17 @@ function spread(values: readonly number[]): string {
 }
 
 async function untilInKernel(daemon: Daemon, count: number): Promise<void> {
-  while (daemon.inKernel() < count) await pause(20);
+  const deadline = performance.now() + 120_000;
+  for (let there = 0; there < count; there = daemon.inKernel()) {
+    if (performance.now() > deadline) throw new Error(`${there} of ${count} are in the kernel`);
+    await pause(20);
+  }
 }
 
 let serial = 0;
 
 async function latency(daemon: Daemon, rounds: number): Promise<string> {
-  const monitor = new Monitor(daemon);
-  await pause(300);
+  const monitor = await Monitor.listening(daemon);
   const took: number[] = [];
   for (let i = 0; i < rounds; i += 1) {
     serial += 1;
@@ -109,8 +128,7 @@ async function latency(daemon: Daemon, rounds: number): Promise<string> {
 }
 
 async function oneMore(daemon: Daemon, rounds: number): Promise<string> {
-  const monitor = new Monitor(daemon);
-  await pause(300);
+  const monitor = await Monitor.listening(daemon);
   const took: number[] = [];
   for (let i = 0; i < rounds; i += 1) {
     const address = `198.51.100.${i}`;
@@ -185,8 +203,7 @@ function burstOf(count: number): string {
 async function burst(daemon: Daemon, count: number): Promise<void> {
   const text = burstOf(count);
   const last = '203.0.113.250';
-  const monitor = new Monitor(daemon);
-  await pause(300);
+  const monitor = await Monitor.listening(daemon);
   const seen = monitor.seen(last, 900_000);
   const cpu = daemon.cpu();
   const began = performance.now();
