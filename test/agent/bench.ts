@@ -39,6 +39,7 @@ export interface BenchOptions {
   /** Addresses by host name. */
   readonly names?: Readonly<Record<string, readonly string[]>>;
   readonly shell?: Partial<ShellLimits>;
+  readonly sweep?: AgentParts['sweep'];
   /** More files of the configuration folder. */
   readonly files?: Readonly<Record<string, string>>;
 }
@@ -46,7 +47,7 @@ export interface BenchOptions {
 /** `DIR` in the text of jail.conf stands for the configuration folder. */
 export async function startAgent(
   jails: string,
-  { names = {}, shell = {}, files = {} }: BenchOptions = {},
+  { names = {}, shell = {}, files = {}, sweep = async () => [] }: BenchOptions = {},
 ): Promise<AgentBench> {
   const dir = mkdtempSync(join(tmpdir(), 'edgeban-agent-'));
   const write = (name: string, text: string) => {
@@ -82,7 +83,7 @@ export async function startAgent(
     now,
     random: () => 0.5,
     createAction: actionMaker({ nft: createNft(), now }, ticketWorld(store, log, resolver)),
-    sweep: async () => [],
+    sweep,
     createSource: (plan) => sourceInto(sinks, sourceName(plan)),
     plan: async () => read(),
     host: null,
