@@ -64,13 +64,16 @@ class Monitor {
 
   /**
    * nft first reads all elements that are there, which takes longer the more there are; what comes meanwhile it never tells.
-   * So elements are added somewhere else until it tells of one.
+   * Each change makes it begin anew. So an element is added somewhere else, ever less often, until it tells of one.
    */
   static async listening(daemon: Daemon): Promise<Monitor> {
     const monitor = new Monitor(daemon);
     const heard = monitor.seen('192.0.2.1', 60_000).then(() => true);
-    do daemon.netns.script(probe);
-    while (!(await Promise.race([heard, pause(100)])));
+    let wait_ms = 100;
+    do {
+      daemon.netns.script(probe);
+      wait_ms *= 2;
+    } while (!(await Promise.race([heard, pause(wait_ms)])));
     daemon.netns.script('delete table inet bench\n');
     return monitor;
   }
