@@ -27,6 +27,8 @@ export interface Done<T> {
 
 /** In a burst; else at once. */
 const saved_every_ms = 1_000;
+/** So many lines together are a burst. */
+const burst_lines_min = 100;
 /** Beyond it the log waits until there is room on the disk. */
 const put_off_max = 20_000;
 
@@ -60,19 +62,23 @@ export class Desk {
    */
   judge<T>(
     source: string,
-    body: (effects: Effects, now: UnixTime) => { readonly place: string; readonly result: T },
+    body: (effects: Effects, now: UnixTime) => { readonly place: string; readonly lines: number; readonly result: T },
   ): T {
     const before = this.#reached;
     this.#reached = new Map(before);
-    const isDue = this.#broken || performance.now() - this.#writtenAt >= saved_every_ms;
+    let isDue = this.#broken || performance.now() - this.#writtenAt >= saved_every_ms;
     let judged: { readonly result: T; readonly effects: Effects } | null = null;
     try {
-      return this.#transact((effects, now) => {
-        const { place, result } = body(effects, now);
-        this.#reached.set(source, place);
-        judged = { result, effects };
-        return result;
-      }, isDue).result;
+      return this.#transact(
+        (effects, now) => {
+          const { place, lines, result } = body(effects, now);
+          this.#reached.set(source, place);
+          isDue ||= lines < burst_lines_min;
+          judged = { result, effects };
+          return result;
+        },
+        () => isDue,
+      ).result;
     } catch (error) {
       return this.#goOn(judged, before, error);
     }
@@ -103,10 +109,10 @@ export class Desk {
    * database cannot be written (a full disk), what was decided takes effect all the same, is told, and the error is thrown.
    */
   transact<T>(body: (effects: Effects, now: UnixTime) => T): Done<T> {
-    return this.#transact(body, true);
+    return this.#transact(body, () => true);
   }
 
-  #transact<T>(body: (effects: Effects, now: UnixTime) => T, withCounters: boolean): Done<T> {
+  #transact<T>(body: (effects: Effects, now: UnixTime) => T, withCounters: () => boolean): Done<T> {
     const { store, engine } = this.#parts;
     const effects = new Effects();
     let counters: DirtyCounters = { put: [], gone: [] };
@@ -114,14 +120,14 @@ export class Desk {
       const result = store.transaction(() => {
         for (const write of this.#putOff) write();
         const decided = body(effects, this.#parts.now());
-        if (!withCounters) return decided;
+        if (!withCounters()) return decided;
         counters = engine.takeDirtyCounters();
         store.counters.save(counters);
         for (const [source, place] of this.#reached) store.positions.set(source, place);
         return decided;
       });
       this.#putOff = [];
-      if (withCounters) {
+      if (withCounters()) {
         this.#reached.clear();
         this.#writtenAt = performance.now();
         this.#written();

@@ -96,7 +96,7 @@ export class Reading {
       .map((jail): Reader => ({ jail, waiting: { named: [], asked: [] } }));
     const result = desk.judge(batch.source, (effects, now) => {
       const slice = this.#judge(readers, batch, now, effects);
-      return { place: slice.place, result: slice };
+      return { place: slice.place, lines: slice.lines, result: slice };
     });
     for (const { jail, waiting } of readers) {
       for (const failure of waiting.named) void this.#hearNamed(jail, failure);

@@ -50,6 +50,8 @@ const hostileLines: readonly string[] = [
   '\u202e[a] \0\u2028é'.repeat(3_000),
   `${'a\u200f\u2067b\u2029'.repeat(40)} 1.2.3.4`,
   '1:2:3.4 '.repeat(100),
+  // what a scan cannot rule out: a look ahead over all that follows
+  `Q${'ab'.repeat(900)} 1.2.3.4`,
 ];
 
 const jails = `
