@@ -28,7 +28,7 @@ function hostileRegexes(): string {
 
 /** All that a filter may say takes long here: prefregex, ignoreregex, datepattern, and regexes over several lines. */
 const severalLines = `[Definition]
-prefregex = ^(?:[ab1-9:. ]*)*<F-CONTENT>.+</F-CONTENT>$
+prefregex = ^(?:[ab1-9:. ]*)*<F-CONTENT>(?s:.+)</F-CONTENT>$
 failregex = ^(?:(?:a|b|ab|ba)+)+<SKIPLINES>.*c <HOST>$
             ^(?P<q>(?:[ab]+)+)x(?:.*\\n)*?.*(?P=q)y <HOST>$
             (?=(?:.*a)*.*z)(?<!x)<HOST>
