@@ -194,25 +194,24 @@ class LineFilter implements Filter {
       const takesOut = !this.#checkAll || this.#maxlines > 1;
       const ignored = this.#isIgnored(this.#maxlines > 1 ? Subject.ofText(textOf(matched)) : current, verdict);
       if (verdict.line.time === null && verdict.mode !== 'unchecked' && !ignored) continue;
-      if (takesOut) {
-        this.#buffer = rest;
-        current = Subject.ofText(textOf(rest));
-        candidates.look(current);
-      }
-      if (ignored && !this.#checkAll) return;
-      if (ignored) continue;
-      const groups = prefix?.groups() ?? this.#groups.none();
-      regex.take(match, groups);
-      const done = this.#take(
-        { groups, order: this.#orders[index] ?? regex.order, index },
-        matched.map(wholeLine),
-        verdict,
-      );
+      if (takesOut) this.#buffer = rest;
+      const done = ignored || this.#hit({ regex, match, index }, { lines: matched, prefix }, verdict);
       if (done && !this.#checkAll) return;
+      if (!takesOut) continue;
+      current = Subject.ofText(textOf(rest));
+      candidates.look(current);
     }
   }
 
-  /** Takes a hit as a failure, a part of a session, or neither. False where fail2ban goes on to the next regex. */
+  /** False where fail2ban goes on to the next regex. */
+  #hit({ regex, match, index }: Found, { lines, prefix }: Matched, verdict: Verdict): boolean {
+    const groups = prefix?.groups() ?? this.#groups.none();
+    regex.take(match, groups);
+    const order = this.#orders[index] ?? regex.order;
+    return this.#take({ groups, order, index }, lines.map(wholeLine), verdict);
+  }
+
+  /** Takes a hit as a failure, a part of a session, or neither. */
   #take({ groups, order, index }: Hit, lines: readonly string[], verdict: Verdict): boolean {
     const mlfid = groups[slot.mlfid];
     const inSession = typeof mlfid === 'string';
@@ -268,6 +267,13 @@ class LineFilter implements Filter {
 interface Matched {
   readonly lines: readonly LineParts[];
   readonly prefix: Prefix | null;
+}
+
+interface Found {
+  readonly regex: FilterRegex;
+  readonly match: PatternMatch;
+  /** Of the failregex. */
+  readonly index: number;
 }
 
 interface Hit {

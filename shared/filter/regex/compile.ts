@@ -7,7 +7,7 @@ import { Matcher } from './matcher.ts';
 import { parsePattern } from './parse.ts';
 import type { Budget, Pattern, PatternMatch, PatternOptions, Re2 } from './pattern.ts';
 import { PricedProgram, spend } from './priced.ts';
-import { compileProgram, type Program } from './program.ts';
+import { compileProgram } from './program.ts';
 import { type QuickSearch, quickSearch } from './quick.ts';
 import { ascii_bytes_max, Subject } from './subject.ts';
 import { type Alphabet, type Translation, toRe2 } from './to-re2.ts';
@@ -109,7 +109,6 @@ class CompiledPattern implements Pattern {
   readonly #briefSteps: number;
   readonly #ascii: Route;
   readonly #unicode: Route;
-  readonly start: Uint8Array | null;
   #matcher: Matcher | null = null;
   /** Null where there is none; undefined until it is asked for. */
   #quick: QuickSearch | null | undefined;
@@ -128,7 +127,7 @@ class CompiledPattern implements Pattern {
     // Now, and not when an attacker's line asks for it: it takes longer than a search.
     this.#unicode = this.#route('unicode');
     // The matcher is made when it is needed first; what is too large for it is refused now.
-    this.start = startOf(compileProgram(tree));
+    compileProgram(tree);
   }
 
   /** How texts are searched, for tests and figures. */
@@ -233,11 +232,6 @@ class CompiledPattern implements Pattern {
     }
     return { program: compiled(this.#re2, translation), translation };
   }
-}
-
-/** The characters with which a text must begin that a match anchored at its begin can start in. */
-function startOf({ anchored, first }: Program): Uint8Array | null {
-  return anchored && first !== null ? first.low : null;
 }
 
 /** Null where RE2 refuses: what it is given is sound, so it can only be too large for it. */

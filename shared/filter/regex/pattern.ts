@@ -71,11 +71,6 @@ export interface Pattern {
   /** The numbers of the same groups. */
   readonly numbers: readonly number[];
   /**
-   * May it match a text that begins with this character (of ASCII)? 1 at the codes of those with which it may, by a table of
-   * 128; null where it may with all.
-   */
-  readonly start: Uint8Array | null;
-  /**
    * The first match in the text, as Python's `re.search` finds it. Without a budget a fresh one is used, and using it up throws
    * ERR_REGEX_STEPS.
    */
