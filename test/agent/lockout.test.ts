@@ -118,7 +118,7 @@ describe('a real sshd without logind', () => {
     const show = (): unknown => JSON.parse(netns.run(process.execPath, '--input-type=module', '-e', program, logins));
     await until(() => netns.run('ss', '-Hltn').includes(':22 '));
     const [file, ...args] = netns.prefix;
-    const idle = `const s = require('net').connect({ host: '192.0.2.1', port: 22, localAddress: '192.0.2.3' }); s.on('data', () => s.write('SSH-2.0-x\\r\\n'))`;
+    const idle = `const s = require('net').connect({ host: '192.0.2.1', port: 22, localAddress: '192.0.2.3' }); s.once('data', () => s.write('SSH-2.0-x\\r\\n')).resume()`;
     children.push(spawn(file, [...args, process.execPath, '-e', idle], { stdio: 'ignore' }));
     await until(() => netns.run('ss', '-Htn').includes('192.0.2.3'));
     expect(show()).toEqual([]);
