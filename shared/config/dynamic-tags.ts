@@ -15,18 +15,23 @@ export type TagValue = (tag: string) => string | undefined;
 const value_chars_max = 32_000;
 
 /** Text that no shell reads anything into (fail2ban lets more through, blanks among it). */
-const inert = /^[\w.:/@%+,-]*$/;
+export const inert = /^[\w.:/@%+,-]*$/;
 
 /** `<tag>` becomes its value where that is inert, else `$f2bV_tag` (as in fail2ban). Unknown tags stay; unknown F- tags are empty. */
 export function fillCommand(text: string, valueFor: TagValue): ShellCommand {
   const variables = new Map<string, string>();
   const command = replaceTags(text, valueFor, (tag, value) => {
     if (inert.test(value)) return value;
-    const name = `f2bV_${variableOf(tag)}`;
+    const name = variableOf(tag);
     // an argument ends at a NUL
     variables.set(name, value.replaceAll('\0', '').slice(0, value_chars_max));
     return `$${name}`;
   });
+  return withVariables(command, variables);
+}
+
+/** A command that takes its variables out of $0, $1, … */
+export function withVariables(command: string, variables: ReadonlyMap<string, string>): ShellCommand {
   const assignments = [...variables.keys()].map((name, index) => `${name}=\${${index}}`);
   const script = assignments.length === 0 ? command : `${assignments.join(' ')}\n${command}`;
   return { script, values: [...variables.values()] };
@@ -43,20 +48,27 @@ export function tagsIn(text: string): string[] {
 }
 
 const tagPattern = /<([^ <>]+)>/g;
+const captureTag = /^F-[A-Z0-9_-]+$/;
 const constants: Readonly<Record<string, string>> = { br: '\n', sp: ' ' };
 
-function replaceTags(text: string, valueFor: TagValue, written: (tag: string, value: string) => string): string {
-  return text.replace(tagPattern, (whole: string, tag: string) => {
+/** `written` is asked for what stands for a value, `at` its place in the text. Unknown tags stay; unknown F- tags are empty. */
+export function replaceTags<T>(
+  text: string,
+  valueFor: (tag: string) => T | undefined,
+  written: (tag: string, value: T, at: number) => string,
+): string {
+  return text.replace(tagPattern, (whole: string, tag: string, at: number) => {
     const value = valueFor(tag);
-    if (value !== undefined) return written(tag, value);
-    if (/^F-[A-Z0-9_-]+$/.test(tag)) return '';
+    if (value !== undefined) return written(tag, value, at);
+    if (captureTag.test(tag)) return '';
     return Object.hasOwn(constants, tag) ? (constants[tag] ?? whole) : whole;
   });
 }
 
-/** `<F-USER>` is `$f2bV_F_user`. */
-function variableOf(tag: string): string {
-  return (tag.startsWith('F-') ? `F_${tag.slice(2).toLowerCase()}` : tag).replace(/\W/g, '_');
+/** `<F-USER>` is `$f2bV_F_user`, as in fail2ban. */
+export function variableOf(tag: string): string {
+  const name = tag.startsWith('F-') ? `F_${tag.slice(2).toLowerCase()}` : tag;
+  return `f2bV_${name.replace(/\W/g, '_')}`;
 }
 
 /** fail2ban's names for captures that are not called as their tag. */
@@ -64,7 +76,7 @@ const captures: Readonly<Record<string, string>> = { id: 'fid', port: 'fport' };
 
 /** The name of the capture behind `F-USER`; null for a tag that is none. */
 export function captureOf(tag: string): string | null {
-  if (!/^F-[A-Z0-9_-]+$/.test(tag)) return null;
+  if (!captureTag.test(tag)) return null;
   const name = tag.slice(2).toLowerCase();
   return captures[name] ?? name;
 }
