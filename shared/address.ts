@@ -107,6 +107,11 @@ function parseIPv4(text: string): bigint | null {
   return value === null ? null : BigInt(value);
 }
 
+/** The one spelling of IPv4. */
+export function isIPv4(text: string): boolean {
+  return numberOfIPv4(text) !== null;
+}
+
 /** By character, for there are many: `1.2.3.4` without leading zeros, which some programs would read as octal. */
 function numberOfIPv4(text: string): number | null {
   if (text.length < 7 || text.length > 15) return null;

@@ -1,23 +1,6 @@
-/** Whether a text is an address in its one spelling already (RFC 5952): nearly all in logs are, and to read them takes long. */
+/** Whether a text is an IPv6 address in its one spelling already (RFC 5952): nearly all in logs are, and to read them takes long. */
 
 const colon = 58;
-
-/** `1.2.3.4`, without leading zeros. */
-export function isPlainIPv4(text: string): boolean {
-  let octets = 0;
-  let octet = -1;
-  for (let at = 0; at <= text.length; at += 1) {
-    const digit = at === text.length ? -2 : text.charCodeAt(at) - 48;
-    if (digit === -2) {
-      if (octet < 0) return false;
-      octets += 1;
-      octet = -1;
-    } else if (digit < 0 || digit > 9 || octet === 0) return false;
-    else octet = octet < 0 ? digit : 10 * octet + digit;
-    if (octet > 255) return false;
-  }
-  return octets === 4;
-}
 
 /** What has been read of an IPv6 address. */
 class Groups {

@@ -1,6 +1,6 @@
 /** Whom a failure is about: an id, an address, a network, or a name that has to be resolved. */
-import { canonical, formatPrefix, parseAddress, parsePrefix, width } from '../address.ts';
-import { isPlainIPv4, isPlainIPv6 } from '../plain-address.ts';
+import { canonical, formatPrefix, isIPv4, parseAddress, parsePrefix, width } from '../address.ts';
+import { isPlainIPv6 } from '../plain-address.ts';
 import { type Caught, type GroupValue, slot, textOfValue } from './groups.ts';
 import { addresses_per_name_max } from './limits.ts';
 
@@ -43,7 +43,7 @@ function idOf(value: NonNullable<GroupValue>, raw: boolean): string {
 
 /** The canonical address or network, null where the text is none. A prefix length wider than the family is ignored. */
 function addressOf(text: string, cidr: GroupValue): string | null {
-  if (typeof cidr !== 'string' && (isPlainIPv4(text) || isPlainIPv6(text))) return text;
+  if (typeof cidr !== 'string' && (isIPv4(text) || isPlainIPv6(text))) return text;
   if (hasOctalLook(text)) return null;
   if (typeof cidr !== 'string') return canonical(text);
   const address = parseAddress(text);

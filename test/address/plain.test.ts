@@ -1,7 +1,7 @@
 /** Plain spellings beside the slow way: what is called plain is what the address is known by, and most are found. */
 import { expect, it } from 'vitest';
-import { canonical } from '../../shared/address.ts';
-import { isPlainIPv4, isPlainIPv6 } from '../../shared/plain-address.ts';
+import { canonical, isIPv4 } from '../../shared/address.ts';
+import { isPlainIPv6 } from '../../shared/plain-address.ts';
 import { randomOf } from '../random.ts';
 
 const random = randomOf(20_261_123);
@@ -39,12 +39,12 @@ it('finds plain what is plain, but for a begin of zeros', () => {
 });
 
 it.each(['1.2.3.4', '255.255.255.255', '0.0.0.0'])('IPv4: %s', (text) => {
-  expect([isPlainIPv4(text), canonical(text)]).toEqual([true, text]);
+  expect([isIPv4(text), canonical(text)]).toEqual([true, text]);
 });
 
 it.each(['01.2.3.4', '1.2.3', '1.2.3.256', '1.2.3.4.5', '1.2.3.4 ', '', '1..2.3', '::1.2.3.4'])(
   'not IPv4: %s',
   (text) => {
-    expect(isPlainIPv4(text)).toBe(false);
+    expect(isIPv4(text)).toBe(false);
   },
 );
