@@ -1,7 +1,6 @@
 /** The mode `access-rules` against the fake Cloudflare: own rules, those of others, widths, former settings. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { EnforcementStatus } from '../../worker/cloudflare/enforcement.ts';
-import { openAccount, openZones, others, ruled } from './access-scene.ts';
+import { openAccount, openZones, others, ruled, statusOf, steps } from './access-scene.ts';
 import { account, addresses, asked, openScene, type Scene, want, wantMany, zoneIds } from './scene.ts';
 
 const theirs = { target: 'ip', value: '203.0.113.9' } as const;
@@ -11,14 +10,6 @@ beforeEach(async () => {
   scene = await openAccount();
 });
 afterEach(() => scene.close());
-
-function status(): EnforcementStatus {
-  return scene.enforcement.status(scene.clock.now);
-}
-
-async function steps(count: number, wanted = [want('203.0.113.9')]): Promise<void> {
-  for (let step = 0; step < count; step++) await scene.step(wanted);
-}
 
 describe('rules of the account', () => {
   it('are made with owner and end in their notes, and taken away', async () => {
@@ -33,7 +24,7 @@ describe('rules of the account', () => {
     expect(ruled(scene)).toEqual(['203.0.113.7']);
     await scene.settle([]);
     expect(ruled(scene)).toEqual([]);
-    expect(status()).toMatchObject({ mode: 'access-rules', wanted: 0, error: null });
+    expect(statusOf(scene)).toMatchObject({ mode: 'access-rules', wanted: 0, error: null });
   });
 
   it('are left alone where nothing has changed', async () => {
@@ -112,7 +103,7 @@ describe('rules of others', () => {
   it.each(['whitelist', 'managed_challenge', 'block'] as const)('of mode %s stay, and are told', async (mode) => {
     scene.fake.control.seedAccessRules({ rules: [{ ...theirs, mode, notes: 'by hand' }] });
     await scene.settle([want('203.0.113.9'), want('203.0.113.10')]);
-    expect(status().foreign).toEqual({ count: 1, addresses: ['203.0.113.9'] });
+    expect(statusOf(scene).foreign).toEqual({ count: 1, addresses: ['203.0.113.9'] });
     await scene.settle([]);
     expect(others(scene)).toEqual([`${mode} 203.0.113.9 by hand`]);
     expect(ruled(scene)).toEqual([]);
@@ -144,10 +135,10 @@ describe('rules of others', () => {
     scene.fake.control.removeAccessRules({ values: ['203.0.113.9'] });
     const posts = () => asked(scene).filter((line) => line.startsWith('POST')).length;
     const before = posts();
-    await steps(3);
+    await steps(scene, 3);
     expect(posts()).toBe(before);
     scene.clock.now += 3600;
-    await steps(3);
+    await steps(scene, 3);
     expect(ruled(scene)).toEqual(['203.0.113.9']);
   });
 
@@ -179,7 +170,7 @@ describe('widths', () => {
         ...['2001:db8:0:4000::/64', '2001:db8:0:4001::/64', '198.0.0.0/16', '198.1.0.0/16'],
       ].sort(),
     );
-    expect(status().unfit).toEqual({ count: 2, addresses: ['2001:db8:8000::/33', '2001:db8:1::/100'] });
+    expect(statusOf(scene).unfit).toEqual({ count: 2, addresses: ['2001:db8:8000::/33', '2001:db8:1::/100'] });
     await scene.settle([]);
     expect(ruled(scene)).toEqual([]);
   });
@@ -206,7 +197,7 @@ describe('rules of former settings', () => {
     const places = [account, ...zoneIds];
     const expected = places.map((place) => ((after ?? [account]).some((id) => id === place) ? addresses(wanted) : []));
     expect(places.map((place) => ruled(scene, place))).toEqual(expected);
-    expect(status()).toMatchObject({ scopes: (after ?? [account]).map((id) => ({ id })) });
+    expect(statusOf(scene)).toMatchObject({ scopes: (after ?? [account]).map((id) => ({ id })) });
   });
 
   it('that are gone with their zone are forgotten', async () => {
@@ -217,7 +208,7 @@ describe('rules of former settings', () => {
     scene.restart({ mode: 'access-rules', zoneIds: [zoneIds[1]] });
     scene.clock.now += 601;
     await scene.settle(wantMany(2));
-    expect(status()).toMatchObject({ scopes: [{ id: zoneIds[1] }] });
+    expect(statusOf(scene)).toMatchObject({ scopes: [{ id: zoneIds[1] }] });
   });
 });
 
@@ -237,9 +228,9 @@ describe('rules of zones', () => {
     await scene.close();
     scene = await openZones();
     scene.line.fetch = (url, init) => fetch(url.replace(`/zones/${zoneIds[0]}/`, `/zones/${'9'.repeat(32)}/`), init);
-    await steps(3);
+    await steps(scene, 3);
     expect(ruled(scene, zoneIds[1])).toEqual(['203.0.113.9']);
-    expect(status()).toMatchObject({ inStep: false, error: { code: 'ERR_CLOUDFLARE_GONE' } });
+    expect(statusOf(scene)).toMatchObject({ inStep: false, error: { code: 'ERR_CLOUDFLARE_GONE' } });
     scene.line.fetch = (url, init) => fetch(url, init);
     await scene.settle([want('203.0.113.9')]);
     expect(ruled(scene, zoneIds[0])).toEqual(['203.0.113.9']);
@@ -255,7 +246,7 @@ describe('notes', () => {
       return new Response(JSON.stringify({ success: false, errors, messages: [], result: null }), { status: 400 });
     };
     await scene.settle([want('203.0.113.7')]);
-    expect(status()).toMatchObject({ inStep: true, error: null });
+    expect(statusOf(scene)).toMatchObject({ inStep: true, error: null });
     await scene.settle([]);
     expect(ruled(scene)).toEqual([]);
   });

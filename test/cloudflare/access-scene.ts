@@ -1,8 +1,9 @@
 /** What the tests of the mode `access-rules` share: its scenes, and what the fake then has. */
 import { canonical } from '../../shared/address.ts';
+import type { EnforcementStatus } from '../../worker/cloudflare/enforcement.ts';
 import type { FakeOptionsInput } from '../fakes/cloudflare/options.ts';
 import type { AccessRule } from '../fakes/cloudflare/state.ts';
-import { account, openScene, type Scene, zoneIds } from './scene.ts';
+import { account, openScene, type Scene, want, zoneIds } from './scene.ts';
 
 export function openAccount(options: Partial<FakeOptionsInput> = {}): Promise<Scene> {
   return openScene(options, { mode: 'access-rules', zoneIds: null });
@@ -10,6 +11,15 @@ export function openAccount(options: Partial<FakeOptionsInput> = {}): Promise<Sc
 
 export function openZones(options: Partial<FakeOptionsInput> = {}): Promise<Scene> {
   return openScene(options, { mode: 'access-rules', zoneIds });
+}
+
+/** Single steps, whether or not they come to an end. */
+export async function steps(scene: Scene, count: number, wanted = [want('203.0.113.9')]): Promise<void> {
+  for (let step = 0; step < count; step++) await scene.step(wanted);
+}
+
+export function statusOf(scene: Scene): EnforcementStatus {
+  return scene.enforcement.status(scene.clock.now);
 }
 
 /** The addresses of our rules in the account or a zone, sorted. */

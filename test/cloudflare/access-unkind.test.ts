@@ -1,7 +1,6 @@
 /** The mode `access-rules` where Cloudflare is unkind: its limits, a full account, a bad token, spoiled requests. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { EnforcementStatus } from '../../worker/cloudflare/enforcement.ts';
-import { openAccount, ruled } from './access-scene.ts';
+import { openAccount, ruled, statusOf, steps } from './access-scene.ts';
 import { addresses, type Scene, want, wantMany } from './scene.ts';
 
 let scene: Scene;
@@ -10,14 +9,6 @@ beforeEach(async () => {
   scene = await openAccount();
 });
 afterEach(() => scene.close());
-
-function status(): EnforcementStatus {
-  return scene.enforcement.status(scene.clock.now);
-}
-
-async function steps(count: number, wanted = [want('203.0.113.9')]): Promise<void> {
-  for (let step = 0; step < count; step++) await scene.step(wanted);
-}
 
 describe('the account', () => {
   it('is never asked more often than it allows, and bans come in the end', async () => {
@@ -33,15 +24,15 @@ describe('the account', () => {
   it('that is full keeps the most important, and says what was refused', async () => {
     await scene.close();
     scene = await openAccount({ limits: { access_rules_max: 3 } });
-    await steps(4, wantMany(5));
+    await steps(scene, 4, wantMany(5));
     expect(ruled(scene)).toEqual(addresses(wantMany(3)));
-    expect(status().refused.addresses).toEqual(['45.0.0.3', '45.0.0.4']);
+    expect(statusOf(scene).refused.addresses).toEqual(['45.0.0.3', '45.0.0.4']);
   });
 
   it('that refuses the token is waited for', async () => {
     scene.fake.control.revokeToken({ name: 'worker' });
-    await steps(2);
-    expect(status().error?.code).toBe('ERR_CLOUDFLARE_AUTH');
+    await steps(scene, 2);
+    expect(statusOf(scene).error?.code).toBe('ERR_CLOUDFLARE_AUTH');
     scene.fake.control.restoreToken({ name: 'worker' });
     await scene.settle([want('203.0.113.9')], 1_300);
     expect(ruled(scene)).toEqual(['203.0.113.9']);

@@ -18,8 +18,26 @@ export type {
 export function createEnforcement(parts: EnforcementParts): Enforcement {
   const { settings } = parts;
   checkSettings(settings);
-  if (settings.mode === 'list') return createListMode({ ...parts, settings });
-  return createAccessRulesMode({ ...parts, settings });
+  return oneAtATime(
+    settings.mode === 'list' ? createListMode({ ...parts, settings }) : createAccessRulesMode({ ...parts, settings }),
+  );
+}
+
+/** While a step waits for Cloudflare, another one is put off for a second. */
+function oneAtATime(mode: Enforcement): Enforcement {
+  let running = false;
+  return {
+    step: async (wanted, now) => {
+      if (running) return { again: now + 1 };
+      running = true;
+      try {
+        return await mode.step(wanted, now);
+      } finally {
+        running = false;
+      }
+    },
+    status: (now) => mode.status(now),
+  };
 }
 
 const shapes = {

@@ -8,18 +8,11 @@ import { nextTime, runTasks } from './tasks.ts';
 /** Makes its tables if they are not there. */
 export function createListMode(parts: EnforcementParts<ListSettings>): Enforcement {
   const memory = openMemory(parts.sql, parts.settings);
-  let running = false;
 
   async function step(wanted: readonly Wanted[], now: UnixTime): Promise<{ again: UnixTime | null }> {
-    if (running) return { again: now + 1 };
-    running = true;
-    try {
-      const run = createRun(parts, memory, wanted, now);
-      await runTasks(run);
-      return { again: nextTime(run) };
-    } finally {
-      running = false;
-    }
+    const run = createRun(parts, memory, wanted, now);
+    await runTasks(run);
+    return { again: nextTime(run) };
   }
 
   function status(now: UnixTime): ListStatus {

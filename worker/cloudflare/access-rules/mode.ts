@@ -23,18 +23,11 @@ const named_max = 100;
 /** Makes its tables if they are not there. */
 export function createAccessRulesMode(parts: EnforcementParts<AccessRulesSettings>): Enforcement {
   const memory = openMemory(parts.sql, parts.settings);
-  let running = false;
 
   async function step(wanted: readonly Wanted[], now: UnixTime): Promise<{ again: UnixTime | null }> {
-    if (running) return { again: now + 1 };
-    running = true;
-    try {
-      const run = createRun(parts, memory, cut(wanted, now), now);
-      await runScopes(run);
-      return { again: nextTime(run, wanted) };
-    } finally {
-      running = false;
-    }
+    const run = createRun(parts, memory, cut(wanted, now), now);
+    await runScopes(run);
+    return { again: nextTime(run, wanted) };
   }
 
   return {
