@@ -12,7 +12,7 @@ import type { Re2 } from '../shared/filter/regex/pattern.ts';
 import type { UnixTime } from '../shared/time.ts';
 import { asciiText, decoderOf } from './agent/decoder.ts';
 import type { AgentPlan } from './agent/parts.ts';
-import { edgeJail, edgeRules, type JailPlan } from './agent/plan.ts';
+import { bareJail, edgeJail, edgeRules, type JailPlan } from './agent/plan.ts';
 import { localZone } from './agent/ports.ts';
 import { journalArguments, matchArguments, quotedTerm } from './sources/journalmatch.ts';
 
@@ -206,17 +206,9 @@ function probePorts(plan: JailPlan, re2: Re2): FilterPorts {
 const edgePlan: JailPlan = {
   name: edgeJail,
   rules: edgeRules,
-  bantimeExtra: {},
   // whom any other jail spares is spared here, too: the roster knows
-  ignoreip: [],
-  ignorecommand: null,
-  ignorecache: null,
-  filter: null,
-  logencoding: 'auto',
+  ...bareJail,
   backend: 'feed',
-  logpath: [],
-  journalmatch: [],
-  journalOptions: {},
   actions: [
     {
       name: 'nftables',

@@ -4,7 +4,7 @@ import { parseNamedOptions } from '../../shared/config/options-syntax.ts';
 import { EdgebanError } from '../../shared/errors.ts';
 import type { FilterConf, RegexSource } from '../../shared/filter/filter.ts';
 import type { FilterChanges, RegexKind } from '../control/agent-control.ts';
-import type { JailPlan } from './plan.ts';
+import { bareJail, type JailPlan } from './plan.ts';
 
 export const alterationLimits = {
   /** Regexes of one kind, with those of the configuration. */
@@ -36,17 +36,9 @@ export function addedPlan(name: string, text: string): JailPlan {
       ...{ maxretry: 3, findtime: 600, maxmatches: 50, bantime: 600, increment: null },
       ...{ ignoreself: true, sliding: false, prefix6: 128 },
     },
-    bantimeExtra: {},
-    ignoreip: [],
-    ignorecommand: null,
-    ignorecache: null,
-    filter: null,
-    logencoding: 'auto',
+    ...bareJail,
     backend: backend === 'auto' ? 'pyinotify' : backend,
-    logpath: [],
-    journalmatch: [],
     journalOptions,
-    actions: [],
   };
 }
 

@@ -56,6 +56,20 @@ export function sourceName(plan: SourcePlan): string {
   return `journal:${JSON.stringify([plan.matches, plan.options])}`;
 }
 
+/** What a jail has that nobody has configured. */
+export const bareJail = {
+  bantimeExtra: {},
+  ignoreip: [],
+  ignorecommand: null,
+  ignorecache: null,
+  filter: null,
+  logencoding: 'auto',
+  logpath: [],
+  journalmatch: [],
+  journalOptions: {},
+  actions: [],
+} satisfies Partial<JailPlan>;
+
 /** The jail that holds what other hosts have banned. */
 export const edgeJail = 'edge';
 
