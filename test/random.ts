@@ -10,3 +10,14 @@ export function randomOf(seed: number): () => number {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
   };
 }
+
+/** A whole number from 0 to below `end`. */
+export function below(random: () => number, end: number): number {
+  return Math.floor(random() * end);
+}
+
+export function oneOf<T>(random: () => number, items: readonly T[]): T {
+  const item = items[below(random, items.length)];
+  if (item === undefined) throw new Error('nothing to choose from');
+  return item;
+}

@@ -6,8 +6,8 @@ import type { Increment } from '../../shared/engine/bantime.ts';
 import type { IgnoreEntry, JailRules } from '../../shared/engine/decision.ts';
 import { Guard } from '../../shared/engine/guard.ts';
 import { laterOf, type Until } from '../../shared/time.ts';
+import { below, oneOf, randomOf } from '../random.ts';
 import { Court, rules } from './court.ts';
-import { below, oneOf, seeded } from './random.ts';
 
 const increment: Increment = {
   ...{ factor: 1, multipliers: [], formula: null, maxtime: null, rndtime: null },
@@ -235,7 +235,7 @@ const ids = ['192.0.2.1', '192.0.2.2', '192.0.2.0/28', '198.51.100.9', '203.0.11
 const safe = ['198.51.100.0/24', '203.0.113.4/32', '10.0.0.0/8', '104.16.0.0/13'].map(prefix);
 
 test.each([1, 2, 3, 4])('whatever comes (seed %i): the safe are never banned, no end moves back', async (seed) => {
-  const random = seeded(seed);
+  const random = randomOf(seed);
   const ignoreip = ignoring('198.51.100.0/24');
   await withSql((sql) => {
     const its = new Court(

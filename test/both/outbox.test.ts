@@ -2,8 +2,8 @@
 import { withSql } from 'test-sql';
 import { expect, test } from 'vitest';
 import { Outbox } from '../../shared/store/outbox.ts';
+import { below, randomOf } from '../random.ts';
 import { storeOn } from './court.ts';
-import { below, seeded } from './random.ts';
 
 function onOutbox<T>(events_max: number, body: (outbox: Outbox, reopen: () => Outbox) => T): Promise<T> {
   return withSql((sql) => {
@@ -70,7 +70,7 @@ test('an event that is too long is a bug', async () => {
 test.each([1, 2, 3])(
   'a cut line loses nothing (seed %i): the receiver ends with the newest event of each key',
   async (seed) => {
-    const random = seeded(seed);
+    const random = randomOf(seed);
     await onOutbox(12, (outbox) => {
       const [sent, received] = [new Map<string, string>(), new Map<string, string>()];
       const taken = new Map<string, number>();

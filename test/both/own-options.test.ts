@@ -4,8 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { parsePrefix } from '../../shared/address.ts';
 import type { JailRules } from '../../shared/engine/decision.ts';
 import { Counters, countingLimits } from '../../shared/engine/findtime.ts';
+import { below, randomOf } from '../random.ts';
 import { Court, failureOf, rules } from './court.ts';
-import { below, seeded } from './random.ts';
 
 const sliding = { findtime: 600, maxretry: 5, maxmatches: 5, sliding: true };
 
@@ -21,7 +21,7 @@ function entry(text: string): JailRules['ignoreip'][number] {
 
 describe('a sliding window', () => {
   test('counts what is inside findtime, in whatever order it comes', () => {
-    const random = seeded(3);
+    const random = randomOf(3);
     for (let round = 0; round < 200; round++) {
       const counters = new Counters('sshd');
       const times: number[] = [];

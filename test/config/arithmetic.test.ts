@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { evaluate, factorOf, formulaOf, parseSeconds, printSeconds } from '../../shared/config/arithmetic.ts';
 import { parseExpression } from '../../shared/config/expression.ts';
 import { EdgebanError } from '../../shared/errors.ts';
-import { oneOf, seeded } from '../both/random.ts';
+import { oneOf, randomOf } from '../random.ts';
 import { ask, checkout } from './oracle.ts';
 
 const half = () => 0.5;
@@ -142,7 +142,7 @@ function expression(random: () => number, depth: number): string {
 
 test('as Python evaluates it', (context) => {
   const f2b = checkout(context);
-  const random = seeded(Number(process.env['EDGEBAN_SEED'] ?? 1));
+  const random = randomOf(Number(process.env['EDGEBAN_SEED'] ?? 1));
   const questions = Array.from({ length: 500 * Number(process.env['EDGEBAN_FUZZ'] ?? 1) }, () => {
     const [time, count, factor] = [oneOf(random, [60, 600]), oneOf(random, [0, 1, 5, 25]), oneOf(random, [1, 1.5])];
     return { ask: 'evaluate', text: expression(random, 3), time, count, factor };

@@ -10,7 +10,7 @@ import { pythonRepr } from '../../shared/config/python-text.ts';
 import { sourced } from '../../shared/config/sourced.ts';
 import { substituteTags } from '../../shared/config/tags.ts';
 import { EdgebanError } from '../../shared/errors.ts';
-import { below, oneOf, seeded } from '../both/random.ts';
+import { below, oneOf, randomOf } from '../random.ts';
 import { diskFiles } from './files.ts';
 import { type Answer, ask, checkout } from './oracle.ts';
 import { randomTree } from './random-tree.ts';
@@ -21,7 +21,7 @@ afterAll(() => rmSync(scratch, { recursive: true }));
 
 /** A longer run: EDGEBAN_FUZZ=20 takes 20 times as many cases, EDGEBAN_SEED another series. */
 const effort = Number(process.env['EDGEBAN_FUZZ'] ?? 1);
-const random = seeded(Number(process.env['EDGEBAN_SEED'] ?? 1));
+const random = randomOf(Number(process.env['EDGEBAN_SEED'] ?? 1));
 const origin = { file: 'x.conf', line: 1 };
 
 function attempt(answer: () => unknown): Answer {

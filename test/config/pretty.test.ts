@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 import { pythonPretty } from '../../shared/config/python-pretty.ts';
 import type { Plain } from '../../shared/config/python-text.ts';
-import { below, oneOf, seeded } from '../both/random.ts';
+import { below, oneOf, randomOf } from '../random.ts';
 
 const program = `
 import json, sys
@@ -40,7 +40,7 @@ function randomValue(random: () => number, depth: number): Plain {
 
 test("a value is laid out as Python's pprint lays it out", (context) => {
   if (spawnSync('python3', ['--version']).status !== 0) context.skip('needs python3');
-  const random = seeded(7);
+  const random = randomOf(7);
   const values = Array.from({ length: 2_000 }, () => randomValue(random, 3)).filter((value) => Array.isArray(value));
   const { stdout } = spawnSync('python3', ['-c', program], {
     input: values.map((value) => JSON.stringify(value)).join('\n'),

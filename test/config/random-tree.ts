@@ -1,5 +1,5 @@
 /** Configuration trees at random, of all constructs of the language, some of them wrong. */
-import { below, oneOf } from '../both/random.ts';
+import { below, oneOf } from '../random.ts';
 import type { Tree } from './files.ts';
 
 type Random = () => number;

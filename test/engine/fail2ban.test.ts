@@ -10,7 +10,7 @@ import type { Decision, History } from '../../shared/engine/decision.ts';
 import { Engine } from '../../shared/engine/engine.ts';
 import { Guard } from '../../shared/engine/guard.ts';
 import type { PastBan } from '../../shared/ticket.ts';
-import { below, oneOf, seeded } from '../both/random.ts';
+import { below, oneOf, randomOf } from '../random.ts';
 
 const checkout = process.env['F2B_CHECKOUT'] ?? '';
 const isThere = existsSync(join(checkout, 'fail2ban', 'server', 'failmanager.py'));
@@ -117,7 +117,7 @@ function toldBy({ decision, failing }: ReturnType<typeof decide>[number]): Told 
 
 test('counts, bans and purges of random series are fail2ban’s', (ctx) => {
   if (!isThere) ctx.skip(missing);
-  const random = seeded(Number(process.env['SEED'] ?? 2026));
+  const random = randomOf(Number(process.env['SEED'] ?? 2026));
   const series = Array.from({ length: 60 }, () => randomSeries(random));
   const answers = ask({ series, bantimes: [] }).series;
   for (const [index, one] of series.entries()) {
@@ -145,7 +145,7 @@ function randomBantime(random: () => number): { asked: Bantime; increment: Incre
 
 test('bantimes that grow are fail2ban’s', (ctx) => {
   if (!isThere) ctx.skip(missing);
-  const random = seeded(7);
+  const random = randomOf(7);
   const cases = Array.from({ length: 2000 }, () => randomBantime(random));
   const answers = ask({ series: [], bantimes: cases.map(({ asked }) => asked) }).bantimes;
   const ours = cases.map(({ asked: { bantime, count, random: drawn }, increment }) =>

@@ -1,9 +1,9 @@
 /** Dates and date patterns at random, in all the forms that logs have, some of them wrong. */
-import { seeded } from '../both/random.ts';
+import { randomOf } from '../random.ts';
 
 /** The same numbers and choices for the same seed; `int` includes both ends. */
 export function randomFrom(seed: number) {
-  const next = seeded(seed);
+  const next = randomOf(seed);
   const int = (min: number, max: number) => min + Math.floor(next() * (max - min + 1));
   const pick = <T>(values: readonly T[]): T => {
     const value = values[int(0, values.length - 1)];

@@ -4,8 +4,8 @@ import { changesAfter, type Heard } from '../../shared/store/feed.ts';
 import { Holders, type Holding } from '../../shared/store/holders.ts';
 import type { Sql } from '../../shared/store/sql.ts';
 import { storeOn } from '../both/court.ts';
-import { below, oneOf, seeded } from '../both/random.ts';
 import { withSql } from '../both/sql-node.ts';
+import { below, oneOf, randomOf } from '../random.ts';
 
 function holding(at: number, until: number | null, its: Partial<Holding> = {}): Holding {
   return { address: '192.0.2.1', host: 'a', jail: 'sshd', at, until, ...its };
@@ -83,7 +83,7 @@ function tell(holders: Holders, { kind, holding: its }: Told): boolean {
 test.each([1, 2, 3, 4])(
   'replays and lost pages (seed %i): every reader ends with what the ledger holds',
   async (seed) => {
-    const random = seeded(seed);
+    const random = randomOf(seed);
     const age = 30;
     await withSql((ledger) =>
       withSql((host) => {

@@ -2,12 +2,12 @@
 import { describe, expect, it } from 'vitest';
 import { threadClock } from '../../../host-agent/agent/ports.ts';
 import { createRe2 } from '../../../host-agent/re2.ts';
-import { seeded } from '../../both/random.ts';
+import { randomOf } from '../../random.ts';
 import { bytesOf, filterOf, portsWith } from '../kit.ts';
 
 const cpu_ms_max = 50;
 const now = 1_780_272_000;
-const random = seeded(7);
+const random = randomOf(7);
 /** Letters without any order. */
 const letters = (count: number) => Array.from({ length: count }, () => (random() < 0.5 ? 'a' : 'b')).join('');
 
