@@ -11,6 +11,7 @@ import { familyOf } from '../../host-agent/actions/ticket-tags.ts';
 import type { ActionConf } from '../../shared/config/action-conf.ts';
 import type { Ban } from '../../shared/ticket.ts';
 import { checkout } from '../config/oracle.ts';
+import { randomOf } from '../random.ts';
 import { actionConf, banOf } from './action-conf.ts';
 
 type Step =
@@ -182,7 +183,7 @@ describe('beside fail2ban', () => {
       same: '[Definition]\nactionstart = begin\nactionstop = end\nactionban = ban <ip> <k>\n[Init]\nk=4\n[Init?family=inet6]\nk=6\n',
     };
     const files = Object.fromEntries(Object.entries(variants).map(([name, text]) => [`${name}.conf`, text]));
-    const random = seeded(20261123);
+    const random = randomOf(20_261_123);
     const questions = Object.keys(variants).flatMap((file) =>
       Array.from({ length: 60 }, (): Question => {
         const results = Array.from({ length: 60 }, () => random() < 0.7);
@@ -206,14 +207,6 @@ function folderOf(files: Readonly<Record<string, string>>): string {
   mkdirSync(join(dir, 'action.d'));
   for (const [name, text] of Object.entries(files)) writeFileSync(join(dir, 'action.d', name), text);
   return dir;
-}
-
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state * 1_664_525 + 1_013_904_223) % 2 ** 32;
-    return state / 2 ** 32;
-  };
 }
 
 function randomSteps(random: () => number): Step[] {

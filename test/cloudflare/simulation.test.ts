@@ -3,23 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { canonical } from '../../shared/address.ts';
 import type { Wanted } from '../../worker/cloudflare/enforcement.ts';
 import type { FaultKind } from '../fakes/cloudflare/state.ts';
+import { randomOf } from '../random.ts';
 import { asked, listed, listName, openScene, ruleRefs, type Scene, want, zoneIds } from './scene.ts';
 
 /** SEED=n replays one; SEEDS=n runs so many. */
 const { SEED: one, SEEDS: many = '6' } = process.env;
 const seeds = one === undefined ? Array.from({ length: Number(many) }, (_, index) => index + 1) : [Number(one)];
 const acts_per_seed = 120;
-
-/** mulberry32: small, and the same everywhere. */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 const pool = [
   ...Array.from({ length: 40 }, (_, n) => `203.0.113.${n}`),
@@ -128,7 +118,7 @@ async function begin(seed: number): Promise<World> {
   scene.fake.control.seedItems({ list: listName, items });
   const rules = [{ action: 'skip', expression: '(http.host eq "a")', ref: 'theirs' }];
   scene.fake.control.seedRules({ zone: zoneIds[1], rules });
-  return { scene, random: randomFrom(seed), wanted: new Map(), foreign: new Set(['192.0.2.1', '192.0.2.2']) };
+  return { scene, random: randomOf(seed), wanted: new Map(), foreign: new Set(['192.0.2.1', '192.0.2.2']) };
 }
 
 describe('random weather', () => {
