@@ -51,11 +51,6 @@ export async function checkSignature(request: SignedRequest, key: string): Promi
   throw new EdgebanError('ERR_AUTH_SIGNATURE', 'the signature does not fit the request');
 }
 
-/** The nonce of a request may not come again before its time has left the window on both sides. */
-export function nonceExpiry(request: SignedRequest): number {
-  return request.time + wireLimits.clock_skew_max + 1;
-}
-
 /** Throws ERR_AUTH_OPERATOR unless `authorization` is `Bearer <token>`; takes the same time however far they agree. */
 export async function checkOperator(authorization: string | undefined, token: string): Promise<void> {
   const given = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1] ?? '';

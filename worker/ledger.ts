@@ -8,7 +8,7 @@ import type { UnixTime } from '../shared/time.ts';
 import type { EnrollReply, EnrollRequest, EventReceipt, FeedPage } from '../shared/wire.ts';
 import { checkClock, checkSignature, randomText, readSigned, type SignedRequest, sha256 } from './auth.ts';
 import type { Enforcement } from './cloudflare/enforcement.ts';
-import { nextWork, work } from './ledger/alarm.ts';
+import { nextWork, type WorkParts, work } from './ledger/alarm.ts';
 import { addOperatorBan, liftAll, liftHost, listBans, viewBan } from './ledger/bans.ts';
 import { Buckets } from './ledger/buckets.ts';
 import { readBatch, takeEvents } from './ledger/events.ts';
@@ -194,7 +194,7 @@ export class Ledger extends DurableObject<Env> {
     this.#alarmAt = null;
     try {
       this.#pushAll();
-      await work({ ...this.#bansParts(), roll: this.#roll, kv: this.env.BANS, enforcement: this.#enforcement(), now });
+      await work(this.#workParts());
     } catch (error) {
       problemOf(error);
     }
@@ -261,6 +261,12 @@ export class Ledger extends DurableObject<Env> {
     } catch {
       return null;
     }
+  }
+
+  #workParts(): WorkParts {
+    const { env } = this;
+    const guard = () => this.#worldNow().guard;
+    return { ...this.#bansParts(), roll: this.#roll, kv: env.BANS, enforcement: this.#enforcement(), guard, now };
   }
 
   #bansParts(): { sql: Sql; holders: Holders } {

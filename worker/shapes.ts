@@ -116,6 +116,9 @@ export const StatusView = z.strictObject({
     )
     .meta({ description: 'hosts that were refused bans in the last hour because they have their share' }),
   listeners: z.number().int(),
+  recovery: z
+    .strictObject({ due: z.boolean(), at: time.nullable(), bans: z.number().int(), refused: z.number().int() })
+    .meta({ description: 'what an empty ledger has taken over from Cloudflare, refused by guards; due: not yet done' }),
   snapshot: z.strictObject({
     current: z.boolean(),
     written_at: time.nullable(),

@@ -23,7 +23,7 @@ export const secret = 'cfat_test-secret-0123456789';
 export interface Scene {
   readonly fake: FakeCloudflare;
   readonly base: string;
-  readonly sql: Sql;
+  sql: Sql;
   readonly log: string[];
   readonly clock: { now: UnixTime };
   /** How the enforcement reaches the fake; replace `fetch` to break the line. */
@@ -33,6 +33,8 @@ export interface Scene {
   enforcement: Enforcement;
   /** A new enforcement over the same tables, as after kill -9 or with other settings. */
   restart(mode?: Mode): void;
+  /** All that the Worker knew is gone: an enforcement over empty tables. */
+  lose(): void;
   /** One step, then the clock goes to when the next is due. */
   step(wanted: readonly Wanted[]): Promise<void>;
   /** Steps until all is in step; throws if that takes longer than this many seconds of the clock. */
@@ -63,6 +65,11 @@ export function memorySql(): Sql {
   };
 }
 
+const notMade = (): never => {
+  throw new Error('not made yet');
+};
+const unmade: Enforcement = { step: notMade, survey: notMade, status: notMade };
+
 /** What differs between the modes; the list's unless told otherwise. */
 type Mode =
   | { readonly mode: 'list'; readonly zoneIds: readonly string[]; readonly listName: string }
@@ -81,19 +88,22 @@ export async function openScene(
     now: () => clock.now * 1000,
   });
   const base = await fake.listen(0, '127.0.0.1');
-  const sql = memorySql();
   const log: string[] = [];
   let settings: EnforcementSettings = { ...mode, apiBase: base, accountId: account, token: secret };
   const line: { fetch: Fetch } = { fetch: (url, init) => fetch(url, init) };
   const say = (text: string) => log.push(text);
   const patience = { timeout_ms: 10_000 };
   const make = (): Enforcement =>
-    createEnforcement({ sql, settings, fetch: (url, init) => line.fetch(url, init), log: say, ...patience });
+    createEnforcement({ sql: scene.sql, settings, fetch: (url, init) => line.fetch(url, init), log: say, ...patience });
   const scene: Scene = {
-    ...{ fake, base, sql, log, clock, line, patience, enforcement: make() },
+    ...{ fake, base, sql: memorySql(), log, clock, line, patience, enforcement: unmade },
     restart: (other) => {
       settings = { ...settings, ...other };
       scene.enforcement = make();
+    },
+    lose: () => {
+      scene.sql = memorySql();
+      scene.restart();
     },
     step: async (wanted) => {
       const { again } = await scene.enforcement.step(wanted, clock.now);
@@ -108,6 +118,7 @@ export async function openScene(
     },
     close: () => fake.close(),
   };
+  scene.restart();
   return scene;
 }
 

@@ -103,6 +103,9 @@ const idle: LedgerState = {
   sweptAt: 0,
   purgedAt: 0,
   purgedCursor: 0,
+  recoveredAt: 0,
+  recovered: 0,
+  recoveryRefused: 0,
 };
 
 describe('expiry', () => {

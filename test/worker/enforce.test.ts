@@ -34,7 +34,7 @@ class Rig {
     this.holders = new Holders(this.#sql);
     this.#roll = new Roll(this.#sql);
     this.#sql.all(
-      'UPDATE ledger SET enforced_at = NULL, swept_at = ?, purged_at = ?, snapshot_at = ?',
+      'UPDATE ledger SET recovered_at = 0, enforced_at = NULL, swept_at = ?, purged_at = ?, snapshot_at = ?',
       start,
       start,
       start,
@@ -48,7 +48,7 @@ class Rig {
       if (this.failing) throw new Error('a bug');
       return { again: this.again };
     };
-    const status = () => {
+    const notAsked = () => {
       throw new Error('not asked');
     };
     return {
@@ -56,7 +56,8 @@ class Rig {
       holders: this.holders,
       roll: this.#roll,
       kv: env.BANS,
-      enforcement: { step, status },
+      enforcement: { step, survey: notAsked, status: notAsked },
+      guard: notAsked,
       now: () => this.now,
     };
   }

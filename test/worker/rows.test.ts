@@ -41,6 +41,10 @@ function counted(storage: DurableObjectStorage) {
   return { sql: durableSql(counting), rows };
 }
 
+function notAsked(): never {
+  throw new Error('not asked');
+}
+
 class Rig {
   readonly rows: () => { read: number; written: number };
   readonly handed: (readonly Wanted[])[] = [];
@@ -62,6 +66,7 @@ class Rig {
          'sshd', ?, ?, 0, NULL, 0, i, 0 FROM n`,
       ...[held, host, this.now, this.now + 86_400],
     );
+    sql.all('UPDATE ledger SET recovered_at = 0');
     this.roll = new Roll(sql);
     this.rows();
   }
@@ -72,11 +77,11 @@ class Rig {
         this.handed.push(wanted);
         return { again: null };
       },
-      status: () => {
-        throw new Error('not asked');
-      },
+      survey: notAsked,
+      status: notAsked,
     };
-    return { sql: this.#sql, holders: new Holders(this.#sql), kv: env.BANS, enforcement, now: () => this.now };
+    const holders = new Holders(this.#sql);
+    return { sql: this.#sql, holders, kv: env.BANS, enforcement, guard: notAsked, now: () => this.now };
   }
 
   work(): Promise<void> {

@@ -41,6 +41,14 @@ export interface Wanted {
   readonly until: Until;
 }
 
+/** What Cloudflare has of ours, as its comments tell it. */
+export interface Survey {
+  /** Null: not all of it could be read. */
+  readonly found: readonly Wanted[] | null;
+  /** When to come again. */
+  readonly again: UnixTime;
+}
+
 /** What all modes do; the ledger knows no more of them. */
 export interface Enforcement {
   /**
@@ -50,6 +58,11 @@ export interface Enforcement {
    * does nothing and asks to come again.
    */
   step(wanted: readonly Wanted[], now: UnixTime): Promise<{ again: UnixTime | null }>;
+  /**
+   * Reads what bears our mark and changes none of it, for a ledger that has lost its memory. Where not
+   * all of it could be read, status() tells why. As bounded as a step.
+   */
+  survey(now: UnixTime): Promise<Survey>;
   /** What is known without asking Cloudflare. */
   status(now: UnixTime): EnforcementStatus;
 }

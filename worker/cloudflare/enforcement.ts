@@ -26,16 +26,18 @@ export function createEnforcement(parts: EnforcementParts): Enforcement {
 /** While a step waits for Cloudflare, another one is put off for a second. */
 function oneAtATime(mode: Enforcement): Enforcement {
   let running = false;
+  async function alone<T>(run: () => Promise<T>, putOff: T): Promise<T> {
+    if (running) return putOff;
+    running = true;
+    try {
+      return await run();
+    } finally {
+      running = false;
+    }
+  }
   return {
-    step: async (wanted, now) => {
-      if (running) return { again: now + 1 };
-      running = true;
-      try {
-        return await mode.step(wanted, now);
-      } finally {
-        running = false;
-      }
-    },
+    step: (wanted, now) => alone(() => mode.step(wanted, now), { again: now + 1 }),
+    survey: (now) => alone(() => mode.survey(now), { found: null, again: now + 1 }),
     status: (now) => mode.status(now),
   };
 }

@@ -1,9 +1,18 @@
 /** The mode `list`: one Cloudflare list and one WAF rule per zone kept equal to what the ledger wants, a step at a time. */
 import type { UnixTime } from '../../shared/time.ts';
-import type { Enforcement, EnforcementParts, ListSettings, ListStatus, RuleStatus, Wanted } from './contract.ts';
+import type {
+  Enforcement,
+  EnforcementParts,
+  ListSettings,
+  ListStatus,
+  RuleStatus,
+  Survey,
+  Wanted,
+} from './contract.ts';
+import { markedOnes } from './mark.ts';
 import { openMemory } from './memory.ts';
 import { createRun } from './run.ts';
-import { nextTime, runTasks } from './tasks.ts';
+import { nextTime, readOnly, runTasks } from './tasks.ts';
 
 /** Makes its tables if they are not there. */
 export function createListMode(parts: EnforcementParts<ListSettings>): Enforcement {
@@ -13,6 +22,12 @@ export function createListMode(parts: EnforcementParts<ListSettings>): Enforceme
     const run = createRun(parts, memory, wanted, now);
     await runTasks(run);
     return { again: nextTime(run) };
+  }
+
+  async function survey(now: UnixTime): Promise<Survey> {
+    const read = await readOnly(createRun(parts, memory, [], now));
+    if (!read) return { found: null, again: Math.max(now, memory.state.waitUntil ?? now) };
+    return { found: markedOnes(memory.items().values(), parts.settings.instance), again: now };
   }
 
   function status(now: UnixTime): ListStatus {
@@ -33,7 +48,7 @@ export function createListMode(parts: EnforcementParts<ListSettings>): Enforceme
     };
   }
 
-  return { step, status };
+  return { step, survey, status };
 }
 
 function isInStep(state: ReturnType<typeof openMemory>['state']): boolean {

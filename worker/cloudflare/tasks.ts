@@ -4,7 +4,7 @@ import { changeList, difference } from './change-list.ts';
 import type { Difference } from './difference.ts';
 import { CloudflareFailure } from './failure.ts';
 import { pollOperation, recoverOperation } from './operation.ts';
-import { findList, nextReading, readList } from './read-list.ts';
+import { findList, nextReading, readItems, readList } from './read-list.ts';
 import { Pause, type Run } from './run.ts';
 import { nextRuleTime, seeToRules } from './see-to-rules.ts';
 import { delayAfter, lookAgain } from './setback.ts';
@@ -27,6 +27,22 @@ export async function runTasks(run: Run): Promise<void> {
     if (goOn) await guarded(run, () => seeToRules(run));
   } finally {
     if (state.operation === null) summarise(run, difference(run));
+    memory.save();
+  }
+}
+
+/** Finds and reads the list; false if that failed, as the state says. */
+export async function readOnly(run: Run): Promise<boolean> {
+  const { state, now, memory } = run;
+  try {
+    if (state.waitUntil !== null && now < state.waitUntil) return false;
+    state.waitUntil = null;
+    await guarded(run, async () => {
+      await findList(run);
+      await readItems(run);
+    });
+    return state.error === null && state.waitUntil === null && state.readAt === now;
+  } finally {
     memory.save();
   }
 }

@@ -1,4 +1,5 @@
 /** The ledger's work that nobody waits for: expiry, the KV snapshot, Cloudflare, sweeping; and when it is next due. */
+import type { Guard } from '../../shared/engine/guard.ts';
 import type { Holders } from '../../shared/store/holders.ts';
 import type { Sql } from '../../shared/store/sql.ts';
 import type { UnixTime } from '../../shared/time.ts';
@@ -6,37 +7,47 @@ import type { Enforcement } from '../cloudflare/enforcement.ts';
 import { log } from '../problem.ts';
 import { sweepNonces, sweepTokens } from './hosts.ts';
 import { pace } from './limits.ts';
+import { type Remains, recoveryDue, takeOver } from './recovery.ts';
 import type { Roll } from './roll.ts';
-import { snapshotDue, writeSnapshot } from './snapshot.ts';
-import { noteEnforced, noteExpiry, notePurged, noteSwept, readState } from './state.ts';
+import { type SnapshotStore, snapshotDue, snapshotKey, writeSnapshot } from './snapshot.ts';
+import { type LedgerState, noteEnforced, noteExpiry, notePurged, noteSwept, readState } from './state.ts';
 
 export interface WorkParts {
   readonly sql: Sql;
   readonly holders: Holders;
   readonly roll: Roll;
-  readonly kv: KVNamespace;
+  readonly kv: SnapshotStore;
   /** Null: nothing is changed at Cloudflare. */
   readonly enforcement: Enforcement | null;
+  /** What may be taken over from Cloudflare; throws ERR_SETTINGS. */
+  readonly guard: () => Guard;
   readonly now: () => UnixTime;
 }
 
 /** Does what is due; each stage fails for itself and comes again. Never throws. */
 export async function work(parts: WorkParts): Promise<void> {
   await stage('expiry', () => expire(parts));
+  const surveyed = recoveryDue(parts.sql);
+  if (surveyed) await stage('recovery', () => recover(parts));
   await stage('roll', () => follow(parts));
+  // an empty ledger would wipe out what it has not yet taken over
+  const outwards = !recoveryDue(parts.sql);
   await Promise.all([
-    stage('snapshot', () => snapshot(parts)),
-    stage('enforcement', () => enforce(parts)),
+    ...(outwards ? [stage('snapshot', () => snapshot(parts))] : []),
+    // a survey and a step make more requests than one invocation may
+    ...(outwards && !surveyed ? [stage('enforcement', () => enforce(parts))] : []),
     stage('sweeping', () => sweep(parts)),
   ]);
 }
 
 /** When work() has something to do next, whatever its mode. */
-export function nextWork({ sql, holders, enforcement }: Omit<WorkParts, 'now' | 'kv' | 'roll'>): UnixTime {
+export function nextWork({ sql, holders, enforcement }: Omit<WorkParts, 'now' | 'kv' | 'roll' | 'guard'>): UnixTime {
   const state = readState(sql);
   const expiry = holders.nextExpiry() ?? Number.POSITIVE_INFINITY;
+  const sweeping = state.sweptAt + pace.sweep_every;
+  if (recoveryDue(sql)) return Math.min(expiry, surveyDue(state), sweeping);
   const enforcing = enforcement === null ? Number.POSITIVE_INFINITY : enforcementDue(sql);
-  return Math.min(expiry, enforcing, snapshotDue(state), state.sweptAt + pace.sweep_every);
+  return Math.min(expiry, enforcing, snapshotDue(state), sweeping);
 }
 
 async function stage(name: string, run: () => void | Promise<void>): Promise<void> {
@@ -74,6 +85,37 @@ function enforcementDue(sql: Sql): UnixTime {
   const { revision, enforcedRevision, enforcedAt, enforceAgain } = readState(sql);
   const due = revision === enforcedRevision ? (enforceAgain ?? Number.POSITIVE_INFINITY) : 0;
   return Math.max(due, (enforcedAt ?? 0) + pace.enforcement_gap_min);
+}
+
+async function recover(parts: WorkParts): Promise<void> {
+  const { sql, holders, now } = parts;
+  const state = readState(sql);
+  if (surveyDue(state) > now()) return;
+  // what the ledger wants has not been handed over by this
+  const { enforcedRevision } = state;
+  try {
+    const { remains, again } = await lookForRemains(parts);
+    noteEnforced(sql, enforcedRevision, again, now());
+    if (remains !== null) takeOver({ sql, holders, guard: parts.guard() }, remains, now());
+  } catch (error) {
+    noteEnforced(sql, enforcedRevision, now() + pace.retry_after, now());
+    throw error;
+  }
+}
+
+function surveyDue({ enforcedAt, enforceAgain }: LedgerState): UnixTime {
+  return Math.max(enforceAgain ?? 0, (enforcedAt ?? 0) + pace.enforcement_gap_min);
+}
+
+async function lookForRemains({
+  enforcement,
+  kv,
+  now,
+}: WorkParts): Promise<{ remains: Remains | null; again: UnixTime }> {
+  const survey = await enforcement?.survey(now());
+  const { found, again } = survey ?? { found: [], again: now() };
+  if (found === null) return { remains: null, again };
+  return { remains: { found, snapshot: await kv.get(snapshotKey, 'arrayBuffer') }, again };
 }
 
 async function enforce(parts: WorkParts): Promise<void> {

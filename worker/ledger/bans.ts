@@ -30,7 +30,7 @@ export function viewBan({ sql, holders }: BansParts, address: Prefix, now: UnixT
     until: held.reduce((until, holder) => laterOf(until, holder.until), first.until),
     holders: held.map(({ host, jail, at, until, cursor }) => ({
       ...{ host, jail, at, until, seq: cursor },
-      name: names.get(host) ?? operatorName,
+      name: names.get(host) ?? host,
     })),
   };
 }

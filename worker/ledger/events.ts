@@ -9,6 +9,7 @@ import { isOver, laterOf, type UnixTime, type Until } from '../../shared/time.ts
 import { EventBatch, type EventReceipt, HostEvent, wireLimits } from '../../shared/wire.ts';
 import { RequestRefusal } from '../problem.ts';
 import { ledgerLimits } from './limits.ts';
+import { handOver } from './recovery.ts';
 import type { Roll } from './roll.ts';
 import { Share } from './share.ts';
 import { noteChange } from './state.ts';
@@ -127,6 +128,7 @@ class Intake {
     this.#share.check(weight);
     if (!this.#parts.holders.hold(holding)) return false;
     this.#share.spend(weight);
+    handOver(this.#parts, holding, this.#now);
     return true;
   }
 

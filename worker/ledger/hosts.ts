@@ -3,8 +3,7 @@ import { EdgebanError } from '../../shared/errors.ts';
 import { number, numberOrNull, text, textOrNull } from '../../shared/store/row.ts';
 import type { Sql, SqlRow } from '../../shared/store/sql.ts';
 import type { UnixTime } from '../../shared/time.ts';
-import type { EnrollRequest } from '../../shared/wire.ts';
-import { nonceExpiry, type SignedRequest } from '../auth.ts';
+import { type EnrollRequest, type SignedParts, wireLimits } from '../../shared/wire.ts';
 import { ledgerLimits } from './limits.ts';
 import { countOf } from './state.ts';
 
@@ -92,13 +91,16 @@ export function enrolledHost(sql: Sql, id: string): Host {
   return host;
 }
 
-/** Notes that the (verified) request has come; throws ERR_AUTH_REPLAY the second time. */
-export function spendNonce(sql: Sql, request: SignedRequest): void {
+/**
+ * Notes that the (verified) request has come; throws ERR_AUTH_REPLAY the second time. Its nonce may not come again
+ * before its time has left the window on both sides.
+ */
+export function spendNonce(sql: Sql, request: SignedParts): void {
   const fresh = sql.all(
     'INSERT OR IGNORE INTO nonces (host, nonce, expires_at) VALUES (?, ?, ?) RETURNING 1 AS fresh',
     request.host,
     request.nonce,
-    nonceExpiry(request),
+    request.time + wireLimits.clock_skew_max + 1,
   );
   if (fresh.length === 0) throw new EdgebanError('ERR_AUTH_REPLAY', 'this nonce has been used already');
 }

@@ -26,6 +26,8 @@ export const ledgerLimits = {
   requests_per_minute_max: 600,
   /** Bans on one page of the operator's list. */
   bans_page_max: 1_000,
+  /** Bans that an empty ledger takes over from Cloudflare and KV (recovery.ts). */
+  recovered_max: 20_000,
   /** Holders shown of one address. */
   holders_shown_max: 1_000,
   /** Changes sent to one host at a time, in pages; the rest follows with the alarm. */
@@ -34,6 +36,9 @@ export const ledgerLimits = {
 
 /** The host id, name and jail of the operator's own bans. */
 export const operatorName = 'operator';
+
+/** The host id of bans whose ledger was lost (recovery.ts). */
+export const recoveredName = 'recovered';
 
 /** How the work of the alarm is paced, in seconds unless named otherwise. */
 export const pace = {

@@ -45,6 +45,14 @@ const ledgerMigrations: Migrations = [
   -- who held what when the feed was at this cursor: JSON lists of [address, host, jail, at, until]
   CREATE TABLE roll_pages (page INTEGER PRIMARY KEY, cursor INTEGER NOT NULL, entries TEXT NOT NULL);
   `,
+  `
+  -- when an empty ledger has taken over what it found at Cloudflare (recovery.ts), and how many bans that were
+  ALTER TABLE ledger ADD COLUMN recovered_at REAL;
+  ALTER TABLE ledger ADD COLUMN recovered INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE ledger ADD COLUMN recovery_refused INTEGER NOT NULL DEFAULT 0;
+  -- a ledger of before knows what it has put there
+  UPDATE ledger SET recovered_at = 0;
+  `,
 ];
 
 /** Brings the tables up to date and, the first time, gives the ledger its identity: `id`, a UUID. */

@@ -8,6 +8,12 @@ import { type LedgerState, readState } from './state.ts';
 /** The one KV key. Its value is in the form of worker/ban-list.ts. */
 export const snapshotKey = 'bans';
 
+/** What of KV it takes. */
+export interface SnapshotStore {
+  put(key: string, value: Uint8Array, options: { readonly expirationTtl: number }): Promise<void>;
+  get(key: string, type: 'arrayBuffer'): Promise<ArrayBuffer | null>;
+}
+
 /** When the snapshot is to be written next. */
 export function snapshotDue(state: LedgerState): UnixTime {
   const { snapshotAt, snapshotTriedAt, snapshotError } = state;
@@ -19,7 +25,7 @@ export function snapshotDue(state: LedgerState): UnixTime {
 /** Writes the snapshot if it is due; a failed write is kept in the state and tried again. Returns why it failed. */
 export async function writeSnapshot(
   sql: Sql,
-  kv: KVNamespace,
+  kv: SnapshotStore,
   bans: () => readonly ListedBan[],
   now: UnixTime,
 ): Promise<string | null> {

@@ -23,6 +23,11 @@ export interface LedgerState {
   readonly purgedAt: UnixTime;
   /** The feed's newest cursor at that time. */
   readonly purgedCursor: number;
+  /** When an empty ledger has taken over what it found at Cloudflare; null: not yet. 0: it was never empty. */
+  readonly recoveredAt: UnixTime | null;
+  readonly recovered: number;
+  /** Found, but a guard forbids it. */
+  readonly recoveryRefused: number;
 }
 
 export function readState(sql: Sql): LedgerState {
@@ -42,6 +47,9 @@ export function readState(sql: Sql): LedgerState {
     sweptAt: number(row, 'swept_at'),
     purgedAt: number(row, 'purged_at'),
     purgedCursor: number(row, 'purged_cursor'),
+    recoveredAt: numberOrNull(row, 'recovered_at'),
+    recovered: number(row, 'recovered'),
+    recoveryRefused: number(row, 'recovery_refused'),
   };
 }
 

@@ -31,6 +31,12 @@ export function viewStatus(
     hosts: hosts.length,
     over_share: hosts.flatMap((host) => overShare(host, now)),
     listeners,
+    recovery: {
+      due: enforcement !== null && state.recoveredAt === null,
+      at: state.recoveredAt === 0 ? null : state.recoveredAt,
+      bans: state.recovered,
+      refused: state.recoveryRefused,
+    },
     snapshot: {
       current: state.snapshotRevision === state.revision,
       written_at: state.snapshotAt,

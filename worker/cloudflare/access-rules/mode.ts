@@ -6,9 +6,11 @@ import type {
   Enforcement,
   EnforcementParts,
   ScopeStatus,
+  Survey,
   Wanted,
 } from '../contract.ts';
 import { CloudflareFailure } from '../failure.ts';
+import { markedOnes } from '../mark.ts';
 import { Pause } from '../run.ts';
 import { delayAfter, doubtsFrom } from '../setback.ts';
 import type { Scope } from './api.ts';
@@ -26,25 +28,54 @@ export function createAccessRulesMode(parts: EnforcementParts<AccessRulesSetting
 
   async function step(wanted: readonly Wanted[], now: UnixTime): Promise<{ again: UnixTime | null }> {
     const run = createRun(parts, memory, cut(wanted, now), now);
-    await runScopes(run);
+    await runScopes(run, readAndChange);
     return { again: nextTime(run, wanted) };
+  }
+
+  async function survey(now: UnixTime): Promise<Survey> {
+    const run = createRun(parts, memory, cut([], now), now);
+    await runScopes(run, readIfDue);
+    return surveyed(run);
   }
 
   return {
     step,
+    survey,
     status: (now) => statusOf(memory, allScopes({ memory, scopes: scopesOf(parts.settings) }), now),
   };
 }
 
+type Task = (run: Run, scope: Scope) => Promise<void>;
+
+async function readAndChange(run: Run, scope: Scope): Promise<void> {
+  await readIfDue(run, scope);
+  await changeRules(run, scope);
+}
+
+/** What all scopes hold of ours, once each has been read. */
+function surveyed({ memory, scopes, instance, now }: Run): Survey {
+  const states = scopes.map((scope) => memory.scope(scope));
+  const waits = [memory.state.waitUntil, ...states.map(({ waitUntil }) => waitUntil)].flatMap((at) => at ?? []);
+  if (states.some(({ readAt }) => readAt === null)) return { found: null, again: Math.max(now, ...waits) };
+  const rules = scopes.flatMap((scope) => [...memory.rules(scope).values()].filter(({ mine }) => mine));
+  return {
+    found: markedOnes(
+      rules.map(({ address, notes }) => ({ address, comment: notes })),
+      instance,
+    ),
+    again: now,
+  };
+}
+
 /** A scope that fails waits by itself and holds up no other; a spent rate or budget stops them all. */
-async function runScopes(run: Run): Promise<void> {
+async function runScopes(run: Run, task: Task): Promise<void> {
   const { state } = run.memory;
   try {
     if (state.waitUntil !== null && run.now < state.waitUntil) return;
     state.waitUntil = null;
     for (const scope of inTurn(run)) {
       if (state.waitUntil !== null) break;
-      await runScope(run, scope);
+      await runScope(run, scope, task);
     }
   } finally {
     summarise(run);
@@ -58,15 +89,14 @@ function inTurn({ memory, scopes, retired }: Run): Scope[] {
   return [...scopes.slice(first), ...scopes.slice(0, first), ...retired];
 }
 
-async function runScope(run: Run, scope: Scope): Promise<void> {
+async function runScope(run: Run, scope: Scope, task: Task): Promise<void> {
   const state = run.memory.scope(scope);
   if (state.waitUntil !== null && run.now < state.waitUntil) return;
   state.waitUntil = null;
   if (state.changing) state.doubts = doubtsFrom(run.now);
   state.changing = false;
   try {
-    await readIfDue(run, scope);
-    await changeRules(run, scope);
+    await task(run, scope);
     recovered(run, scope, state);
     if (isRetired(run, scope) && isEmpty(run, scope)) run.memory.forget(scope);
   } catch (error) {
