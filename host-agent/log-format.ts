@@ -21,6 +21,8 @@ export const logLimits = {
   message_length_max: 8 * 1024,
   /** What waits for a log daemon that does not read, in bytes; what comes beyond that is lost, and counted. */
   waiting_bytes_max: 1024 * 1024,
+  /** So many lines are written at once, at most. */
+  together_max: 1_000,
 } as const;
 
 export interface Entry {
@@ -129,9 +131,12 @@ export function printable(text: string): string {
   return escapeControls(text.length > max ? `${text.slice(0, max)}…` : text);
 }
 
+const control = /[\0-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/;
+
 /** One line that no terminal or log reader can misread: control, bidirectional and line separating characters become escapes. */
 export function escapeControls(text: string): string {
-  return text.replace(/[\0-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, (char) => {
+  if (!control.test(text)) return text;
+  return text.replace(new RegExp(control, 'g'), (char) => {
     if (char === '\n') return '\\n';
     if (char === '\r') return '\\r';
     if (char === '\t') return '\t';
@@ -140,10 +145,22 @@ export function escapeControls(text: string): string {
   });
 }
 
+/** The second that was told last: a burst tells many lines of one. */
+let second = Number.NaN;
+let secondText = '';
+
 /** `2026-11-22 15:17:39,096`, in local time. */
 function localTime(at: Date): string {
+  const now = Math.floor(at.getTime() / 1000);
+  if (now !== second) {
+    second = now;
+    secondText = textOf(at);
+  }
+  return `${secondText},${String(at.getMilliseconds()).padStart(3, '0')}`;
+}
+
+function textOf(at: Date): string {
   const two = (value: number) => String(value).padStart(2, '0');
   const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
-  const clock = `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
-  return `${day} ${clock},${String(at.getMilliseconds()).padStart(3, '0')}`;
+  return `${day} ${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
 }

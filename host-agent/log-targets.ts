@@ -20,8 +20,8 @@ export interface Target {
   /** As fail2ban answers `get logtarget`: without its options. */
   readonly name: string;
   readonly isFile: boolean;
-  /** False if it is lost (disk full, nobody reads). Never throws. */
-  write(entry: Entry): boolean;
+  /** Returns how many of them, from the first, are written; the others are lost (disk full, nobody reads). Never throws. */
+  write(entries: readonly Entry[]): number;
   close(): void;
 }
 
@@ -70,12 +70,16 @@ function openFile(path: string): number {
   }
 }
 
+const newline = 10;
+
 /** What is written at once: a file, or what this process was started with. */
 class Stream implements Target {
   readonly name: string;
   readonly isFile: boolean;
   readonly #format: Format;
   readonly #fd: number;
+  /** The last line was not written to its end. */
+  #isTorn = false;
 
   constructor(name: string, format: Format, fd: number, isFile: boolean) {
     this.name = name;
@@ -84,14 +88,20 @@ class Stream implements Target {
     this.#fd = fd;
   }
 
-  write(entry: Entry): boolean {
-    const bytes = Buffer.from(`${this.#format(entry)}\n`);
+  write(entries: readonly Entry[]): number {
+    const lines = entries.map((entry) => `${this.#format(entry)}\n`).join('');
+    const bytes = Buffer.from(this.#isTorn ? `\n${lines}` : lines);
+    let done = 0;
     try {
-      let done = 0;
       while (done < bytes.length) done += writeSync(this.#fd, bytes, done);
-      return true;
+      this.#isTorn = false;
+      return entries.length;
     } catch {
-      return false;
+      if (done === 0) return 0;
+      const whole = bytes.subarray(0, done).reduce((count, byte) => (byte === newline ? count + 1 : count), 0);
+      const written = whole - (this.#isTorn ? 1 : 0);
+      this.#isTorn = bytes[done - 1] !== newline;
+      return written;
     }
   }
 
@@ -158,7 +168,12 @@ class Tagged implements Target {
     this.#open = open;
   }
 
-  write(entry: Entry): boolean {
+  write(entries: readonly Entry[]): number {
+    const lost = entries.findIndex((entry) => !this.#put(entry));
+    return lost < 0 ? entries.length : lost;
+  }
+
+  #put(entry: Entry): boolean {
     const line = this.#format(entry);
     // the name and the process id become the tag
     const head = `${entry.name}[${entry.pid}]: `;

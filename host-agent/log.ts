@@ -1,6 +1,6 @@
 /** The daemon's log, in fail2ban's line format, so that its filters and the tools around it can read it. */
 import { EdgebanError } from '../shared/errors.ts';
-import { type Level, levels, printable } from './log-format.ts';
+import { type Entry, type Level, levels, logLimits, printable } from './log-format.ts';
 
 export { escapeControls, formatLogLine, type Level } from './log-format.ts';
 
@@ -74,6 +74,9 @@ export class Log {
   #level: string;
   #threshold: number;
   #lost = 0;
+  readonly #loggers = new Map<LoggerName, Logger>();
+  /** What `together` has heard so far. */
+  #waiting: Entry[] | null = null;
 
   /** Throws ERR_LOG_TARGET or ERR_LOG_LEVEL. */
   constructor(options: LogOptions) {
@@ -103,8 +106,10 @@ export class Log {
   }
 
   logger(name: LoggerName): Logger {
+    const known = this.#loggers.get(name);
+    if (known !== undefined) return known;
     const say = (level: Level) => (message: string) => this.#write(names[name], level, message);
-    return {
+    const made = {
       critical: say('CRITICAL'),
       error: say('ERROR'),
       warning: say('WARNING'),
@@ -112,6 +117,21 @@ export class Log {
       info: say('INFO'),
       debug: say('DEBUG'),
     };
+    this.#loggers.set(name, made);
+    return made;
+  }
+
+  /** What `body` says is written in one go when it has returned: a burst says thousands of lines. */
+  together(body: () => void): void {
+    const waiting: Entry[] = [];
+    const outer = this.#waiting;
+    this.#waiting = waiting;
+    try {
+      body();
+    } finally {
+      this.#waiting = outer;
+      this.#put(waiting);
+    }
   }
 
   /** Throws ERR_LOG_LEVEL and keeps the old one. */
@@ -157,15 +177,24 @@ export class Log {
 
   #write(name: string, level: Level, message: string): void {
     if (levels[level] < this.#threshold || this.#target === null) return;
-    if (this.#lost > 0 && this.#put(names.server, 'WARNING', this.#loss())) this.#lost = 0;
-    if (this.#lost > 0 || !this.#put(name, level, message)) this.#lost += 1;
+    const entry = this.#entry(name, level, message);
+    const waiting = this.#waiting ?? [];
+    waiting.push(entry);
+    if (this.#waiting === null || waiting.length >= logLimits.together_max) this.#put(waiting.splice(0));
   }
 
-  #put(name: string, level: Level, message: string): boolean {
-    return this.#target?.write({ at: this.#now(), name, pid: this.#pid, level, message }) ?? false;
+  #entry(name: string, level: Level, message: string): Entry {
+    return { at: this.#now(), name, pid: this.#pid, level, message };
   }
 
-  #loss(): string {
-    return `${this.#lost} log line(s) lost: they could not be written`;
+  #put(entries: readonly Entry[]): void {
+    if (this.#target === null || entries.length === 0) return;
+    const told = this.#lost === 0 || this.#target.write([this.#loss()]) > 0;
+    if (told) this.#lost = 0;
+    this.#lost += entries.length - (told ? this.#target.write(entries) : 0);
+  }
+
+  #loss(): Entry {
+    return this.#entry(names.server, 'WARNING', `${this.#lost} log line(s) lost: they could not be written`);
   }
 }

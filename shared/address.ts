@@ -55,6 +55,7 @@ export function isSingle(prefix: Prefix): boolean {
 
 /** The highest address of the network. */
 export function lastOf(prefix: Prefix): bigint {
+  if (isSingle(prefix)) return prefix.first;
   return prefix.first | ((1n << BigInt(widths[prefix.family] - prefix.bits)) - 1n);
 }
 

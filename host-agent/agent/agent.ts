@@ -111,7 +111,7 @@ export class Agent implements AgentControl {
     this.#chores.stop();
     await this.#reloading.catch(() => undefined);
     await this.#reading.close();
-    this.#core.desk.save();
+    this.#core.desk.save(true);
     this.#core.parts.shell.close();
     if (options.unban) await this.unbanAll();
     await this.#link?.close();
@@ -221,6 +221,7 @@ export class Agent implements AgentControl {
       log: log.logger('database'),
       now: () => parts.now(),
       project: async (jail, changes, orders) => jails.get(jail)?.project(changes, orders),
+      together: (body) => log.together(body),
       wake: () => this.#link?.wake(),
     });
     return { parts, engine, court, desk };

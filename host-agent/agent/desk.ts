@@ -15,6 +15,8 @@ export interface DeskParts {
   now(): UnixTime;
   /** Sends changes to a jail's actions; resolves when they were tried. */
   project(jail: string, changes: readonly Change[], orders: readonly Order[]): Promise<void>;
+  /** Writes what `body` says to the log in one go. */
+  together(body: () => void): void;
   /** Something waits in the outbox. */
   wake(): void;
 }
@@ -66,7 +68,7 @@ export class Desk {
   ): T {
     const before = this.#reached;
     this.#reached = new Map(before);
-    let isDue = this.#broken || performance.now() - this.#writtenAt >= saved_every_ms;
+    let isDue = this.#isDue();
     let judged: { readonly result: T; readonly effects: Effects } | null = null;
     try {
       return this.#transact(
@@ -84,6 +86,10 @@ export class Desk {
     }
   }
 
+  #isDue(): boolean {
+    return this.#broken || performance.now() - this.#writtenAt >= saved_every_ms;
+  }
+
   /** Lines that were judged to their end count, though the disk is full: what they wrote is written when there is room. */
   #goOn<T>(judged: { result: T; effects: Effects } | null, before: Map<string, string>, error: unknown): T {
     const room = put_off_max - this.#putOff.length;
@@ -95,10 +101,10 @@ export class Desk {
     return judged.result;
   }
 
-  /** Writes what waits, if the database takes it (what is wrong with it is told). */
-  save(): void {
+  /** Writes what has waited long enough, or `all`, if the database takes it (what is wrong with it is told). */
+  save(all = false): void {
     try {
-      if (this.#reached.size > 0) this.transact(() => undefined);
+      if (this.#reached.size > 0 && (all || this.#isDue())) this.transact(() => undefined);
     } catch (error) {
       if (!isDatabaseError(error)) throw error;
     }
@@ -144,7 +150,7 @@ export class Desk {
   }
 
   async #carryOut(effects: Effects): Promise<void> {
-    effects.speak();
+    this.#parts.together(() => effects.speak());
     if (effects.hasQueued) this.#parts.wake();
     await Promise.all(effects.outside.map(({ jail, changes, orders }) => this.#parts.project(jail, changes, orders)));
   }

@@ -1,9 +1,21 @@
 /** Times and lengths of time as fail2ban's log prints them. */
 import type { Seconds, Until } from '../../shared/time.ts';
 
+/** The second that was told last: a burst has many failures of one. */
+let second = Number.NaN;
+let secondText = '';
+
 /** `2026-11-22 15:17:38`, in local time; `never` for what has no end. */
 export function timeText(time: Until): string {
   if (time === null) return 'never';
+  if (Math.floor(time) !== second) {
+    second = Math.floor(time);
+    secondText = textOf(second);
+  }
+  return secondText;
+}
+
+function textOf(time: number): string {
   const at = new Date(time * 1000);
   if (Number.isNaN(at.getTime())) return 'never';
   const two = (value: number) => String(value).padStart(2, '0');

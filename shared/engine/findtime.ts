@@ -142,9 +142,11 @@ export class Counters {
     this.#tallies.set(id, tally);
     this.#dirty.add(id);
     this.#keepMatches(id, matches);
+    // not begun for nothing: the first key of a map whose first ones were taken out is searched for
+    if (!this.#isFull()) return;
     for (const oldest of this.#tallies.keys()) {
-      if (!this.#isFull()) return;
       this.drop(oldest);
+      if (!this.#isFull()) return;
     }
   }
 
@@ -159,9 +161,11 @@ export class Counters {
     const cut = matches.map((line) => line.slice(0, this.#limits.match_chars_max));
     this.#matches.set(id, cut);
     this.#matchesChars += chars(cut);
+    const max = this.#limits.matches_chars_per_jail_max;
+    if (this.#matchesChars <= max) return;
     for (const oldest of this.#matches.keys()) {
-      if (this.#matchesChars <= this.#limits.matches_chars_per_jail_max) return;
       this.#forgetMatches(oldest);
+      if (this.#matchesChars <= max) return;
     }
   }
 
