@@ -109,20 +109,6 @@ describe('lines', () => {
     expect(written[0]).toContain('\\r\\x1b[2J\\u2028\\u202e\\x00"');
   });
 
-  test('that are said together are all there, in their order, however many', () => {
-    const log = open();
-    const texts = Array.from({ length: 2_500 }, (_, i) => `[sshd] Found ${i}`);
-    log.together(() => {
-      for (const text of texts) log.logger('filter').info(text);
-      expect(lines()).toHaveLength(2_000);
-    });
-    log.logger('filter').info('[sshd] Found after');
-    expect(lines().map((line) => line.slice(-`[sshd] ${line.split('[sshd] ')[1]}`.length))).toEqual([
-      ...texts,
-      '[sshd] Found after',
-    ]);
-  });
-
   test('are bounded', () => {
     const log = open();
     log.logger('filter').warning('x'.repeat(1_000_000));
@@ -282,46 +268,5 @@ describe('targets', () => {
 
   test('a folder that is not there is named', () => {
     expect(() => new Log({ target: join(dir, 'no/x.log'), level: 'INFO' })).toThrow(/cannot open the log/);
-  });
-
-  test('a disk that fills up in the middle of a line: whole lines stay whole, the others are counted', (ctx) => {
-    // a shell may limit how long a file gets: so a write ends early
-    const program = `
-      import { Log } from ${JSON.stringify(join(import.meta.dirname, '../../host-agent/log.ts'))};
-      import { truncateSync } from 'node:fs';
-      process.on('SIGXFSZ', () => undefined);
-      const log = new Log({ target: ${JSON.stringify(path)}, level: 'INFO' });
-      log.together(() => { for (let i = 0; i < 20; i += 1) log.logger('server').info(String(i).padEnd(100, '.')); });
-      truncateSync(${JSON.stringify(path)}, 400);
-      log.logger('server').info('again');`;
-    const run = spawnSync('prlimit', [
-      '--fsize=1024',
-      process.execPath,
-      '--input-type=module-typescript',
-      '-e',
-      program,
-    ]);
-    if (run.error !== undefined) return ctx.skip('needs prlimit');
-    expect(run.stderr.toString()).toBe('');
-    const [lost, again] = lines().slice(-2);
-    expect(lost).toMatch(/14 log line\(s\) lost: they could not be written$/);
-    expect(again).toMatch(/again$/);
-    return undefined;
-  });
-
-  test('a full disk does not throw, and what was lost is told later', (ctx) => {
-    let full: Log;
-    try {
-      full = new Log({ target: '/dev/full', level: 'INFO' });
-    } catch {
-      return ctx.skip('needs /dev/full');
-    }
-    full.logger('server').info('lost');
-    full.logger('server').info('lost too');
-    full.setTarget(path);
-    full.logger('server').info('back');
-    const texts = ['2 log line(s) lost', `Changed logging target to ${path}`, 'back'];
-    expect(lines()).toEqual(texts.map((text) => expect.stringContaining(text)));
-    return undefined;
   });
 });
