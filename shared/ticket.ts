@@ -1,6 +1,10 @@
 /** The flat nouns that rooms hand to each other: a line goes in, a failure comes out, a ban is decided. */
 import type { Seconds, UnixTime, Until } from './time.ts';
 
+/** What the edge does to a banned address, weakest first. `off`: nothing. */
+export const edgeActions = ['off', 'challenge', 'block'] as const;
+export type EdgeAction = (typeof edgeActions)[number];
+
 /** One line as a source read it, without its line end. */
 export interface Line {
   readonly bytes: Uint8Array;

@@ -1,5 +1,6 @@
 /** What hosts and the Worker say to each other: shapes (zod), limits, and the text that a host signs. */
 import { z } from 'zod';
+import { edgeActions } from './ticket.ts';
 
 export const wireLimits = {
   /** A request body, in bytes. */
@@ -16,7 +17,10 @@ const jail = z.string().min(1).max(64);
 const address = z.string().min(2).max(49);
 const cursor = z.number().int().min(0);
 
-/** What a host tells the Worker. `address` is an address or CIDR; the ledger judges it again (guards). */
+/**
+ * What a host tells the Worker. `address` is an address or CIDR; the ledger judges it again (guards). `edge`: what the
+ * edge is to do to it. `hosts`: do other hosts enforce it in their kernels, too?
+ */
 export const HostEvent = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('ban'),
@@ -26,10 +30,14 @@ export const HostEvent = z.discriminatedUnion('kind', [
     until,
     failures: z.number().int().min(0),
     count: z.number().int().min(1),
+    edge: z.enum(edgeActions).default('block'),
+    hosts: z.boolean().default(true),
   }),
   z.strictObject({ kind: z.literal('unban'), jail, address, at: time }),
 ]);
 export type HostEvent = z.infer<typeof HostEvent>;
+/** An event as a host writes it: what it leaves out is as usual. */
+export type ToldEvent = z.input<typeof HostEvent>;
 
 /**
  * Events in the order in which they happened. Event i has the number `first + i`; numbers start at 1 in each `stream`
@@ -51,7 +59,10 @@ export const EventReceipt = z.strictObject({
 });
 export type EventReceipt = z.infer<typeof EventReceipt>;
 
-/** The newest state of one holder of an address: `lifted` ends it before `until`. */
+/**
+ * The newest state of one holder of an address, if hosts are to know of it: `lifted` ends it before `until`. `hosts`
+ * false: it goes on at the edge alone, and is lifted for the other hosts.
+ */
 export const FeedChange = z.strictObject({
   cursor,
   address,
@@ -61,6 +72,7 @@ export const FeedChange = z.strictObject({
   at: time,
   until,
   lifted: z.boolean(),
+  hosts: z.literal(false).optional(),
 });
 export type FeedChange = z.infer<typeof FeedChange>;
 

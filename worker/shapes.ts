@@ -1,8 +1,10 @@
 /** What the operator and the Worker say to each other, beside shared/wire.ts (what hosts say). */
 import { z } from '@hono/zod-openapi';
+import { edgeActions } from '../shared/ticket.ts';
 
 const time = z.number().meta({ description: 'Unix time in seconds' });
 const until = time.nullable().meta({ description: 'Unix time in seconds; null: never ends' });
+const action = z.enum(edgeActions).meta({ description: 'what the edge does; off: nothing, hosts enforce it alone' });
 
 export const OpenToken = z.strictObject({ token: z.string(), expires_at: time });
 export type OpenToken = z.infer<typeof OpenToken>;
@@ -21,15 +23,18 @@ const HolderView = z.strictObject({
   jail: z.string(),
   at: time,
   until,
+  edge: action,
+  hosts: z.boolean().meta({ description: 'do other hosts enforce it, too?' }),
   seq: z.number().int(),
 });
 
-export const BanView = z.strictObject({ address: z.string(), until, holders: z.array(HolderView) });
+/** `action`: the strongest that a holder asks for; `until`: the last end of those who do. */
+export const BanView = z.strictObject({ address: z.string(), action, until, holders: z.array(HolderView) });
 export type BanView = z.infer<typeof BanView>;
 
 /** In the order of the addresses' text; ask again with `after` = `next` until that is null. */
 export const BansPage = z.strictObject({
-  bans: z.array(z.strictObject({ address: z.string(), until })),
+  bans: z.array(z.strictObject({ address: z.string(), action, until })),
   next: z.string().nullable(),
 });
 export type BansPage = z.infer<typeof BansPage>;
@@ -56,7 +61,7 @@ export const SnapshotView = z.strictObject({
   revision: z.number().int(),
   written_at: time,
   count: z.number().int(),
-  bans: z.array(z.strictObject({ address: z.string(), until })),
+  bans: z.array(z.strictObject({ address: z.string(), action, until })),
 });
 export type SnapshotView = z.infer<typeof SnapshotView>;
 

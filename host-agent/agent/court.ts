@@ -6,7 +6,7 @@ import { EdgebanError } from '../../shared/errors.ts';
 import type { Store } from '../../shared/store/store.ts';
 import type { Ban, Failure } from '../../shared/ticket.ts';
 import type { Seconds, UnixTime, Until } from '../../shared/time.ts';
-import type { HostEvent } from '../../shared/wire.ts';
+import type { ToldEvent } from '../../shared/wire.ts';
 import type { Log } from '../log.ts';
 import type { Effects } from './effects.ts';
 import { edgeJail } from './plan.ts';
@@ -181,14 +181,14 @@ export class Court {
     effects.say(() => this.#parts.log.logger('observer').info(text));
   }
 
-  #tell(event: HostEvent | null, effects: Effects): void {
+  #tell(event: ToldEvent | null, effects: Effects): void {
     // what the edge has said need not be told to it
     if (event === null || event.jail === edgeJail || !this.#parts.isEnrolled()) return;
     effects.write(() => this.#queue(event));
     effects.queued();
   }
 
-  #queue(event: HostEvent | null): void {
+  #queue(event: ToldEvent | null): void {
     if (event === null) return;
     this.#parts.store.outbox.append(JSON.stringify([event.jail, event.address]), JSON.stringify(event));
   }
@@ -218,14 +218,14 @@ function reasonOf(ignored: Ignored): string {
   }
 }
 
-function banEvent(ban: Ban): HostEvent | null {
+function banEvent(ban: Ban): ToldEvent | null {
   const address = addressOf(ban);
   if (address === null) return null;
   const { jail, at, until, failures, count } = ban;
   return { kind: 'ban', jail, address, at, until: wireUntil(until), failures, count };
 }
 
-function unbanEvent(ban: Ban, now: UnixTime): HostEvent | null {
+function unbanEvent(ban: Ban, now: UnixTime): ToldEvent | null {
   const address = addressOf(ban);
   return address === null ? null : { kind: 'unban', jail: ban.jail, address, at: Math.max(now, ban.at) };
 }

@@ -4,12 +4,15 @@ import { Meta } from './meta.ts';
 import { text } from './row.ts';
 import type { Sql } from './sql.ts';
 
+/** What hosts hear of a holder. `hosts` false: it is for the edge alone now, and lifted for all other hosts. */
+export type Change = Omit<Holder, 'edge' | 'hosts'> & { readonly hosts?: false | undefined };
+
 /** Changes in cursor order. `cursor` is where to go on; `reset`: the pages start from nothing (see wire.ts, FeedPage). */
 export interface ChangePage {
   readonly cursor: number;
   readonly reset: boolean;
   readonly more: boolean;
-  readonly changes: readonly Holder[];
+  readonly changes: readonly Change[];
 }
 
 export interface PageRequest {
@@ -20,16 +23,26 @@ export interface PageRequest {
   readonly limit: number;
 }
 
-/** The ledger's side. A reset begins for who is too far behind, or ahead (another ledger's cursor). */
+/**
+ * The ledger's side. A reset begins for who is too far behind, or ahead (another ledger's cursor). Bans for the edge alone
+ * are left out unless hosts have heard of them before, or they were lifted: their own host must know that.
+ */
 export function changesAfter(sql: Sql, holders: Holders, request: PageRequest): ChangePage {
   const last = holders.last();
   const known = request.after <= last;
   const reset = !known || request.resetting || request.after < holders.floor();
   const after = known && (request.resetting || !reset) ? request.after : 0;
-  const found = sql.all('SELECT * FROM holders WHERE cursor > ? ORDER BY cursor LIMIT ?', after, request.limit + 1);
-  const changes = found.slice(0, request.limit).map(holderOf);
+  const found = sql.all(
+    'SELECT * FROM holders WHERE cursor > ? AND (told = 1 OR lifted = 1) ORDER BY cursor LIMIT ?',
+    ...[after, request.limit + 1],
+  );
+  const changes = found.slice(0, request.limit).map((row) => changeOf(holderOf(row)));
   const more = found.length > request.limit;
   return { cursor: more ? (changes.at(-1)?.cursor ?? last) : last, reset, more, changes };
+}
+
+function changeOf({ edge: _, hosts, ...change }: Holder): Change {
+  return hosts ? change : { ...change, hosts: false };
 }
 
 const key = 'address = ? AND host = ? AND jail = ?';
@@ -94,9 +107,9 @@ export class Heard {
     return rows.map((row) => text(row, 'address'));
   }
 
-  #apply(change: Holder): boolean {
+  #apply(change: Change): boolean {
     const { address, host, jail, at, until } = change;
-    const lifted = change.lifted ? 1 : 0;
+    const lifted = change.lifted || change.hosts === false ? 1 : 0;
     const named = this.#meta.count('heard.reset');
     const same = `${key} AND at = ? AND until IS ? AND lifted = ?`;
     const query = `UPDATE holders SET named = ? WHERE ${same} RETURNING address`;
@@ -104,7 +117,7 @@ export class Heard {
     this.#sql.all(
       `INSERT OR REPLACE INTO holders (address, host, jail, at, until, lifted, lifted_at, ended, cursor, named)
          VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?)`,
-      ...[address, host, jail, at, until, lifted, change.lifted ? at : null, this.#holders.last() + 1, named],
+      ...[address, host, jail, at, until, lifted, lifted === 1 ? at : null, this.#holders.last() + 1, named],
     );
     return true;
   }

@@ -1,4 +1,5 @@
 /** Who holds which address: the bans of all hosts at the ledger, and those of the other hosts at a host. */
+import { type EdgeAction, edgeActions } from '../ticket.ts';
 import { laterOf, type Seconds, type UnixTime, type Until } from '../time.ts';
 import { Meta } from './meta.ts';
 import { number, numberOrNull, text } from './row.ts';
@@ -11,6 +12,10 @@ export interface Holding {
   readonly jail: string;
   readonly at: UnixTime;
   readonly until: Until;
+  /** What the edge does to it. */
+  readonly edge: EdgeAction;
+  /** Do other hosts enforce it, too? */
+  readonly hosts: boolean;
 }
 
 /** The newest state of a holder. */
@@ -20,11 +25,13 @@ export interface Holder extends Holding {
   readonly cursor: number;
 }
 
-export type Lift = Omit<Holding, 'until'>;
+export type Lift = Pick<Holding, 'address' | 'host' | 'jail' | 'at'>;
 
 interface Row extends Holder {
   readonly lifted_at: UnixTime | null;
   readonly ended: boolean;
+  /** Has the feed told of it? */
+  readonly told: boolean;
 }
 
 const live = 'lifted = 0 AND ended = 0 AND (until IS NULL OR until > ?)';
@@ -44,18 +51,20 @@ export class Holders {
   }
 
   /**
-   * Takes in a ban; true if it changed anything. The end of a ban never moves back; a ban that was lifted is taken up
-   * again only by one that is newer than the lifted one, and then knows nothing of those before the lift.
+   * Takes in a ban; true if it changed anything. The end of a ban never moves back; `edge` and `hosts` are as the newest
+   * says. A ban that was lifted is taken up again only by one that is newer than the lifted one, and then knows nothing
+   * of those before the lift.
    */
   hold(holding: Holding): boolean {
     const row = this.#row(holding);
-    if (row === null) return this.#write({ ...holding, lifted_at: null });
-    if (row.lifted) return holding.at > row.at && this.#write({ ...holding, lifted_at: row.lifted_at });
+    if (row === null) return this.#write(holding, null);
+    if (row.lifted) return holding.at > row.at && this.#write(holding, row);
     if (row.lifted_at !== null && holding.at <= row.lifted_at && holding.at < row.at) return false;
-    const at = Math.max(row.at, holding.at);
+    const { at, edge, hosts } = holding.at < row.at ? row : holding;
     const until = laterOf(row.until, holding.until);
-    if (until === row.until && (at === row.at || row.ended)) return false;
-    return this.#write({ ...holding, at, until, lifted_at: row.lifted_at });
+    const same = at === row.at && edge === row.edge && hosts === row.hosts;
+    if (until === row.until && (same || row.ended)) return false;
+    return this.#write({ ...holding, at, until, edge, hosts }, row);
   }
 
   /** Takes in an unban (`at`: when it was said); true if it changed anything. It does not lift a ban newer than itself. */
@@ -72,7 +81,7 @@ export class Holders {
     return true;
   }
 
-  /** Until when the address is banned: the latest end of all who hold it; undefined if none does. */
+  /** Until when the address is banned, whatever the edge does: the latest end of all who hold it; undefined if none does. */
   effective(address: string, now: UnixTime): Until | undefined {
     const rows = this.#sql.all(`SELECT until FROM holders WHERE address = ? AND ${live}`, address, now);
     const ends = rows.map((row) => numberOrNull(row, 'until'));
@@ -152,15 +161,19 @@ export class Holders {
     const select = 'SELECT * FROM holders WHERE address = ? AND host = ? AND jail = ?';
     const row = this.#sql.all(select, address, host, jail)[0];
     if (row === undefined) return null;
-    return { ...holderOf(row), lifted_at: numberOrNull(row, 'lifted_at'), ended: row['ended'] === 1 };
+    const lifted_at = numberOrNull(row, 'lifted_at');
+    return { ...holderOf(row), lifted_at, ended: row['ended'] === 1, told: row['told'] === 1 };
   }
 
-  #write(row: Holding & Pick<Row, 'lifted_at'>): true {
-    const { address, host, jail, at, until, lifted_at } = row;
+  #write(holding: Holding, before: Row | null): true {
+    const { address, host, jail, at, until, edge, hosts } = holding;
+    const told = hosts || before?.told === true;
     this.#sql.all(
-      `INSERT OR REPLACE INTO holders (address, host, jail, at, until, lifted, lifted_at, ended, cursor, named)
-         VALUES (?, ?, ?, ?, ?, 0, ?, 0, ?, 0)`,
-      ...[address, host, jail, at, until, lifted_at, this.last() + 1],
+      `INSERT OR REPLACE INTO holders
+         (address, host, jail, at, until, lifted, lifted_at, ended, cursor, named, edge, hosts, told)
+         VALUES (?, ?, ?, ?, ?, 0, ?, 0, ?, 0, ?, ?, ?)`,
+      ...[address, host, jail, at, until, before?.lifted_at ?? null, this.last() + 1],
+      ...[edge, hosts ? 1 : 0, told ? 1 : 0],
     );
     return true;
   }
@@ -173,7 +186,14 @@ export function holderOf(row: SqlRow): Holder {
     jail: text(row, 'jail'),
     at: number(row, 'at'),
     until: numberOrNull(row, 'until'),
+    edge: edgeActionOf(text(row, 'edge')),
+    hosts: row['hosts'] === 1,
     lifted: row['lifted'] === 1,
     cursor: number(row, 'cursor'),
   };
+}
+
+/** An action that nobody here knows blocks: a ban is a ban. */
+function edgeActionOf(name: string): EdgeAction {
+  return edgeActions.find((action) => action === name) ?? 'block';
 }

@@ -74,6 +74,12 @@ export const storeMigrations: Migrations = [
   `,
   // 1: a guard forbids the ban, and the operator wanted it all the same
   'ALTER TABLE held_bans ADD COLUMN forced INTEGER NOT NULL DEFAULT 0',
+  // edge: off, challenge or block. hosts: 1 where other hosts enforce it. told: 1 once the feed has told of it
+  `
+  ALTER TABLE holders ADD COLUMN edge TEXT NOT NULL DEFAULT 'block';
+  ALTER TABLE holders ADD COLUMN hosts INTEGER NOT NULL DEFAULT 1;
+  ALTER TABLE holders ADD COLUMN told INTEGER NOT NULL DEFAULT 1;
+  `,
 ];
 
 /**

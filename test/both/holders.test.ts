@@ -8,7 +8,7 @@ import { FeedChange } from '../../shared/wire.ts';
 import { storeOn } from './court.ts';
 
 function holding(at: number, until: number | null, its: Partial<Holding> = {}): Holding {
-  return { address: '192.0.2.1', host: 'a', jail: 'sshd', at, until, ...its };
+  return { address: '192.0.2.1', host: 'a', jail: 'sshd', at, until, edge: 'block', hosts: true, ...its };
 }
 
 function onHolders<T>(body: (holders: Holders, sql: Sql) => T): Promise<T> {
@@ -118,5 +118,17 @@ test('pages come in cursor order, and are what the wire says', async () => {
       pages.push(changesAfter(sql, holders, { after, resetting: false, limit: 2 }));
     expect(pages.map((page) => page.changes.map((change) => change.jail).join(' '))).toEqual(['a c', 'd e', 'b']);
     for (const change of pages.flatMap((page) => page.changes)) expect(FeedChange.parse(change)).toEqual(change);
+  });
+});
+
+test('the newest word says what the edge does and whether hosts do it; the same word again changes nothing', async () => {
+  await onHolders((holders) => {
+    const state = () => holders.of('192.0.2.1').map(({ edge, hosts, until }) => `${edge} ${hosts} ${until}`)[0];
+    holders.hold(holding(1, 100, { edge: 'challenge' }));
+    expect([holders.hold(holding(1, 100, { edge: 'challenge' })), state()]).toEqual([false, 'challenge true 100']);
+    expect([holders.hold(holding(1, 100)), state()]).toEqual([true, 'block true 100']);
+    expect([holders.hold(holding(5, 90, { edge: 'off', hosts: false })), state()]).toEqual([true, 'off false 100']);
+    expect([holders.hold(holding(4, 120)), state()]).toEqual([true, 'off false 120']);
+    expect([holders.hold(holding(4, 110)), state()]).toEqual([false, 'off false 120']);
   });
 });

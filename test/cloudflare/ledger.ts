@@ -68,7 +68,8 @@ export class TestLedger {
 
   hold(address: string, until: Until, jail = 'sshd', host = 'h'): void {
     this.sql.transaction(() => {
-      this.holders.hold({ address, host, jail, at: this.#scene.clock.now, until });
+      const its = { edge: 'block', hosts: true } as const;
+      this.holders.hold({ address, host, jail, at: this.#scene.clock.now, until, ...its });
       noteChange(this.sql);
     });
   }

@@ -129,8 +129,8 @@ export function ruleStatuses(scene: Scene): Extract<EnforcementStatus, { mode: '
   return status.rules;
 }
 
-export function want(address: string, until: UnixTime | null = null): Wanted {
-  return { address, comment: 'sshd on web1', until };
+export function want(address: string, until: UnixTime | null = null, action: Wanted['action'] = 'block'): Wanted {
+  return { address, comment: 'sshd on web1', action, until };
 }
 
 export function wantMany(count: number, from = 0): Wanted[] {

@@ -8,14 +8,14 @@ import type {
   RefusedEvent,
 } from '../../host-agent/edge/ports.ts';
 import { describeError } from '../../shared/errors.ts';
-import type { FeedPage, HostEvent } from '../../shared/wire.ts';
+import type { FeedPage, ToldEvent } from '../../shared/wire.ts';
 
-export function banEvent(address: string): HostEvent {
+export function banEvent(address: string): ToldEvent {
   return { kind: 'ban', jail: 'sshd', address, at: 1000, until: 1600, failures: 5, count: 1 };
 }
 
 export interface FakeOutbox extends EventOutbox {
-  add(...events: readonly HostEvent[]): void;
+  add(...events: readonly ToldEvent[]): void;
   readonly resyncs: { count: number };
   lost: boolean;
 }

@@ -14,7 +14,7 @@ import { Heard } from '../../shared/store/feed.ts';
 import { Holders } from '../../shared/store/holders.ts';
 import { Outbox } from '../../shared/store/outbox.ts';
 import { migrate, storeMigrations } from '../../shared/store/schema.ts';
-import type { FeedPage, HostEvent } from '../../shared/wire.ts';
+import type { FeedPage, ToldEvent } from '../../shared/wire.ts';
 import { type FakeEvents, fakeEvents } from './fake-host.ts';
 import { makeRealWorker, type RealWorker } from './real-worker.ts';
 
@@ -36,7 +36,7 @@ interface Host {
   readonly link: EdgeLink;
   readonly events: FakeEvents;
   readonly waiting: () => number;
-  say(event: HostEvent): void;
+  say(event: ToldEvent): void;
   /** What other hosts hold, as `address jail`. */
   heard(): string[];
 }
@@ -85,7 +85,7 @@ async function host(name: string): Promise<Host> {
 }
 
 const now = Math.floor(Date.now() / 1000);
-const ban = (address: string): HostEvent => ({
+const ban = (address: string): ToldEvent => ({
   kind: 'ban',
   jail: 'sshd',
   address,

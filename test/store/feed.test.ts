@@ -3,12 +3,14 @@ import { expect, test } from 'vitest';
 import { changesAfter, type Heard } from '../../shared/store/feed.ts';
 import { Holders, type Holding } from '../../shared/store/holders.ts';
 import type { Sql } from '../../shared/store/sql.ts';
+import { edgeActions } from '../../shared/ticket.ts';
+import { laterOf } from '../../shared/time.ts';
 import { storeOn } from '../both/court.ts';
 import { withSql } from '../both/sql-node.ts';
 import { below, oneOf, randomOf } from '../random.ts';
 
 function holding(at: number, until: number | null, its: Partial<Holding> = {}): Holding {
-  return { address: '192.0.2.1', host: 'a', jail: 'sshd', at, until, ...its };
+  return { address: '192.0.2.1', host: 'a', jail: 'sshd', at, until, edge: 'block', hosts: true, ...its };
 }
 
 const [oneLedger, otherLedger] = ['11111111-1111-4111-8111-111111111111', '22222222-2222-4222-8222-222222222222'];
@@ -71,9 +73,48 @@ test('after a reset, and with another ledger, holders that are not named are gon
   );
 });
 
+test('a ban for the edge alone is for no host to enforce; one that becomes so is lifted for the others', async () => {
+  await withSql((ledger) =>
+    withSql((host) => {
+      const { holders } = storeOn(ledger);
+      const reader = readerOn(host);
+      const changes = (after: number) => changesAfter(ledger, holders, { after, resetting: false, limit: 10 }).changes;
+      holders.hold(holding(1, null, { hosts: false }));
+      holders.hold(holding(1, null, { address: '192.0.2.2' }));
+      expect(changes(0).map(({ address }) => address)).toEqual(['192.0.2.2']);
+      reader.read(oneLedger, ledger);
+      holders.hold(holding(2, null, { address: '192.0.2.2', hosts: false, edge: 'challenge' }));
+      expect(changes(2)).toMatchObject([{ address: '192.0.2.2', lifted: false, hosts: false, cursor: 3 }]);
+      reader.read(oneLedger, ledger);
+      expect(reader.holders.effectiveAll(5)).toEqual([]);
+      holders.hold(holding(3, null, { address: '192.0.2.2' }));
+      reader.read(oneLedger, ledger);
+      expect(reader.holders.effectiveAll(5)).toEqual([{ address: '192.0.2.2', until: null }]);
+      // its own host must hear that the operator has lifted it
+      holders.lift(holding(4, null));
+      expect(changes(4)).toMatchObject([{ address: '192.0.2.1', lifted: true }]);
+    }),
+  );
+});
+
 interface Told {
   readonly kind: 'hold' | 'lift';
   readonly holding: Holding;
+}
+
+/** What hosts must enforce, by the ledger's table. */
+function forHosts(sql: Sql, now: number): { address: string; until: number | null }[] {
+  const rows = sql.all(
+    'SELECT address, until FROM holders WHERE hosts = 1 AND lifted = 0 AND ended = 0 AND (until IS NULL OR until > ?)',
+    now,
+  );
+  const ends = new Map<string, number | null>();
+  for (const { address, until } of rows) {
+    const known = ends.get(String(address));
+    const end = until === null ? null : Number(until);
+    ends.set(String(address), known === undefined ? end : laterOf(known, end));
+  }
+  return [...ends].map(([address, until]) => ({ address, until })).sort((a, b) => (a.address < b.address ? -1 : 1));
 }
 
 function tell(holders: Holders, { kind, holding: its }: Told): boolean {
@@ -95,7 +136,8 @@ test.each([1, 2, 3, 4])(
           now += random() * 5;
           const key = { address: `192.0.2.${below(random, 12)}`, host: oneOf(random, ['a', 'b']), jail: 'sshd' };
           const until = random() < 0.2 ? null : now + below(random, 300);
-          const event: Told = { kind: random() < 0.6 ? 'hold' : 'lift', holding: { ...key, at: now, until } };
+          const its = { edge: oneOf(random, edgeActions), hosts: random() < 0.7 };
+          const event: Told = { kind: random() < 0.6 ? 'hold' : 'lift', holding: { ...key, at: now, until, ...its } };
           tell(holders, event);
           told.push(event);
           const cursor = holders.last();
@@ -115,8 +157,9 @@ test.each([1, 2, 3, 4])(
         }
         expect(holders.floor()).toBeGreaterThan(0);
         reader.read(oneLedger, ledger);
-        expect(holders.effectiveAll(now).length).toBeGreaterThan(0);
-        expect(reader.holders.effectiveAll(now)).toEqual(holders.effectiveAll(now));
+        expect(forHosts(ledger, now).length).toBeGreaterThan(0);
+        expect(holders.effectiveAll(now).length).toBeGreaterThan(forHosts(ledger, now).length);
+        expect(reader.holders.effectiveAll(now)).toEqual(forHosts(ledger, now));
       }),
     );
   },

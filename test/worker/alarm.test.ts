@@ -31,8 +31,8 @@ describe('the snapshot', () => {
     await until(async () => (await addresses())?.length === 2);
     expect((await operator('GET', '/v1/snapshot')).body).toMatchObject({
       bans: [
-        { address: '203.0.113.7', until: end },
-        { address: '2001:db8::7', until: null },
+        { address: '203.0.113.7', action: 'block', until: end },
+        { address: '2001:db8::7', action: 'block', until: null },
       ],
     });
     await tell(host, unban('203.0.113.7'));

@@ -64,7 +64,7 @@ class Rig {
 
   hold(address: string, at: number, until: number | null, jail = 'sshd'): void {
     this.#sql.transaction(() => {
-      this.holders.hold({ address, host: 'h', jail, at, until });
+      this.holders.hold({ address, host: 'h', jail, at, until, edge: 'block', hosts: true });
       noteChange(this.#sql);
     });
   }
@@ -90,8 +90,8 @@ describe('enforcement', () => {
       await rig.work();
       expect(rig.steps).toHaveLength(1);
       expect(rig.steps[0]?.wanted).toEqual([
-        { address: '203.0.113.8', comment: 'sshd', until: null },
-        { address: '203.0.113.7', comment: 'recidive', until: start + 90 },
+        { address: '203.0.113.8', comment: 'sshd', action: 'block', until: null },
+        { address: '203.0.113.7', comment: 'recidive', action: 'block', until: start + 90 },
       ]);
     });
   });

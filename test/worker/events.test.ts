@@ -190,6 +190,6 @@ describe("the operator's own ban", () => {
       next: '203.0.113.8',
     });
     const second = await operator('GET', '/v1/bans?limit=2&after=203.0.113.8');
-    expect(second.body).toEqual({ bans: [{ address: '203.0.113.9', until: null }], next: null });
+    expect(second.body).toEqual({ bans: [{ address: '203.0.113.9', action: 'block', until: null }], next: null });
   });
 });

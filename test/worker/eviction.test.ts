@@ -5,7 +5,7 @@ import { inTurn } from '../../worker/ledger/fair-turns.ts';
 const end = 2_000_000_000;
 
 function entry(address: string, at: number, host = 'web1', jail = 'sshd', until: number | null = end) {
-  return { address, host, jail, at, until };
+  return { address, host, jail, at, until, edge: 'block' as const };
 }
 
 describe('the order of bans', () => {

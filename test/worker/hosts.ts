@@ -5,10 +5,10 @@ import {
   EnrollReply,
   EventReceipt,
   FeedPage,
-  type HostEvent,
   Problem,
   signedHeaders,
   signedText,
+  type ToldEvent,
 } from '../../shared/wire.ts';
 import { randomText, sha256 } from '../../worker/auth.ts';
 import type { Ledger } from '../../worker/ledger.ts';
@@ -127,12 +127,12 @@ export function batch(host: TestHost, stream: string, first: number, events: rea
   return signed(host, 'POST', '/v1/events', JSON.stringify({ stream, first, events }));
 }
 
-export function ban(address: string, changes: Partial<Extract<HostEvent, { kind: 'ban' }>> = {}): HostEvent {
+export function ban(address: string, changes: Partial<Extract<ToldEvent, { kind: 'ban' }>> = {}): ToldEvent {
   const at = Date.now() / 1000;
   return { kind: 'ban', jail: 'sshd', address, at, until: at + 3600, failures: 5, count: 1, ...changes };
 }
 
-export function unban(address: string, jail = 'sshd'): HostEvent {
+export function unban(address: string, jail = 'sshd'): ToldEvent {
   return { kind: 'unban', jail, address, at: Date.now() / 1000 };
 }
 

@@ -3,6 +3,9 @@ import { reset } from 'cloudflare:test';
 import { afterEach, expect, it } from 'vitest';
 import { Holders } from '../../shared/store/holders.ts';
 import type { Sql } from '../../shared/store/sql.ts';
+import { edgeActions } from '../../shared/ticket.ts';
+import type { ListedBan } from '../../worker/ban-list.ts';
+import { listBans } from '../../worker/ledger/bans.ts';
 import { Roll } from '../../worker/ledger/roll.ts';
 import { durableSql } from '../../worker/sqlite.ts';
 import { operator, withState } from './hosts.ts';
@@ -41,19 +44,24 @@ class History {
 
   check(): void {
     this.roll.follow(this.now);
-    const ours = this.roll.effective().toSorted((a, b) => (a.address < b.address ? -1 : 1));
-    expect(ours).toEqual(this.holders.effectiveAll(this.now));
-    expect(
-      this.roll
-        .wanted()
-        .map(({ address }) => address)
-        .toSorted(),
-    ).toEqual(ours.map(({ address }) => address));
+    const first = ({ address, action, until }: ListedBan) => `${address} ${action} ${until}`;
+    const ours = this.roll.wanted().map(first).toSorted();
+    expect(ours).toEqual(this.#listed().map(first));
+    const states = this.roll.effective();
+    const firsts = states.filter(({ address }, index) => states[index - 1]?.address !== address);
+    expect(firsts.map(first).toSorted()).toEqual(ours);
+    expect(this.roll.addresses).toBe(this.holders.effectiveAll(this.now).length);
     const query = `SELECT host, COUNT(*) AS bans FROM holders
       WHERE lifted = 0 AND ended = 0 AND (until IS NULL OR until > ?) GROUP BY host`;
     const bans = this.#sql.all(query, this.now);
     for (const row of bans) expect(this.roll.heldBy(String(row['host'])).bans).toBe(row['bans']);
     expect(this.roll.bans).toBe(bans.reduce((sum, row) => sum + Number(row['bans']), 0));
+  }
+
+  /** What the operator is told, worked out by SQLite. */
+  #listed(): ListedBan[] {
+    const { bans } = listBans({ sql: this.#sql, holders: this.holders }, '', 1_000, this.now);
+    return bans.flatMap(({ address, action, until }) => (action === 'off' ? [] : [{ address, action, until }]));
   }
 
   /** Outside of the transaction, as the ledger does it. */
@@ -68,7 +76,9 @@ class History {
   }
 
   #hold(): void {
-    this.holders.hold({ ...this.#who(), until: this.#roll(4) === 0 ? null : this.now + this.#roll(60) });
+    const edge = edgeActions[this.#roll(edgeActions.length)] ?? 'block';
+    const until = this.#roll(4) === 0 ? null : this.now + this.#roll(60);
+    this.holders.hold({ ...this.#who(), until, edge, hosts: this.#roll(2) === 0 });
   }
 
   #lift(): void {

@@ -63,7 +63,7 @@ class Rig {
     sql.all(
       `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
        INSERT INTO holders SELECT '2.0.' || (i / 250) || '.' || (i % 250), CASE WHEN i % 3 = 0 THEN ? ELSE 'other' END,
-         'sshd', ?, ?, 0, NULL, 0, i, 0 FROM n`,
+         'sshd', ?, ?, 0, NULL, 0, i, 0, 'block', 1, 1 FROM n`,
       ...[held, host, this.now, this.now + 86_400],
     );
     sql.all('UPDATE ledger SET recovered_at = 0');

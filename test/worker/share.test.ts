@@ -17,7 +17,7 @@ function holdMany(host: string, count: number, jail = 'x'): Promise<unknown> {
     sql.exec(
       `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
        INSERT INTO holders SELECT '2.' || (i / 62500) || '.' || (i / 250 % 250) || '.' || (i % 250), ?, ?, 1, NULL, 0,
-         NULL, 0, (SELECT IFNULL(MAX(cursor), 0) FROM holders) + i, 0 FROM n`,
+         NULL, 0, (SELECT IFNULL(MAX(cursor), 0) FROM holders) + i, 0, 'block', 1, 1 FROM n`,
       ...[count, host, jail],
     ),
   );
@@ -134,7 +134,14 @@ describe('what a host newly bans', () => {
 });
 
 describe("Cloudflare's room", () => {
-  const entry = (host: string, address: string, at: number) => ({ host, address, jail: 'sshd', at, until: null });
+  const entry = (host: string, address: string, at: number) => ({
+    host,
+    address,
+    jail: 'sshd',
+    at,
+    until: null,
+    edge: 'block' as const,
+  });
 
   it('is given in turns: the newest of each host, then the second newest', () => {
     const entries = [

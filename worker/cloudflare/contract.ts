@@ -38,6 +38,8 @@ export interface Wanted {
   readonly address: string;
   /** For people, at most 80 characters are kept; the owner's mark and `until` are put before it. */
   readonly comment: string;
+  readonly action: 'block' | 'challenge';
+  /** Of this action; a weaker one that lasts longer is wanted afterwards. */
   readonly until: Until;
 }
 

@@ -19,7 +19,8 @@ export function createListMode(parts: EnforcementParts<ListSettings>): Enforceme
   const memory = openMemory(parts.sql, parts.settings);
 
   async function step(wanted: readonly Wanted[], now: UnixTime): Promise<{ again: UnixTime | null }> {
-    const run = createRun(parts, memory, wanted, now);
+    const blocks = wanted.filter(({ action }) => action === 'block');
+    const run = createRun(parts, memory, blocks, now);
     await runTasks(run);
     return { again: nextTime(run) };
   }

@@ -22,10 +22,11 @@ export function endMark(mark: string, until: Until): string {
 export function markedOnes(
   items: Iterable<{ readonly address: string; readonly comment: string }>,
   instance = 'main',
+  action: Wanted['action'] = 'block',
 ): Wanted[] {
   return [...items].flatMap(({ address, comment }) => {
     const told = readMark(instance, comment);
-    return told === null ? [] : [{ address, ...told }];
+    return told === null ? [] : [{ address, action, ...told }];
   });
 }
 

@@ -2,10 +2,12 @@
 import { formatPrefix, type Prefix } from '../../shared/address.ts';
 import type { Guard } from '../../shared/engine/guard.ts';
 import { EdgebanError } from '../../shared/errors.ts';
+import { edgeStateOf } from '../../shared/store/edge-state.ts';
 import type { Holder, Holders } from '../../shared/store/holders.ts';
 import { number, numberOrNull, text } from '../../shared/store/row.ts';
-import type { Sql } from '../../shared/store/sql.ts';
-import { isOver, laterOf, type Seconds, type UnixTime, untilOf } from '../../shared/time.ts';
+import type { Sql, SqlRow } from '../../shared/store/sql.ts';
+import { type EdgeAction, edgeActions } from '../../shared/ticket.ts';
+import { isOver, type Seconds, type UnixTime, untilOf } from '../../shared/time.ts';
 import type { BansPage, BanView } from '../shapes.ts';
 import { allHosts } from './hosts.ts';
 import { ledgerLimits, operatorName } from './limits.ts';
@@ -16,33 +18,44 @@ export interface BansParts {
 }
 
 const live = 'lifted = 0 AND ended = 0 AND (until IS NULL OR until > ?)';
-const lastEnd = 'CASE WHEN COUNT(*) = COUNT(until) THEN MAX(until) END';
 
 /** Throws ERR_NOT_BANNED if nobody holds the address. */
 export function viewBan({ sql, holders }: BansParts, address: Prefix, now: UnixTime): BanView {
   const name = formatPrefix(address);
   const held = liveHolders(holders, name, now).slice(0, ledgerLimits.holders_shown_max);
-  const [first] = held;
-  if (first === undefined) throw new EdgebanError('ERR_NOT_BANNED', `${name} is not banned`);
+  const state = edgeStateOf(held);
+  if (state === null) throw new EdgebanError('ERR_NOT_BANNED', `${name} is not banned`);
   const names = new Map(allHosts(sql).map((host) => [host.id, host.name]));
   return {
     address: name,
-    until: held.reduce((until, holder) => laterOf(until, holder.until), first.until),
-    holders: held.map(({ host, jail, at, until, cursor }) => ({
-      ...{ host, jail, at, until, seq: cursor },
-      name: names.get(host) ?? host,
+    action: state.edge,
+    until: state.until,
+    holders: held.map(({ cursor, lifted: _, address: __, ...holder }) => ({
+      ...{ ...holder, seq: cursor },
+      name: names.get(holder.host) ?? holder.host,
     })),
   };
 }
 
 export function listBans({ sql }: BansParts, after: string, limit: number, now: UnixTime): BansPage {
-  const query = `SELECT address, ${lastEnd} AS until FROM holders WHERE address > ? AND ${live}
+  const query = `SELECT address, ${edgeActions.map(endsOf).join(', ')} FROM holders WHERE address > ? AND ${live}
     GROUP BY address ORDER BY address LIMIT ?`;
   const rows = sql.all(query, after, now, Math.min(limit, ledgerLimits.bans_page_max) + 1);
-  const bans = rows
-    .slice(0, limit)
-    .map((row) => ({ address: text(row, 'address'), until: numberOrNull(row, 'until') }));
+  const bans = rows.slice(0, limit).map(listedBan);
   return { bans, next: rows.length > limit ? (bans.at(-1)?.address ?? null) : null };
+}
+
+/** How many ask for the action, how many of them for ever, and the last end of the others. */
+function endsOf(action: EdgeAction): string {
+  const its = `edge = '${action}'`;
+  return `SUM(${its}) AS ${action}_n, SUM(${its} AND until IS NULL) AS ${action}_ever,
+    MAX(CASE WHEN ${its} THEN until END) AS ${action}_until`;
+}
+
+function listedBan(row: SqlRow): BansPage['bans'][number] {
+  const action = edgeActions.findLast((each) => number(row, `${each}_n`) > 0) ?? 'block';
+  const until = number(row, `${action}_ever`) > 0 ? null : numberOrNull(row, `${action}_until`);
+  return { address: text(row, 'address'), action, until };
 }
 
 /** True if it changed anything; an end never moves back. Throws ERR_GUARD_…: the guards hold for the operator, too. */
@@ -56,7 +69,8 @@ export function addOperatorBan(
   const refusal = guard.check(address);
   if (refusal !== null) throw new EdgebanError(refusal.code, refusal.message);
   const until = untilOf(now, bantime);
-  return parts.holders.hold({ address: formatPrefix(address), host: operatorName, jail: operatorName, at: now, until });
+  const holder = { host: operatorName, jail: operatorName, edge: 'block', hosts: true } as const;
+  return parts.holders.hold({ address: formatPrefix(address), ...holder, at: now, until });
 }
 
 /** Lifts the address for all who hold it; each of them reads it in the feed. Returns how many they were. */

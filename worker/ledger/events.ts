@@ -2,10 +2,10 @@
 import { formatPrefix, parsePrefix } from '../../shared/address.ts';
 import type { Guard } from '../../shared/engine/guard.ts';
 import { EdgebanError, type ErrorCode } from '../../shared/errors.ts';
-import type { Holders, Holding, Lift } from '../../shared/store/holders.ts';
-import { number, numberOrNull } from '../../shared/store/row.ts';
+import { type Holders, type Holding, holderOf, type Lift } from '../../shared/store/holders.ts';
+import { number } from '../../shared/store/row.ts';
 import type { Sql } from '../../shared/store/sql.ts';
-import { isOver, laterOf, type UnixTime, type Until } from '../../shared/time.ts';
+import { isOver, laterOf, type UnixTime } from '../../shared/time.ts';
 import { EventBatch, type EventReceipt, HostEvent, wireLimits } from '../../shared/wire.ts';
 import { RequestRefusal } from '../problem.ts';
 import { ledgerLimits } from './limits.ts';
@@ -117,13 +117,15 @@ class Intake {
     // a host's clock may be ahead as far as its signature's; beyond that nobody gets to the front by dating ahead
     const at = Math.min(event.at, this.#now + wireLimits.clock_skew_max);
     const holding = { address, jail, at, host: this.#host };
-    return event.kind === 'unban' ? this.#lift(holding) : this.#hold({ ...holding, until: event.until });
+    if (event.kind === 'unban') return this.#lift(holding);
+    const { until, edge, hosts } = event;
+    return this.#hold({ ...holding, until, edge, hosts });
   }
 
   #hold(holding: Holding): boolean {
     if (isOver(holding.until, this.#now)) return false;
     const live = this.#live(holding);
-    if (live !== null && holding.at <= live.at && laterOf(live.until, holding.until) === live.until) return false;
+    if (live !== null && addsNothing(holding, live)) return false;
     const weight = live === null ? weightOf(holding.address) : 0;
     this.#share.check(weight);
     if (!this.#parts.holders.hold(holding)) return false;
@@ -139,17 +141,23 @@ class Intake {
     return true;
   }
 
-  #live({ address, host, jail }: Lift): { readonly at: UnixTime; readonly until: Until } | null {
-    const query = `SELECT at, until FROM holders WHERE address = ? AND host = ? AND jail = ?
+  #live({ address, host, jail }: Lift): Holding | null {
+    const query = `SELECT * FROM holders WHERE address = ? AND host = ? AND jail = ?
       AND lifted = 0 AND ended = 0 AND (until IS NULL OR until > ?)`;
     const row = this.#parts.sql.all(query, address, host, jail, this.#now)[0];
-    return row === undefined ? null : { at: number(row, 'at'), until: numberOrNull(row, 'until') };
+    return row === undefined ? null : holderOf(row);
   }
 
   #noteOverShare(code: ErrorCode): void {
     this.#overShare += 1;
     this.#code = code;
   }
+}
+
+/** Is all of it known already? */
+function addsNothing({ at, until, edge, hosts }: Holding, live: Holding): boolean {
+  if (laterOf(live.until, until) !== live.until) return false;
+  return at < live.at || (at === live.at && edge === live.edge && hosts === live.hosts);
 }
 
 /** The event with its address in canonical form; throws ERR_EVENT_INVALID, ERR_ADDRESS_INVALID, ERR_GUARD_…. */

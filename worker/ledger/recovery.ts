@@ -52,19 +52,30 @@ function runningBans({ found, snapshot }: Remains, now: UnixTime): readonly Want
   const { recovered_max } = ledgerLimits;
   const kept = snapshot === null ? [] : (BanList.open(snapshot)?.bans(now, recovered_max) ?? []);
   const bans = new Map(found.map((ban) => [ban.address, ban]));
-  for (const { address, until } of kept) {
-    const known = bans.get(address);
-    const ban = known === undefined ? { until, comment: '' } : { ...known, until: laterOf(known.until, until) };
-    bans.set(address, { ...ban, address });
+  for (const ban of kept) {
+    const known = bans.get(ban.address) ?? { ...ban, comment: '' };
+    const action = known.action === 'block' ? 'block' : ban.action;
+    bans.set(ban.address, { ...known, action, until: laterOf(known.until, ban.until) });
   }
   return [...bans.values()].filter(({ until }) => !isOver(until, now)).slice(0, recovered_max);
 }
 
-function takeOne({ holders, guard }: RecoveryParts, { address, comment, until }: Wanted, now: UnixTime): boolean {
+function takeOne({ holders, guard }: RecoveryParts, ban: Wanted, now: UnixTime): boolean {
+  const { address, action, comment, until } = ban;
   const prefix = parsePrefix(address);
   if (prefix === null || guard.check(prefix) !== null) return false;
   const jail = comment || recoveredName;
-  return holders.hold({ address: formatPrefix(prefix), host: recoveredName, jail, at: now, until });
+  // a host has no challenge: it would block
+  const hosts = action === 'block';
+  return holders.hold({
+    address: formatPrefix(prefix),
+    host: recoveredName,
+    jail,
+    at: now,
+    until,
+    edge: action,
+    hosts,
+  });
 }
 
 /**

@@ -2,12 +2,14 @@
 import { z } from 'zod';
 import { number, text } from '../../shared/store/row.ts';
 import type { Sql } from '../../shared/store/sql.ts';
+import { edgeActions } from '../../shared/ticket.ts';
 import type { Entry } from './roll.ts';
 
 /** A Durable Object's row may have 2 MB; an entry has 400 bytes at the most. */
 const page_entries = 1_000;
 
-const Page = z.array(z.tuple([z.string(), z.string(), z.string(), z.number(), z.number().nullable()]));
+const Row = z.tuple([z.string(), z.string(), z.string(), z.number(), z.number().nullable(), z.enum(edgeActions)]);
+const Page = z.array(Row);
 
 export interface Pages {
   /** The feed's newest cursor when they were written. */
@@ -21,7 +23,7 @@ export function savePages(sql: Sql, cursor: number, entries: readonly Entry[]): 
   for (let first = 0, page = 0; page === 0 || first < entries.length; first += page_entries, page++) {
     const rows = entries
       .slice(first, first + page_entries)
-      .map(({ address, host, jail, at, until }) => [address, host, jail, at, until]);
+      .map(({ address, host, jail, at, until, edge }) => [address, host, jail, at, until, edge]);
     sql.all('INSERT INTO roll_pages (page, cursor, entries) VALUES (?, ?, ?)', page, cursor, JSON.stringify(rows));
   }
 }
@@ -35,8 +37,8 @@ export function loadPages(sql: Sql): Pages | null {
   return { cursor: number(first, 'cursor'), entries };
 }
 
-function entryOf([address, host, jail, at, until]: z.infer<typeof Page>[number]): Entry {
-  return { address, host, jail, at, until };
+function entryOf([address, host, jail, at, until, edge]: z.infer<typeof Row>): Entry {
+  return { address, host, jail, at, until, edge };
 }
 
 export function dropPages(sql: Sql): void {

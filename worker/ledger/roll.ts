@@ -1,16 +1,18 @@
 /** Who holds what now, in memory: follows the holders' table by its cursor, so that each step reads only what has changed. */
 
+import { type EdgeState, edgeStatesOf } from '../../shared/store/edge-state.ts';
 import { type Holder, holderOf } from '../../shared/store/holders.ts';
 import { number } from '../../shared/store/row.ts';
 import type { Sql, SqlRow } from '../../shared/store/sql.ts';
-import { isOver, laterOf, type UnixTime, type Until } from '../../shared/time.ts';
+import { isOver, type UnixTime } from '../../shared/time.ts';
+import type { ListedBan } from '../ban-list.ts';
 import type { Wanted } from '../cloudflare/enforcement.ts';
 import { inTurn } from './fair-turns.ts';
 import { dropPages, loadPages, savePages } from './roll-pages.ts';
 import { weightOf } from './weight.ts';
 
 /** One live ban. */
-export type Entry = Omit<Holder, 'lifted' | 'cursor'>;
+export type Entry = Omit<Holder, 'lifted' | 'cursor' | 'hosts'>;
 
 export interface Held {
   /** Bans, one for each address and jail. */
@@ -50,17 +52,19 @@ export class Roll {
     if (this.#nextEnd <= now) this.#dropEnded(now);
   }
 
-  /** All banned addresses with their ends. */
-  effective(): { readonly address: string; readonly until: Until }[] {
-    return [...this.#entries].map(([address, holders]) => ({ address, until: lastEnd([...holders.values()]) }));
+  /** All that the edge should refuse or challenge, and what follows when that has ended. */
+  effective(): ListedBan[] {
+    return [...this.#entries].flatMap(([address, holders]) => statesOf(address, [...holders.values()]));
   }
 
   /** What the edge should refuse, in fair turns (fair-turns.ts): beyond Cloudflare's cap the last are left out. */
   wanted(): readonly Wanted[] {
-    this.#wanted ??= inTurn([...this.#entries.values()].flatMap((holders) => [...holders.values()])).map((address) =>
-      this.#wantedOf(address),
-    );
+    this.#wanted ??= inTurn(this.#enforced()).flatMap((address) => this.#wantedOf(address));
     return this.#wanted;
+  }
+
+  #enforced(): Entry[] {
+    return [...this.#entries.values()].flatMap((holders) => [...holders.values()].filter(({ edge }) => edge !== 'off'));
   }
 
   heldBy(host: string): Held {
@@ -100,7 +104,7 @@ export class Roll {
   }
 
   #take(row: SqlRow): void {
-    const { lifted, cursor, ...entry } = holderOf(row);
+    const { lifted, cursor, hosts: _, ...entry } = holderOf(row);
     this.#remove(entry);
     if (!lifted && number(row, 'ended') === 0) this.#add(entry);
     this.#cursor = cursor;
@@ -141,17 +145,24 @@ export class Roll {
       }
   }
 
-  #wantedOf(address: string): Wanted {
+  #wantedOf(address: string): Wanted[] {
     const holders = [...(this.#entries.get(address)?.values() ?? [])];
-    const [jail = ''] = holders.map((holder) => holder.jail).sort();
-    return { address, comment: jail.replace(/[^\w .:/-]/g, '?'), until: lastEnd(holders) };
+    return statesOf(address, holders)
+      .slice(0, 1)
+      .map((state) => ({ ...state, comment: commentOf(holders, state) }));
   }
+}
+
+/** A jail that asks for what is done. */
+function commentOf(holders: readonly Entry[], { action }: ListedBan): string {
+  const [jail = ''] = holders.flatMap((holder) => (holder.edge === action ? [holder.jail] : [])).sort();
+  return jail.replace(/[^\w .:/-]/g, '?');
+}
+
+function statesOf(address: string, holders: readonly EdgeState[]): ListedBan[] {
+  return edgeStatesOf(holders).map(({ edge, until }) => ({ address, action: edge, until }));
 }
 
 function keyOf({ host, jail }: Entry): string {
   return `${host} ${jail}`;
-}
-
-function lastEnd(holders: readonly Entry[]): Until {
-  return holders.map(({ until }) => until).reduce(laterOf);
 }

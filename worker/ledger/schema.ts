@@ -53,6 +53,8 @@ const ledgerMigrations: Migrations = [
   -- a ledger of before knows what it has put there
   UPDATE ledger SET recovered_at = 0;
   `,
+  // from here on the lists end with what the edge does
+  'DELETE FROM roll_pages',
 ];
 
 /** Brings the tables up to date and, the first time, gives the ledger its identity: `id`, a UUID. */

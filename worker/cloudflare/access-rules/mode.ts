@@ -27,7 +27,8 @@ export function createAccessRulesMode(parts: EnforcementParts<AccessRulesSetting
   const memory = openMemory(parts.sql, parts.settings);
 
   async function step(wanted: readonly Wanted[], now: UnixTime): Promise<{ again: UnixTime | null }> {
-    const run = createRun(parts, memory, cut(wanted, now), now);
+    const blocks = wanted.filter(({ action }) => action === 'block');
+    const run = createRun(parts, memory, cut(blocks, now), now);
     await runScopes(run, readAndChange);
     return { again: nextTime(run, wanted) };
   }
