@@ -26,6 +26,8 @@ const programs = {
   ps: 'procps',
   python3: 'python3',
 };
+/** What only tests start. */
+const programsOfTests = { conntrack: 'conntrack' };
 /** An ordinary user's namespaces need more than one user id: sshd gives up its privileges to another. */
 const programsOfUsers = { newuidmap: 'uidmap' };
 /** What builds the Debian package. */
@@ -185,7 +187,8 @@ function missing(wanted) {
 function wantedPrograms(purpose) {
   if (purpose === 'package') return programsOfPackage;
   if (purpose === 'debian') return programsOfDebian;
-  return process.getuid?.() === 0 ? programs : { ...programs, ...programsOfUsers };
+  const wanted = purpose === 'test' ? { ...programs, ...programsOfTests } : programs;
+  return process.getuid?.() === 0 ? wanted : { ...wanted, ...programsOfUsers };
 }
 
 /** Installs them where we may (root on Debian); elsewhere names them. `why` ends the sentence. */

@@ -7,6 +7,7 @@ import type { Finding } from '../shared/config/finding.ts';
 import { pythonRepr } from '../shared/config/python-text.ts';
 import { describeError, EdgebanError } from '../shared/errors.ts';
 import { openStore } from '../shared/store/store.ts';
+import { Conntrack } from './actions/conntrack.ts';
 import { createNft } from './actions/nft.ts';
 import { Agent } from './agent/agent.ts';
 import type { AgentParts, AgentPlan } from './agent/parts.ts';
@@ -209,7 +210,7 @@ function agentOf({ sql, log, enrolled, startLink, dbFile, reread }: AgentNeeds, 
     hostname: hostname(),
     now,
     random: Math.random,
-    createAction: actionMaker({ nft, now }, ticketWorld(store, log, resolver)),
+    createAction: actionMaker({ nft, conntrack: conntrackOf(log), now }, ticketWorld(store, log, resolver)),
     sweep: sweeper(nft),
     createSource: (plan, start) =>
       sourceOf(plan, start, {
@@ -224,6 +225,10 @@ function agentOf({ sql, log, enrolled, startLink, dbFile, reread }: AgentNeeds, 
     },
   };
   return new Agent(parts, configuration.plan);
+}
+
+function conntrackOf(log: Log): Conntrack {
+  return new Conntrack({ failed: (error) => log.logger('actions').error(`${describeError(error)} (${error.code})`) });
 }
 
 function namesOf({ plan }: Configuration): string[] {

@@ -2,6 +2,7 @@
 import type { ActionConf } from '../shared/config/action-conf.ts';
 import type { UnixTime } from '../shared/time.ts';
 import type { Action } from './actions/action.ts';
+import { Conntrack } from './actions/conntrack.ts';
 import { createNft, type Nft } from './actions/nft.ts';
 import { createNftables } from './actions/nftables.ts';
 import { checkCommands, type Parameters } from './actions/nftables-parameters.ts';
@@ -20,6 +21,7 @@ import type { Source, SourcePorts } from './sources/source.ts';
 
 export interface ActionPorts {
   readonly nft: Nft;
+  readonly conntrack: Conntrack;
   now(): UnixTime;
 }
 
@@ -87,11 +89,12 @@ export function configurationPorts(): ConfigurationPorts {
   const now = () => Date.now() / 1000;
   // made once, and never run: an action touches nothing before it is reconciled
   const nft = createNft();
+  const conntrack = new Conntrack();
   return {
     files: diskFiles,
     re2: createRe2(),
     checkAction: (action) => {
-      if (nativeAction(action, { nft, now }) === null) checkTicketAction(action);
+      if (nativeAction(action, { nft, conntrack, now }) === null) checkTicketAction(action);
     },
     random: Math.random,
     now,

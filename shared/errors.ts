@@ -90,6 +90,7 @@ const table = {
   ERR_NFT_TIMEOUT: { status: 500, title: 'nft did not end in time' },
   ERR_NFT_OUTPUT: { status: 500, title: 'nft answered what cannot be understood, or too much' },
   ERR_NFT_BUSY: { status: 503, title: 'too many changes wait for nft' },
+  ERR_CONNTRACK_REFUSED: { status: 500, title: 'connections of a banned address could not be ended' },
   ERR_NFT_SET_FOREIGN: { status: 500, title: 'a set of the same name was made by another program' },
   // filters
   ERR_FILTER_NO_ID: { status: 400, title: 'a failregex does not say whom to ban: it has no <HOST>, <ADDR> or <F-ID>' },

@@ -18,7 +18,7 @@ const heeded: ReadonlySet<string> = new Set([
   ...['table', 'table_family', 'chain', 'chain_type', 'chain_hook', 'chain_priority'],
   ...['addr_set', 'addr_set?family=inet6', 'addr_net', 'addr_net?family=inet6'],
   ...['rule_match-custom', 'rule_match-allports', 'rule_match-multiport', 'match', 'rule_stat'],
-  ...['addr_type', 'addr_type?family=inet6', 'addr_family', 'addr_family?family=inet6', 'addr_options'],
+  ...['kill-mode', 'addr_type', 'addr_type?family=inet6', 'addr_family', 'addr_family?family=inet6', 'addr_options'],
   // older jail.conf files hand it to each banaction; the end of a ban comes with the ban
   'bantime',
 ]);
@@ -38,6 +38,15 @@ export function checkParameters(parameters: Parameters): void {
   }
   refuseForeignTypes(parameters);
   refuseForeignRule(parameters);
+}
+
+/** Does `kill-mode` (a word of fail2ban's ufw action) ask for conntrack? Throws ERR_ACTION_PARAMETER for what else it may say. */
+export function killsConnections(parameters: Parameters): boolean {
+  const mode = (parameters['kill-mode'] ?? '').trim();
+  if (mode === '' || mode === 'conntrack') return mode !== '';
+  throw new EdgebanError('ERR_ACTION_PARAMETER', `kill-mode = ${show(mode)} is not supported`, {
+    remedy: 'write kill-mode=conntrack, or leave it out',
+  });
 }
 
 /** Throws ERR_ACTION_PARAMETER where a command or a flag is not that of fail2ban's stock file, for it would not be heeded. */

@@ -3,9 +3,10 @@ import { isSingle, parsePrefix } from '../../shared/address.ts';
 import { EdgebanError } from '../../shared/errors.ts';
 import type { UnixTime, Until } from '../../shared/time.ts';
 import type { Action, Block, Change, Outcome } from './action.ts';
+import type { Conntrack } from './conntrack.ts';
 import type { Nft } from './nft.ts';
 import { type ElementChange, show } from './nft-script.ts';
-import type { Parameters } from './nftables-parameters.ts';
+import { killsConnections, type Parameters } from './nftables-parameters.ts';
 import { type Plan, planOf } from './nftables-plan.ts';
 import { readBlocks } from './nftables-state.ts';
 import { ensureTable, isTableThere, takeAwayTable } from './nftables-table.ts';
@@ -19,6 +20,8 @@ const NETWORKS_MAX = 50_000;
 export interface NftablesPorts {
   /** Shared by all jails of the process: it is what makes batches. */
   readonly nft: Nft;
+  /** Ends what a banned address has open, where `kill-mode` asks for it. Left out: nothing is ended (an import's bridge). */
+  readonly conntrack?: Conntrack;
   now(): UnixTime;
 }
 
@@ -28,7 +31,11 @@ export interface NftablesPorts {
  */
 export function createNftables(parameters: Parameters, ports: NftablesPorts, jail?: string): Action {
   refuseOtherProgram(parameters['nftables'], ports.nft);
-  return new Nftables((parameters['actname'] ?? 'nftables').trim(), planOf(parameters, jail), ports);
+  const { conntrack, ...others } = ports;
+  const kills = killsConnections(parameters);
+  if (kills) conntrack?.check();
+  const plan = planOf(parameters, jail);
+  return new Nftables((parameters['actname'] ?? 'nftables').trim(), plan, kills ? ports : others);
 }
 
 function refuseOtherProgram(program: string | undefined, nft: Nft): void {
@@ -116,6 +123,9 @@ class Nftables implements Action {
   async #change(changes: readonly Change[], listed?: Ends): Promise<readonly Outcome[]> {
     const elements = changes.map((change) => this.#elementOf(change, listed)).filter((element) => element !== null);
     const errors = await this.#ports.nft.change(elements);
+    const shut = elements.filter(({ kind }, i) => kind === 'add' && (errors[i] ?? null) === null);
+    // nobody waits for it: from now on none of their packets passes anyway
+    void this.#ports.conntrack?.kill(shut.map(({ element }) => element));
     return elements.flatMap((element, i) => {
       const error = errors[i] ?? null;
       return error === null ? [] : [{ address: element.element, error }];

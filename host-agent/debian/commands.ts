@@ -1,5 +1,7 @@
 /** Runs the programs that build a package. */
 import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 
 /** What stops the build: one line that says what is missing and how to get it. */
 export class BuildError extends Error {}
@@ -31,6 +33,10 @@ function lastWords(error: unknown): string {
   const said = ['stdout', 'stderr'].map((name) => String(Object.getOwnPropertyDescriptor(error, name)?.value ?? ''));
   const tail = said.join('\n').trimEnd().split('\n').slice(-20).join('\n');
   return tail.trim() === '' ? error.message : tail;
+}
+
+export function isOnPath(program: string): boolean {
+  return (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)));
 }
 
 /** Progress goes to standard error: standard output has the paths of what was built. */

@@ -1,8 +1,7 @@
 /** `npm run package`: builds the Debian packages into dist/. `-- --arch amd64|arm64`, `-- --revision N` (1), `-- --fast` (large). */
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { homedir, tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { version } from '../version.ts';
@@ -10,6 +9,7 @@ import { BuildError, run, say } from './commands.ts';
 import { companion, type Edition, edgeban } from './contents.ts';
 import { writeDeb } from './deb.ts';
 import { nativeFiles } from './native.ts';
+import { nodeDirOf, runnerOf } from './node.ts';
 import { writePrograms } from './programs.ts';
 import { type Target, targets } from './target.ts';
 import { Tree } from './tree.ts';
@@ -32,9 +32,6 @@ function orderOf(args: readonly string[]): Order {
   const { arch, revision, fast } = parseArgs({ args: [...args], options }).values;
   const target = targets.find(({ debian }) => debian === arch);
   if (target === undefined) throw new BuildError(`--arch ${arch}: amd64 or arm64`);
-  if (target.node !== process.arch) {
-    throw new BuildError(`--arch ${arch}: the programs are run while they are packed: do it on a machine of that kind`);
-  }
   if (!/^[a-z0-9.+~]+$/i.test(revision)) throw new BuildError(`--revision ${revision}: letters, digits, . + ~`);
   return {
     target,
@@ -54,30 +51,21 @@ function epochOf(): number {
   }
 }
 
-/** The npm package with Node's official binary and headers. */
-function nodeDirOf(target: Target): string {
-  const name = `node-linux-${target.node}`;
-  try {
-    return dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
-  } catch {
-    throw new BuildError(`the npm package ${name} is not installed: npm install --no-save --force ${name}@24`);
-  }
-}
-
 function cacheFolder(): string {
   return join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'edgeban/package');
 }
 
 async function buildAll(order: Order, scratch: string): Promise<string[]> {
   const { target, edition } = order;
-  const nodeDir = nodeDirOf(target);
   const cache = cacheFolder();
   mkdirSync(cache, { recursive: true });
+  const nodeDir = nodeDirOf(target, cache);
   const native = nativeFiles(cache, target, nodeDir);
   const main = new Tree(join(scratch, 'edgeban'));
   const lib = join(main.root, 'usr/lib/edgeban');
-  await writePrograms(lib, target, nodeDir, native);
-  const helpOf = (program: string) => run(process.execPath, [join(lib, 'host-agent/main.js'), program, '--help']);
+  const node = runnerOf(join(lib, 'node'), target, cache, join(scratch, 'run'));
+  await writePrograms({ lib, target, nodeDir, native, node });
+  const helpOf = (program: string) => run(node, [join(lib, 'host-agent/main.js'), program, '--help']);
   const old = new Tree(join(scratch, 'edgeban-fail2ban'));
   const control = edgeban(main, edition, nodeDir, helpOf);
   const controlOfOld = companion(old, edition);

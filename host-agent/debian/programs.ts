@@ -12,8 +12,19 @@ import type { Target } from './target.ts';
 const require = createRequire(import.meta.url);
 const main = fileURLToPath(new URL('../main.ts', import.meta.url));
 
-/** Writes `lib` (usr/lib/edgeban of the package): node, host-agent/, native/, node_modules/re2, cache/. */
-export async function writePrograms(lib: string, target: Target, nodeDir: string, native: NativeFiles): Promise<void> {
+export interface Programs {
+  /** usr/lib/edgeban of the package. */
+  readonly lib: string;
+  readonly target: Target;
+  /** Where Node's official binary is. */
+  readonly nodeDir: string;
+  readonly native: NativeFiles;
+  /** A program that runs the packed Node on this machine. */
+  readonly node: string;
+}
+
+/** Writes `lib`: node, host-agent/, native/, node_modules/re2, cache/. */
+export async function writePrograms({ lib, target, nodeDir, native, node }: Programs): Promise<void> {
   say('bundling the programs');
   for (const folder of ['native', 'node_modules/re2/build/Release']) mkdirSync(join(lib, folder), { recursive: true });
   await bundle(join(lib, 'host-agent'));
@@ -27,7 +38,7 @@ export async function writePrograms(lib: string, target: Target, nodeDir: string
   writeFileSync(join(lib, 'package.json'), '{ "type": "module" }\n');
   say("stripping Node's binary");
   run(`${target.triplet}-strip`, ['-o', join(lib, 'node'), join(nodeDir, 'bin/node')]);
-  writeCompileCache(lib);
+  writeCompileCache(lib, node);
 }
 
 /** Split, so that a client loads only what it needs. */
@@ -66,12 +77,12 @@ const englishOnly: Plugin = {
 };
 
 /** What a client, a configuration test, edgeban-regex and a daemon compile at their start. Good for root, whose tools they are. */
-function writeCompileCache(lib: string): void {
+function writeCompileCache(lib: string, node: string): void {
   say('compiling ahead');
   const cache = join(lib, 'cache');
   const scratch = mkdtempSync(join(tmpdir(), 'edgeban-package-'));
   try {
-    warmUp(lib, cache, scratch);
+    warmUp(lib, node, cache, scratch);
   } finally {
     rmSync(scratch, { recursive: true });
   }
@@ -81,7 +92,7 @@ function writeCompileCache(lib: string): void {
   renameSync(join(cache, made), join(cache, made.replace(/-\d+$/, '-0')));
 }
 
-function warmUp(lib: string, cache: string, scratch: string): void {
+function warmUp(lib: string, node: string, cache: string, scratch: string): void {
   // a jail without actions: nothing of this touches a firewall
   const jail = 'enabled = true\nbackend = polling\nfilter =\nfailregex = ^<HOST> failed$\naction =';
   writeFileSync(join(scratch, 'log'), '2026-01-01 00:00:00 192.0.2.1 failed\n');
@@ -89,7 +100,6 @@ function warmUp(lib: string, cache: string, scratch: string): void {
   const env = { NODE_COMPILE_CACHE: cache, NODE_COMPILE_CACHE_PORTABLE: '1', NODE_OPTIONS: '' };
   const socket = join(scratch, 'socket');
   const places = ['-c', scratch, '-s', socket, '-p', join(scratch, 'pid'), '--dbfile', ':memory:'];
-  const node = join(lib, 'node');
   const program = (...words: string[]) => [join(lib, 'host-agent/main.js'), ...words];
   // what they answer is none of our business: a client without a daemon fails
   const tries = [

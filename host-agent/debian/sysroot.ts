@@ -11,9 +11,11 @@ import {
 } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { BuildError, run, say } from './commands.ts';
-import { oldest, type Target } from './target.ts';
+import { isForeign, oldest, type Target } from './target.ts';
 
 const packages = ['libc6', 'libc6-dev', 'linux-libc-dev', 'libcrypt1', 'libcrypt-dev', 'libgcc-s1'];
+/** What Node needs to run by an emulator. */
+const packagesToRun = ['libstdc++6'];
 const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
 /** After this machine's own: where Debian keeps what it keeps. */
 const publicArchives = ['http://deb.debian.org/debian', 'http://archive.debian.org/debian'];
@@ -71,7 +73,8 @@ function downloadFrom(archive: string, folder: string, target: Target): string[]
   const options = Object.entries(settings).flatMap(([name, value]) => ['-o', `${name}=${value}`]);
   const cwd = join(folder, 'debs');
   run('apt-get', ['-q', ...options, '-o', 'APT::Update::Error-Mode=any', 'update'], { cwd });
-  run('apt-get', ['-q', ...options, 'download', ...packages], { cwd });
+  const wanted = isForeign(target) ? [...packages, ...packagesToRun] : packages;
+  run('apt-get', ['-q', ...options, 'download', ...wanted], { cwd });
   return readdirSync(cwd).map((name) => join(cwd, name));
 }
 

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { Conntrack } from '../../host-agent/actions/conntrack.ts';
 import { createNft } from '../../host-agent/actions/nft.ts';
 import { Agent } from '../../host-agent/agent/agent.ts';
 import type { AgentParts } from '../../host-agent/agent/parts.ts';
@@ -82,7 +83,7 @@ export async function startAgent(
     resolver,
     now,
     random: () => 0.5,
-    createAction: actionMaker({ nft: createNft(), now }, ticketWorld(store, log, resolver)),
+    createAction: actionMaker({ nft: createNft(), conntrack: new Conntrack(), now }, ticketWorld(store, log, resolver)),
     sweep,
     createSource: (plan) => sourceInto(sinks, sourceName(plan)),
     plan: async () => read(),
