@@ -1,6 +1,6 @@
 /** The daemon: opens what it needs, starts the agent, and stays until it is told to stop. */
 import { randomUUID } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import type { Finding } from '../shared/config/finding.ts';
@@ -17,6 +17,7 @@ import { type Configuration, readConfiguration } from './configuration.ts';
 import { runCommand } from './control/commands.ts';
 import type { ReplyValue } from './control/framing.ts';
 import { type ControlServer, openControlServer } from './control/server.ts';
+import { originsBy } from './cymru.ts';
 import { Resolver } from './dns.ts';
 import { type EdgeSettings, edgeFiles, readSettings, withCredential } from './edge/settings.ts';
 import { actionMaker, configurationPorts, sourceOf, sweeper } from './kit.ts';
@@ -42,6 +43,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   process.on('uncaughtExceptionMonitor', (error) =>
     told.critical(`edgeban is at fault: ${error.stack ?? error.message}`),
   );
+  nameProcess(options.processName);
   try {
     told.info(`Starting edgeban v${version}`);
     await run(options, log, supervisor);
@@ -60,13 +62,22 @@ function supervisorOf(log: Log): Supervisor {
   return openSupervisor({ env, pid, notify: loadNotify(), warn });
 }
 
+/** The kernel keeps 15 bytes of it. Where it cannot be set (no /proc), nothing depends on it. */
+function nameProcess(name: string): void {
+  try {
+    writeFileSync('/proc/self/comm', name);
+  } catch {
+    // the name is for people
+  }
+}
+
 async function run({ settings, configDir, ready }: ServeOptions, log: Log, supervisor: Supervisor): Promise<void> {
   const stopped = Promise.withResolvers<void>();
   const started = Promise.withResolvers<Agent>();
   // a start that fails is told by `run` itself
   started.promise.catch(() => undefined);
   // the socket is first: it keeps a second daemon from the database and the firewall
-  const answering = { started: started.promise, stop: stopped.resolve, supervisor };
+  const answering = { configDir, started: started.promise, stop: stopped.resolve, supervisor };
   const control = await openControl(settings.socket, answering, log);
   try {
     const sql = openDatabase(settings.dbfile, log);
@@ -104,14 +115,23 @@ async function run({ settings, configDir, ready }: ServeOptions, log: Log, super
 }
 
 interface Answering {
+  readonly configDir: string;
   readonly started: Promise<Agent>;
   readonly supervisor: Supervisor;
   stop(): void;
 }
 
-function openControl(path: string, { started, stop, supervisor }: Answering, log: Log): Promise<ControlServer> {
+function openControl(path: string, answering: Answering, log: Log): Promise<ControlServer> {
+  const { configDir, started, stop, supervisor } = answering;
+  const voice = log.logger('transmitter');
+  let isTold = false;
   return openControlServer({
     path,
+    streamed: () => {
+      const instead = `it is left aside, and ${configDir} is read again (this is told once)`;
+      if (!isTold) voice.warning(`fail2ban-client sends its own configuration along with reload: ${instead}`);
+      isTold = true;
+    },
     answer: async (words) => {
       const agent = await started;
       const run = () => (words[0] === 'reload' ? reload(agent, words, supervisor) : runCommand(agent, words));
@@ -119,8 +139,7 @@ function openControl(path: string, { started, stop, supervisor }: Answering, log
       if (words[0] === 'stop' && (words[1] ?? '--unban') === '--unban') stop();
       return answer;
     },
-    fault: (error) =>
-      log.logger('transmitter').error(`edgeban is at fault: ${error instanceof Error ? error.stack : String(error)}`),
+    fault: (error) => voice.error(`edgeban is at fault: ${error instanceof Error ? error.stack : String(error)}`),
   });
 }
 
@@ -219,6 +238,7 @@ function agentOf({ sql, log, enrolled, startLink, dbFile, reread }: AgentNeeds, 
       }),
     plan: reread,
     host: enrolled?.host ?? null,
+    origins: originsBy((why) => log.logger('actions').error(`Failure looking up extended Cymru info: ${why}`)),
     startLink: (fleet, resync) => {
       if (enrolled === null || startLink === null) throw new Error('a link without an enrolment');
       return startLink(enrolled, store, fleet, resync, log);

@@ -28,7 +28,11 @@ export function neighbourhood(files: ConfigFiles): Neighbourhood {
   return {
     files,
     dir: '/etc/fail2ban',
-    commOf: (pid) => readOrNull(`/proc/${pid}/comm`)?.trim() ?? null,
+    // our own daemon may have been given any name (--pname)
+    commOf: (pid) =>
+      readOrNull(`/proc/${pid}/cmdline`)?.includes('edgeban') === true
+        ? null
+        : (readOrNull(`/proc/${pid}/comm`)?.trim() ?? null),
     readPidFile: readOrNull,
   };
 }

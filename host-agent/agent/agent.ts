@@ -68,6 +68,8 @@ export class Agent implements AgentControl {
     return this.#core.parts.version;
   }
 
+  readonly origins: AgentControl['origins'] = (ids) => this.#core.parts.origins(ids);
+
   jails(): readonly string[] {
     return this.#roster.names;
   }

@@ -7,7 +7,7 @@ import type { Line } from '../../shared/ticket.ts';
 import type { Seconds, UnixTime } from '../../shared/time.ts';
 import type { JailAction } from '../actions/action.ts';
 import type { TicketJail } from '../actions/ticket-action.ts';
-import type { EdgeReport } from '../control/agent-control.ts';
+import type { EdgeReport, Origins } from '../control/agent-control.ts';
 import type { Resolver } from '../dns.ts';
 import type { Log } from '../log.ts';
 import type { Shell } from '../shell.ts';
@@ -71,6 +71,8 @@ export interface AgentParts {
   createSource(plan: SourcePlan, start: SourceStart): Source;
   /** Reads the configuration anew for a reload; throws what is wrong with it. */
   plan(): Promise<AgentPlan>;
+  /** Where addresses are from, for a client that asks; never rejects. */
+  origins(ids: readonly string[]): Promise<Origins>;
   /** This host's id at the ledger; null: it is not enrolled. */
   readonly host: string | null;
   /** `resync` begins the outbox anew with all bans in force. */

@@ -9,6 +9,8 @@ export interface Options {
   readonly overrides: Partial<ServerSettings>;
   /** 1 by default; -v adds, -q takes away. */
   readonly verbosity: number;
+  /** What the daemon is called in ps and top. */
+  readonly processName: string;
   readonly foreground: boolean;
   /** Start in the background without waiting until the daemon answers. */
   readonly async: boolean;
@@ -65,19 +67,16 @@ const valued: Readonly<Record<string, (options: Options, value: string) => Chang
   '--syslogsocket': override('syslogsocket'),
   '--logtarget': override('logtarget'),
   '--dbfile': override('dbfile'),
+  '--pname': (_options, processName) => ({ processName }),
   '--timeout': (_options, value) => ({ timeout: seconds(value) }),
   '--str2sec': ({ print }, str2sec) => (print === null ? { print: 'seconds', str2sec } : {}),
-};
-
-/** fail2ban's options that are understood and refused, with what to do instead. */
-const refused: Readonly<Record<string, string>> = {
-  '--pname': 'tell instances apart by their sockets (-s)',
 };
 
 const defaults: Options = {
   configDir: '/etc/edgeban',
   overrides: {},
   verbosity: 1,
+  processName: 'edgeban-server',
   foreground: false,
   async: false,
   test: false,
@@ -128,8 +127,6 @@ function readShort(options: Options, word: string, rest: string[]): Options {
 function withFlag(options: Options, name: string): Options {
   const flag = own(flags, name);
   if (flag !== undefined) return { ...options, ...flag(options) };
-  const remedy = own(refused, name);
-  if (remedy !== undefined) throw usage(`option ${name} is not implemented`, remedy);
   throw usage(`option ${name} not recognized`, '-h lists what there is');
 }
 

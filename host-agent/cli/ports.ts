@@ -33,6 +33,8 @@ export interface CommandStream {
 
 export interface ServeOptions {
   readonly configDir: string;
+  /** What it is called in ps and top. */
+  readonly processName: string;
   readonly settings: ServerSettings;
   /** To be called once, when the control socket answers and the jails are started. */
   readonly ready: () => void;

@@ -32,7 +32,7 @@ async function serve(options: Options, ports: HostPorts, terminal: Terminal): Pr
     terminal.out('Server ready');
   };
   try {
-    await ports.serve({ configDir: options.configDir, settings, ready });
+    await ports.serve({ configDir: options.configDir, processName: options.processName, settings, ready });
     return exitCodes.ok;
   } catch (error) {
     sayError(terminal, describeError(error));

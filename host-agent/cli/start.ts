@@ -70,7 +70,7 @@ function argumentsOf(options: Options, settings: ServerSettings): string[] {
   const database = dbfile === 'None' || dbfile === ':memory:' ? dbfile : resolve(dbfile);
   const paths = ['-c', resolve(options.configDir), '-s', resolve(socket), '-p', resolve(pidfile), '--dbfile', database];
   const log = ['--logtarget', logtarget, '--loglevel', loglevel, '--syslogsocket', syslogsocket];
-  return ['-f', ...paths, ...log, 'start'];
+  return ['-f', ...paths, ...log, '--pname', options.processName, 'start'];
 }
 
 interface Daemon {

@@ -10,8 +10,18 @@ const commands = [
   ...['actionban', 'actionprolong', 'actionreban', 'actionunban'],
 ];
 
-/** fail2ban's actions have methods that a client may call; these are taken for no property. */
-const methods = ['ban', 'unban', 'start', 'stop', 'flush', 'reban', 'prolong', 'reload', 'consistencyCheck'];
+/** fail2ban's actions have methods that a client may call, past its own book of who is banned. What does the same with the book. */
+const methods: Readonly<Record<string, string>> = {
+  ban: 'set JAIL banip IP',
+  reban: 'set JAIL banip IP',
+  prolong: 'set JAIL banip IP',
+  unban: 'set JAIL unbanip IP',
+  flush: 'unban --all',
+  start: 'reload --restart JAIL',
+  stop: 'stop JAIL, or set JAIL delaction ACTION',
+  reload: 'reload --restart JAIL',
+  consistencyCheck: 'nothing: each action is looked at by itself, and status JAIL names what is not in force',
+};
 
 export async function addAction(jail: JailControl, words: readonly string[]): Promise<ReplyValue> {
   const [name, module] = words;
@@ -37,8 +47,8 @@ export async function changeAction(jail: JailControl, words: readonly string[]):
   if (name === undefined) throw missingWord();
   actionOf(jail, name);
   if (property === undefined) throw missingWord();
-  if (methods.includes(property)) {
-    const message = `an action's ${property} cannot be called: use set JAIL banip and unbanip`;
+  if (Object.hasOwn(methods, property)) {
+    const message = `an action's ${property} cannot be called: use ${methods[property]}`;
     throw new CommandError('ERR_COMMAND_INVALID', message);
   }
   if (text === undefined) throw missingWord();

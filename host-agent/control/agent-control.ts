@@ -168,6 +168,13 @@ export interface EdgeReport {
   readonly trouble: string | null;
 }
 
+/** Of each address its networks' numbers, countries and registries; shorter lists where nobody answered. */
+export interface Origins {
+  readonly asn: readonly string[];
+  readonly country: readonly string[];
+  readonly rir: readonly string[];
+}
+
 /** The daemon, as its clients see it. All methods may throw EdgebanError: the client gets its code and message. */
 export interface AgentControl {
   /** What `version` answers: fail2ban's clients compare it, so it is a bare `1.2.3`. */
@@ -176,6 +183,8 @@ export interface AgentControl {
   jails(): readonly string[];
   /** Null if there is no such jail. */
   jail(name: string): JailControl | null;
+  /** Asks DNS where addresses are from. Never rejects. */
+  origins(ids: readonly BanId[]): Promise<Origins>;
   /** Lifts every ban of every jail; returns how many. */
   unbanAll(): Promise<number>;
   /** Reads the configuration again. Throws ERR_JAIL_UNKNOWN unless `ifExists`. */

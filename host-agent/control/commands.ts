@@ -54,12 +54,12 @@ export async function runCommand(agent: AgentControl, words: readonly string[]):
   return await command(agent, rest);
 }
 
-function status(agent: AgentControl, words: readonly string[]): ReplyValue {
+async function status(agent: AgentControl, words: readonly string[]): Promise<ReplyValue> {
   const [name, flavor] = words;
   if (words.length > 2) throw invalidCommand(' (no status)');
   if (name === undefined) return overview(agent);
-  if (name === '--all') return overviewOfAll(agent, flavorOf(flavor));
-  return jailStatus(jailOf(agent, name), flavorOf(flavor));
+  if (name === '--all') return await overviewOfAll(agent, flavorOf(flavor));
+  return await jailStatus(agent, jailOf(agent, name), flavorOf(flavor));
 }
 
 /** Without arguments `[{jail: ids}, …]`; with ids, for each the jails that have banned it. */

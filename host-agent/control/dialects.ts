@@ -4,18 +4,24 @@ import { formatReply, framingLimits, lineEnd, parseRequest, type Reply } from '.
 import { type PickleValue, readPickle } from './pickle-reader.ts';
 import { writeReply } from './pickle-writer.ts';
 
+export interface Request {
+  readonly words: readonly string[];
+  /** fail2ban's client sends its whole configuration along with `reload`, as it reads it; the daemon reads its own. */
+  readonly hasStream: boolean;
+}
+
 export interface Dialect {
   /** What ends each message. */
   readonly terminator: Buffer;
-  /** The words of a request; null: the client says goodbye. Throws ERR_CONTROL_PROTOCOL. */
-  parse(message: Buffer): readonly string[] | null;
+  /** Null: the client says goodbye. Throws ERR_CONTROL_PROTOCOL. */
+  parse(message: Buffer): Request | null;
   /** An answer with its terminator. */
   format(reply: Reply): Buffer;
 }
 
 const json: Dialect = {
   terminator: lineEnd,
-  parse: (message) => parseRequest(message.toString('utf8')),
+  parse: (message) => ({ words: parseRequest(message.toString('utf8')), hasStream: false }),
   format: (reply) => Buffer.from(formatReply(reply)),
 };
 
@@ -24,7 +30,7 @@ const goodbye = Buffer.from('<F2B_CLOSE_COMMAND>');
 
 const pickle: Dialect = {
   terminator: end,
-  parse: (message) => (message.equals(goodbye) ? null : wordsOf(readPickle(message))),
+  parse: (message) => (message.equals(goodbye) ? null : requestOf(readPickle(message))),
   format: (reply) => Buffer.concat([writeReply(reply), end]),
 };
 
@@ -40,14 +46,13 @@ export function dialectOf(first: number): Dialect {
 /** Before the first byte is known. */
 export const firstDialect = json;
 
-function wordsOf(request: PickleValue): readonly string[] {
+function requestOf(request: PickleValue): Request {
   if (!Array.isArray(request) || request.length === 0 || request.length > framingLimits.request_words_max)
     throw new EdgebanError('ERR_CONTROL_PROTOCOL', 'a request is a list of 1 to 200000 words');
   const [name, jail, options, stream, ...more] = request;
-  // fail2ban's client sends the whole configuration along, as it reads it; the daemon reads its own
   if (name === 'reload' && Array.isArray(options) && Array.isArray(stream) && more.length === 0)
-    return ['reload', ...options.map(wordOf), wordOf(jail ?? '--all')];
-  return request.map(wordOf);
+    return { words: ['reload', ...options.map(wordOf), wordOf(jail ?? '--all')], hasStream: true };
+  return { words: request.map(wordOf), hasStream: false };
 }
 
 /** As Python's str() writes it. */

@@ -4,6 +4,7 @@ import type { Server, Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
 import { dirname } from 'node:path';
 import { EdgebanError } from '../../shared/errors.ts';
+import type { Request } from './dialects.ts';
 import { CommandError } from './errors.ts';
 import type { Reply, ReplyError, ReplyValue } from './framing.ts';
 import { formatReply } from './framing.ts';
@@ -21,6 +22,8 @@ export interface ControlServerOptions {
   readonly path: string;
   /** Answers one request. What it throws is the answer too; see `CommandError` for fail2ban's exceptions. */
   readonly answer: (words: readonly string[]) => Promise<ReplyValue> | ReplyValue;
+  /** Called with each configuration that fail2ban's client has sent along, which is left aside. */
+  readonly streamed?: () => void;
   /** Called with our own bugs (no EdgebanError) that came out of `answer`. */
   readonly fault?: (error: unknown) => void;
   readonly limits?: Partial<SessionLimits & { readonly [name in keyof typeof controlLimits]: number }>;
@@ -121,11 +124,12 @@ function admit(
     socket.end(formatReply({ error: { code: 'ERR_CONTROL_SOCKET', message, args: [message] } }));
     return;
   }
-  sessions.set(socket, new Session(socket, (words) => answer(words, options), limits));
+  sessions.set(socket, new Session(socket, (request) => answer(request, options), limits));
   socket.on('close', () => sessions.delete(socket));
 }
 
-async function answer(words: readonly string[], options: ControlServerOptions): Promise<Reply> {
+async function answer({ words, hasStream }: Request, options: ControlServerOptions): Promise<Reply> {
+  if (hasStream) options.streamed?.();
   try {
     return { ok: await options.answer(words) };
   } catch (error) {

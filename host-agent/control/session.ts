@@ -1,7 +1,7 @@
 /** One client's connection to the control socket: requests one after the other, each bounded in size and time. */
 import type { Socket } from 'node:net';
 import { EdgebanError } from '../../shared/errors.ts';
-import { type Dialect, dialectOf, firstDialect } from './dialects.ts';
+import { type Dialect, dialectOf, firstDialect, type Request } from './dialects.ts';
 import type { Reply } from './framing.ts';
 import { framingLimits, MessageReader } from './framing.ts';
 
@@ -23,7 +23,7 @@ export const sessionLimits: SessionLimits = {
 };
 
 /** Never rejects: an error is a Reply. */
-export type Answer = (words: readonly string[]) => Promise<Reply>;
+export type Answer = (request: Request) => Promise<Reply>;
 
 export class Session {
   readonly #socket: Socket;
@@ -97,8 +97,8 @@ export class Session {
   /** Null: the client has said goodbye. */
   async #replyTo(message: Buffer): Promise<Reply | null> {
     try {
-      const words = this.#dialect.parse(message);
-      return words === null ? null : await this.#answer(words);
+      const request = this.#dialect.parse(message);
+      return request === null ? null : await this.#answer(request);
     } catch (error) {
       return { error: protocolError(error) };
     }

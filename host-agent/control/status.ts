@@ -1,14 +1,12 @@
 /** `status` in its forms, as the nested lists that fail2ban's server answers and every client of it takes apart. */
-import type { AgentControl, JailControl, JailCounts, JailSettings } from './agent-control.ts';
-import { invalidCommand } from './errors.ts';
+import type { AgentControl, BanId, JailControl, JailCounts, JailSettings, Origins } from './agent-control.ts';
 import { type ReplyValue, tupleOf } from './framing.ts';
 
-export type Flavor = 'basic' | 'short' | 'stats';
+type Flavor = 'basic' | 'short' | 'stats' | 'cymru';
 
-/** An unknown flavor is basic, as in fail2ban; `cymru` asks DNS about attackers and is refused. */
+/** An unknown flavor is basic, as in fail2ban. */
 export function flavorOf(word: string | undefined): Flavor {
-  if (word === 'cymru') throw invalidCommand(" (status flavor 'cymru' is not implemented; use basic, short or stats)");
-  return word === 'short' || word === 'stats' ? word : 'basic';
+  return word === 'short' || word === 'stats' || word === 'cymru' ? word : 'basic';
 }
 
 export function overview(agent: AgentControl): ReplyValue[] {
@@ -17,20 +15,27 @@ export function overview(agent: AgentControl): ReplyValue[] {
 }
 
 /** `status --all`: the overview, then every jail by its name; with `stats` only the latter. */
-export function overviewOfAll(agent: AgentControl, flavor: Flavor): ReplyValue {
-  const entries = sorted(agent).flatMap((name) => {
+export async function overviewOfAll(agent: AgentControl, flavor: Flavor): Promise<ReplyValue> {
+  const all: Record<string, ReplyValue> = {};
+  for (const name of sorted(agent)) {
     const jail = agent.jail(name);
-    return jail === null ? [] : [[name, jailStatus(jail, flavor)] as const];
-  });
-  const all = Object.fromEntries(entries);
+    if (jail !== null) all[name] = await jailStatus(agent, jail, flavor);
+  }
   return flavor === 'stats' ? all : [...overview(agent), all];
 }
 
-export function jailStatus(jail: JailControl, flavor: Flavor): ReplyValue {
+export async function jailStatus(agent: AgentControl, jail: JailControl, flavor: Flavor): Promise<ReplyValue> {
   const counts = jail.counts();
   const settings = jail.settings();
   if (flavor === 'stats') return stats(settings.backend, counts);
-  return [tupleOf('Filter', filterStatus(counts, settings)), tupleOf('Actions', actionsStatus(jail, counts, flavor))];
+  const banned = flavor === 'short' ? null : jail.bans().map((ban) => ban.id);
+  const origins = flavor === 'cymru' && banned !== null ? originRows(await agent.origins(banned)) : [];
+  const actions = [...actionsStatus(jail, counts, banned), ...origins];
+  return [tupleOf('Filter', filterStatus(counts, settings)), tupleOf('Actions', actions)];
+}
+
+function originRows({ asn, country, rir }: Origins): ReplyValue[] {
+  return [tupleOf('Banned ASN list', asn), tupleOf('Banned Country list', country), tupleOf('Banned RIR list', rir)];
 }
 
 function stats(backend: string, counts: JailCounts): ReplyValue {
@@ -48,19 +53,17 @@ function filterStatus(counts: JailCounts, settings: JailSettings): ReplyValue {
   ];
 }
 
-/** A last row that fail2ban has not, and only if there is something to tell: `Not in force: 192.0.2.1[iptables]`. */
-function actionsStatus(jail: JailControl, counts: JailCounts, flavor: Flavor): ReplyValue {
+/**
+ * `banned` null: not even who they are. A last row that fail2ban has not, and only if there is something to tell:
+ * `Not in force: 192.0.2.1[iptables]`.
+ */
+function actionsStatus(jail: JailControl, counts: JailCounts, banned: readonly BanId[] | null): ReplyValue[] {
   const rows: ReplyValue[] = [
     tupleOf('Currently banned', counts.currentlyBanned),
     tupleOf('Total banned', counts.totalBanned),
   ];
-  if (flavor === 'short') return rows;
-  rows.push(
-    tupleOf(
-      'Banned IP list',
-      jail.bans().map((ban) => ban.id),
-    ),
-  );
+  if (banned === null) return rows;
+  rows.push(tupleOf('Banned IP list', banned));
   const failing = jail.failing().map(({ action, id }) => `${id ?? '*'}[${action}]`);
   return failing.length === 0 ? rows : [...rows, tupleOf('Not in force', failing)];
 }

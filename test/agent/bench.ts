@@ -88,6 +88,7 @@ export async function startAgent(
     createSource: (plan) => sourceInto(sinks, sourceName(plan)),
     plan: async () => read(),
     host: null,
+    origins: () => Promise.resolve({ asn: [], country: [], rir: [] }),
     startLink: () => {
       throw new Error('there is no edge here');
     },

@@ -123,12 +123,6 @@ describe('options', () => {
     expect((await client('echo -x --help')).out).toBe('-x --help');
   });
 
-  test.each(['--pname=x'])('%s is refused by name', async (line) => {
-    const { code, err } = await client(`${line} ping`);
-    expect(code).toBe(255);
-    expect(err).toContain(`option ${line.split('=')[0]} is not implemented; `);
-  });
-
   test.each(['-z', '--nope', '-c', '--timeout=soon', '--json=yes'])('%s is a usage error', async (line) => {
     const { code, out, err } = await client(line);
     expect(code).toBe(255);

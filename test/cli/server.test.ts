@@ -39,10 +39,11 @@ describe('-f', () => {
       pids.push(readFileSync(options.settings.pidfile, 'utf8'));
       return Promise.resolve();
     };
-    const line = `-f -c /etc/x -p ${dir}/run/x.pid --logtarget STDOUT --loglevel=DEBUG --dbfile None start`;
+    const line = `-f -c /etc/x -p ${dir}/run/x.pid --logtarget STDOUT --loglevel=DEBUG --dbfile None --pname mine start`;
     expect(await server(line, { serve })).toEqual({ code: 0, out: 'Server ready', err: '' });
     expect(seen[0]).toMatchObject({
       configDir: '/etc/x',
+      processName: 'mine',
       settings: {
         socket: `${dir}/edgeban.sock`,
         pidfile: `${dir}/run/x.pid`,

@@ -12,6 +12,23 @@ describe('reading', () => {
     expect(await runCommand(agent, ['flushlogs'])).toBe('rolled over');
   });
 
+  test('status with the flavor cymru has three rows more', async () => {
+    const rows = [
+      ['Banned IP list', ['192.0.2.50', '2001:db8::1']],
+      ['Banned ASN list', ['asn of 192.0.2.50', 'asn of 2001:db8::1']],
+      ['Banned Country list', ['country of 192.0.2.50', 'country of 2001:db8::1']],
+      ['Banned RIR list', ['rir of 192.0.2.50', 'rir of 2001:db8::1']],
+    ];
+    const actions = ['Actions', [['Currently banned', 2], ['Total banned', 5], ...rows]];
+    expect(await runCommand(twoJails(), ['status', 'sshd', 'cymru'])).toEqual([expect.anything(), actions]);
+    const all = [
+      ['Number of jail', 2],
+      expect.anything(),
+      expect.objectContaining({ sshd: [expect.anything(), actions] }),
+    ];
+    expect(await runCommand(twoJails(), ['status', '--all', 'cymru'])).toEqual(all);
+  });
+
   test('status is sorted by name', async () => {
     expect(await runCommand(twoJails(), ['status'])).toEqual([
       ['Number of jail', 2],

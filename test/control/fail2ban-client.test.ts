@@ -16,13 +16,16 @@ const isThere = checkout !== '' && existsSync(program);
 let dir: string;
 let path: string;
 let agent: FakeAgent;
+let streams: number;
 let server: ControlServer;
 
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), 'edgeban-pickle-'));
   path = join(dir, 'edgeban.sock');
   agent = twoJails();
-  server = await openControlServer({ path, answer: (words) => runCommand(agent, words) });
+  streams = 0;
+  const streamed = () => void (streams += 1);
+  server = await openControlServer({ path, answer: (words) => runCommand(agent, words), streamed });
 });
 
 afterEach(async () => {
@@ -141,5 +144,8 @@ describe('framing', () => {
       `<F2B_CLOSE_COMMAND>${end}`,
     );
     expect(agent.reloads).toEqual([{ jail: 'sshd', restart: true, unban: false, ifExists: false }]);
+    expect(streams).toBe(1);
+    await exchange(`\x80\x02](X\x06\x00\x00\x00reloadX\x04\x00\x00\x00sshde.${end}`, `<F2B_CLOSE_COMMAND>${end}`);
+    expect([agent.reloads.length, streams]).toEqual([2, 1]);
   });
 });

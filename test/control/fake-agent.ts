@@ -164,6 +164,10 @@ export function fakeAgent(jails: Record<string, FakeJail>): FakeAgent {
       if (!Object.hasOwn(jails, name)) throw unknownJail(name);
       delete jails[name];
     },
+    origins: (ids) => {
+      const of = (name: string) => ids.map((id) => `${name} of ${id}`);
+      return Promise.resolve({ asn: of('asn'), country: of('country'), rir: of('rir') });
+    },
     edge: () => null,
   };
 }
