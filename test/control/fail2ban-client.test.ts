@@ -24,7 +24,9 @@ beforeEach(async () => {
   path = join(dir, 'edgeban.sock');
   agent = twoJails();
   streams = 0;
-  const streamed = () => void (streams += 1);
+  const streamed = () => {
+    streams += 1;
+  };
   server = await openControlServer({ path, answer: (words) => runCommand(agent, words), streamed });
 });
 
