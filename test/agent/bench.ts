@@ -45,6 +45,10 @@ export interface BenchOptions {
   readonly files?: Readonly<Record<string, string>>;
 }
 
+function noEdge(): never {
+  throw new Error('there is no edge here');
+}
+
 /** `DIR` in the text of jail.conf stands for the configuration folder. */
 export async function startAgent(
   jails: string,
@@ -89,9 +93,7 @@ export async function startAgent(
     plan: async () => read(),
     host: null,
     origins: () => Promise.resolve({ asn: [], country: [], rir: [] }),
-    startLink: () => {
-      throw new Error('there is no edge here');
-    },
+    startLink: noEdge,
   };
   const agent = new Agent(parts, read());
   await agent.start();
