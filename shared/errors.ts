@@ -108,6 +108,7 @@ const table = {
   ERR_AUTH_STALE: { status: 401, title: "the host's clock and the Worker's differ too much" },
   ERR_AUTH_REPLAY: { status: 401, title: 'the request has been sent before' },
   ERR_AUTH_OPERATOR: { status: 401, title: "the operator's token is missing or wrong" },
+  ERR_AUTH_KEY_TAKEN: { status: 409, title: 'the new key has been used before' },
   ERR_ENROLL_TOKEN: { status: 403, title: 'the enrolment token is unknown, used or too old' },
   ERR_ENROLL_TAKEN: { status: 409, title: 'a host of this name or key is enrolled already' },
   // the Worker: requests, events, limits
@@ -121,6 +122,8 @@ const table = {
   ERR_CAP_EVENTS: { status: 429, title: 'the host sends events faster than it may' },
   ERR_CAP_HOLDERS: { status: 422, title: 'the host holds as many bans as it may' },
   ERR_CAP_HOSTS: { status: 409, title: 'as many hosts are enrolled as may be' },
+  ERR_CAP_ALLOWED: { status: 409, title: "the ledger's allow list is full" },
+  ERR_ALLOWED_UNKNOWN: { status: 404, title: "the address is not on the ledger's allow list" },
   ERR_HOST_UNKNOWN: { status: 404, title: 'there is no such host' },
   ERR_SNAPSHOT_WRITE: { status: 503, title: 'the snapshot could not be written to KV' },
   // regular expressions

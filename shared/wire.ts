@@ -101,6 +101,17 @@ export type EnrollRequest = z.infer<typeof EnrollRequest>;
 export const EnrollReply = z.strictObject({ host: z.string(), ledger: z.uuid() });
 export type EnrollReply = z.infer<typeof EnrollReply>;
 
+/**
+ * Signed with the host's key; `key` is its new public key, in the place of the old one from the answer on. Where the
+ * answer was lost, one of the two keys holds: the same request signed with the new one is answered as before, and
+ * refused (ERR_AUTH_SIGNATURE) if the ledger has not heard of it.
+ */
+export const RotateRequest = z.strictObject({ key: EnrollRequest.shape.key });
+export type RotateRequest = z.infer<typeof RotateRequest>;
+
+export const RotateReply = z.strictObject({ host: z.string(), key: z.string() });
+export type RotateReply = z.infer<typeof RotateReply>;
+
 /** RFC 9457 problem JSON; `code` is one of ours (errors.ts). */
 export const Problem = z.object({
   type: z.string(),

@@ -4,15 +4,18 @@ import type { Context, MiddlewareHandler } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import { secureHeaders } from 'hono/secure-headers';
 import { EdgebanError } from '../shared/errors.ts';
-import { checkClock, checkOperator, readSigned, type SignedRequest, sha256 } from './auth.ts';
+import { checkBearer, checkClock, placeOf, readSigned, type SignedRequest, sha256 } from './auth.ts';
 import { BanList } from './ban-list.ts';
-import { readBody } from './body.ts';
+import { readBody, readJson } from './body.ts';
+import { operatorAt, type Person } from './ledger/acts.ts';
+import type { Switch } from './ledger/emergency.ts';
+import { metricsText } from './ledger/metrics.ts';
 import { snapshotKey } from './ledger/snapshot.ts';
 import { type Ledger, ledgerName } from './ledger.ts';
 import { type Answer, problem, problemOf, problemResponse } from './problem.ts';
-import { routes, securitySchemes, signedRoutes } from './routes.ts';
+import { panicRoute, routes, securitySchemes, signedRoutes } from './routes.ts';
 import { type Env, readSettings } from './settings.ts';
-import type { SnapshotView } from './shapes.ts';
+import { PanicRequest, type SnapshotView } from './shapes.ts';
 
 interface Hono {
   Bindings: Env;
@@ -37,7 +40,18 @@ const limitBody: MiddlewareHandler<Hono> = async (c, next) => {
 };
 
 const operatorOnly: MiddlewareHandler<Hono> = async (c, next) => {
-  await checkOperator(c.req.header('authorization'), readSettings(c.env).operatorToken);
+  await checkBearer(c.req.header('authorization'), readSettings(c.env).operatorToken);
+  await next();
+};
+
+/** Who asks as the operator, from where. */
+function personOf(c: Context<Hono>): Person {
+  return operatorAt(placeOf(c.req.header('cf-connecting-ip')));
+}
+
+const metricsOnly: MiddlewareHandler<Hono> = async (c, next) => {
+  const { operatorToken, metricsToken } = readSettings(c.env);
+  await checkBearer(c.req.header('authorization'), operatorToken, ...(metricsToken === null ? [] : [metricsToken]));
   await next();
 };
 
@@ -80,6 +94,7 @@ export function createApi(): OpenAPIHono<Hono> {
   addOpenRoutes(app);
   addSignedRoutes(app);
   addOperatorRoutes(app);
+  addSwitches(app);
   for (const [name, scheme] of Object.entries(securitySchemes))
     app.openAPIRegistry.registerComponent('securitySchemes', name, scheme);
   app.doc31('/openapi.json', { openapi: '3.1.0', info: { title: 'edgeban', version: '1' } });
@@ -96,7 +111,9 @@ function addOpenRoutes(app: OpenAPIHono<Hono>): void {
     readSettings(c.env);
     return c.json({ ok: true } as const, 200);
   });
-  app.openapi(routes.enroll, async (c) => c.json(unwrap(await ledgerOf(c.env).enroll(c.req.valid('json'))), 200));
+  app.openapi(routes.enroll, async (c) =>
+    c.json(unwrap(await ledgerOf(c.env).enroll(c.req.valid('json'), placeOf(c.req.header('cf-connecting-ip')))), 200),
+  );
 }
 
 function addSignedRoutes(app: OpenAPIHono<Hono>): void {
@@ -105,6 +122,10 @@ function addSignedRoutes(app: OpenAPIHono<Hono>): void {
     const signed = await signedOf(c);
     return c.json(unwrap(await ledgerOf(c.env).events(signed, readText(c.get('body')))));
   });
+  app.post('/v1/rotate', async (c) => {
+    const signed = await signedOf(c);
+    return c.json(unwrap(await ledgerOf(c.env).rotate(signed, readText(c.get('body')))));
+  });
   app.get('/v1/feed', async (c) => {
     const signed = await signedOf(c);
     if (isUpgrade(c)) return ledgerOf(c.env).fetch(c.req.raw);
@@ -112,31 +133,56 @@ function addSignedRoutes(app: OpenAPIHono<Hono>): void {
   });
 }
 
+const operatorPaths = [
+  ...['/v1/enroll-tokens', '/v1/bans', '/v1/bans/*', '/v1/snapshot', '/v1/hosts', '/v1/hosts/*', '/v1/status'],
+  ...['/v1/panic', '/v1/resume', '/v1/brake', '/v1/allow', '/v1/allow/*', '/v1/log'],
+];
+
 function addOperatorRoutes(app: OpenAPIHono<Hono>): void {
-  for (const path of [
-    '/v1/enroll-tokens',
-    '/v1/bans',
-    '/v1/bans/*',
-    '/v1/snapshot',
-    '/v1/hosts',
-    '/v1/hosts/*',
-    '/v1/status',
-  ])
-    app.use(path, operatorOnly);
-  app.openapi(routes.openToken, async (c) => c.json(unwrap(await ledgerOf(c.env).openEnrollToken()), 200));
+  for (const path of operatorPaths) app.use(path, operatorOnly);
+  app.openapi(routes.openToken, async (c) => c.json(unwrap(await ledgerOf(c.env).openEnrollToken(personOf(c))), 200));
   app.openapi(routes.bans, async (c) => {
     const { after, limit } = c.req.valid('query');
     return c.json(unwrap(await ledgerOf(c.env).bans(after, limit)), 200);
   });
   app.openapi(routes.ban, async (c) => c.json(unwrap(await ledgerOf(c.env).ban(c.req.valid('param').address)), 200));
-  app.openapi(routes.addBan, async (c) => c.json(unwrap(await ledgerOf(c.env).addBan(c.req.valid('json'))), 200));
+  app.openapi(routes.addBan, async (c) =>
+    c.json(unwrap(await ledgerOf(c.env).addBan(c.req.valid('json'), personOf(c))), 200),
+  );
   app.openapi(routes.liftBan, async (c) =>
-    c.json(unwrap(await ledgerOf(c.env).liftBan(c.req.valid('param').address)), 200),
+    c.json(unwrap(await ledgerOf(c.env).liftBan(c.req.valid('param').address, personOf(c))), 200),
   );
   app.openapi(routes.snapshot, async (c) => c.json(await readSnapshot(c.env), 200));
   app.openapi(routes.hosts, async (c) => c.json(unwrap(await ledgerOf(c.env).hosts()), 200));
-  app.openapi(routes.revoke, async (c) => c.json(unwrap(await ledgerOf(c.env).revoke(c.req.valid('param').id)), 200));
+  app.openapi(routes.revoke, async (c) =>
+    c.json(unwrap(await ledgerOf(c.env).revoke(c.req.valid('param').id, personOf(c))), 200),
+  );
   app.openapi(routes.status, async (c) => c.json(unwrap(await ledgerOf(c.env).status()), 200));
+}
+
+/** The operator's acts that concern all bans at once, and who is spared. */
+function addSwitches(app: OpenAPIHono<Hono>): void {
+  const turn = async (c: Context<Hono>, what: Switch, reason = '') =>
+    c.json(unwrap(await ledgerOf(c.env).switch(what, personOf(c), reason)), 200);
+  // not checked by its route: who is in a panic may leave out the body
+  app.openAPIRegistry.registerPath(panicRoute);
+  app.post('/v1/panic', (c) => turn(c, 'panic', readJson(PanicRequest, readText(c.get('body')) || '{}').reason));
+  app.openapi(routes.resume, (c) => turn(c, 'resume'));
+  app.openapi(routes.brake, (c) => turn(c, 'brake'));
+  app.openapi(routes.releaseBrake, (c) => turn(c, 'brake-released'));
+  app.openapi(routes.allowed, async (c) => c.json(unwrap(await ledgerOf(c.env).allowed()), 200));
+  app.openapi(routes.allow, async (c) =>
+    c.json(unwrap(await ledgerOf(c.env).allow(c.req.valid('json'), personOf(c))), 200),
+  );
+  app.openapi(routes.disallow, async (c) =>
+    c.json(unwrap(await ledgerOf(c.env).disallow(c.req.valid('param').address, personOf(c))), 200),
+  );
+  app.openapi(routes.acts, async (c) => {
+    const { after, limit } = c.req.valid('query');
+    return c.json(unwrap(await ledgerOf(c.env).acts(after, limit)), 200);
+  });
+  app.use('/metrics', metricsOnly);
+  app.openapi(routes.metrics, async (c) => c.text(metricsText(unwrap(await ledgerOf(c.env).status())), 200));
 }
 
 /** Throws ERR_REQUEST_INVALID unless the bytes are UTF-8. */

@@ -1,4 +1,5 @@
 /** Who is speaking: a host by its Ed25519 signature over method, path, time, nonce and body; the operator by a bearer token. */
+import { formatPrefix, parseAddress } from '../shared/address.ts';
 import { EdgebanError } from '../shared/errors.ts';
 import { type SignedParts, signedHeaders, signedText, wireLimits } from '../shared/wire.ts';
 
@@ -6,6 +7,8 @@ import { type SignedParts, signedHeaders, signedText, wireLimits } from '../shar
 export interface SignedRequest extends SignedParts {
   /** Ed25519, 64 bytes in base64url. */
   readonly signature: string;
+  /** The address from which it came, as Cloudflare says; null where there is no Cloudflare in front. */
+  readonly place: string | null;
 }
 
 const shapes = {
@@ -31,7 +34,14 @@ export function readSigned(request: Request, bodyHash: string): SignedRequest {
     nonce: header('nonce'),
     bodyHash,
     signature: header('signature'),
+    place: placeOf(request.headers.get('cf-connecting-ip')),
   };
+}
+
+/** The sender's address in canonical form: Cloudflare sets the header itself, whatever the sender wrote there. */
+export function placeOf(header: string | null | undefined): string | null {
+  const address = parseAddress(header ?? '');
+  return address === null ? null : formatPrefix(address);
 }
 
 /** Throws ERR_AUTH_STALE if the request's clock is off by more than the window; both in Unix seconds. */
@@ -51,11 +61,14 @@ export async function checkSignature(request: SignedRequest, key: string): Promi
   throw new EdgebanError('ERR_AUTH_SIGNATURE', 'the signature does not fit the request');
 }
 
-/** Throws ERR_AUTH_OPERATOR unless `authorization` is `Bearer <token>`; takes the same time however far they agree. */
-export async function checkOperator(authorization: string | undefined, token: string): Promise<void> {
-  const given = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1] ?? '';
-  const [a, b] = await Promise.all([digest(given), digest(token)]);
-  if (crypto.subtle.timingSafeEqual(a, b)) return;
+/**
+ * Throws ERR_AUTH_OPERATOR unless `authorization` is `Bearer <one of the tokens>`; takes the same time however far they
+ * agree.
+ */
+export async function checkBearer(authorization: string | undefined, ...tokens: readonly string[]): Promise<void> {
+  const given = await digest(/^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1] ?? '');
+  const wanted = await Promise.all(tokens.map(digest));
+  if (wanted.filter((token) => crypto.subtle.timingSafeEqual(given, token)).length > 0) return;
   throw new EdgebanError('ERR_AUTH_OPERATOR', "the operator's token is missing or wrong");
 }
 

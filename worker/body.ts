@@ -1,4 +1,5 @@
-/** Reads a request body that may not grow beyond its limit, whatever its Content-Length says or leaves out. */
+/** Reads a request body, which may not grow beyond its limit, whatever its Content-Length says or leaves out. */
+import type { z } from 'zod';
 import { EdgebanError } from '../shared/errors.ts';
 import { wireLimits } from '../shared/wire.ts';
 
@@ -15,6 +16,22 @@ export async function readBody(request: Request): Promise<Uint8Array<ArrayBuffer
     chunks.push(bytes);
   }
   return joined(chunks, size);
+}
+
+/** What a body says, in its shape; throws ERR_REQUEST_INVALID with the first finding. */
+export function readJson<T>(shape: z.ZodType<T>, body: string): T {
+  const parsed = shape.safeParse(parseJson(body));
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new EdgebanError('ERR_REQUEST_INVALID', `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'not as asked'}`);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new EdgebanError('ERR_REQUEST_INVALID', 'the body is not JSON');
+  }
 }
 
 function joined(chunks: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {

@@ -1,36 +1,42 @@
 /** The ledger: the one Durable Object that knows every ban, orders all changes, and drives KV, Cloudflare and the feed. */
 import { DurableObject } from 'cloudflare:workers';
-import { formatPrefix, type Prefix, parsePrefix } from '../shared/address.ts';
-import { EdgebanError } from '../shared/errors.ts';
 import { Holders } from '../shared/store/holders.ts';
 import type { Sql } from '../shared/store/sql.ts';
 import type { UnixTime } from '../shared/time.ts';
-import type { EnrollReply, EnrollRequest, EventReceipt, FeedPage } from '../shared/wire.ts';
-import { checkClock, checkSignature, randomText, readSigned, type SignedRequest, sha256 } from './auth.ts';
+import type { EnrollReply, EnrollRequest, EventReceipt, FeedPage, RotateReply } from '../shared/wire.ts';
+import { readSigned, type SignedRequest, sha256 } from './auth.ts';
 import type { Enforcement } from './cloudflare/enforcement.ts';
+import { listActs, noteAct, type Person } from './ledger/acts.ts';
 import { nextWork, type WorkParts, work } from './ledger/alarm.ts';
-import { addOperatorBan, liftAll, liftHost, listBans, viewBan } from './ledger/bans.ts';
-import { Buckets } from './ledger/buckets.ts';
+import { viewAllowed } from './ledger/allow-list.ts';
+import { listBans, viewBan } from './ledger/bans.ts';
+import { Desk, readAddress } from './ledger/desk.ts';
+import { Door } from './ledger/door.ts';
+import { Emergency, type Switch } from './ledger/emergency.ts';
 import { readBatch, takeEvents } from './ledger/events.ts';
 import { greet, hangUp, isBehind, listen, pageAfter, push, readPlace } from './ledger/feed.ts';
-import {
-  addEnrollToken,
-  enrolledHost,
-  enrollHost,
-  type Host,
-  noteSeen,
-  revokeHost,
-  spendNonce,
-} from './ledger/hosts.ts';
-import { ledgerLimits } from './ledger/limits.ts';
+import { enrollHost, readRotation, rotateKey } from './ledger/hosts.ts';
 import { Roll } from './ledger/roll.ts';
 import { prepareTables } from './ledger/schema.ts';
-import { noteChange, readState } from './ledger/state.ts';
+import { readState } from './ledger/state.ts';
 import { viewHosts, viewStatus } from './ledger/status.ts';
 import { makeWorld, type World } from './ledger/world.ts';
-import { type Answer, answer, log, problemOf, problemResponse, RequestRefusal } from './problem.ts';
+import { type Answer, answer, log, problemOf, problemResponse } from './problem.ts';
 import type { Env } from './settings.ts';
-import type { BansPage, BanView, HostView, Lifted, OpenToken, OperatorBan, StatusView } from './shapes.ts';
+import type {
+  ActsPage,
+  Allowed,
+  AllowedView,
+  AllowRequest,
+  BansPage,
+  BanView,
+  HostView,
+  Lifted,
+  OpenToken,
+  OperatorBan,
+  StatusView,
+  Switched,
+} from './shapes.ts';
 import { durableSql } from './sqlite.ts';
 
 /** The one object's name: one ledger, one writer at Cloudflare. */
@@ -42,8 +48,9 @@ export class Ledger extends DurableObject<Env> {
   readonly #holders: Holders;
   readonly #roll: Roll;
   readonly #id: string;
-  readonly #eventRates = new Buckets(ledgerLimits.events_burst, ledgerLimits.events_per_minute_max);
-  readonly #requestRates = new Buckets(ledgerLimits.requests_burst, ledgerLimits.requests_per_minute_max);
+  readonly #door: Door;
+  readonly #desk: Desk;
+  readonly #emergency: Emergency;
   #world: World | null = null;
   /** When the alarm is set to ring, in milliseconds; null while it rings. */
   #alarmAt: number | null = null;
@@ -56,7 +63,11 @@ export class Ledger extends DurableObject<Env> {
     prepareTables(this.#sql, crypto.randomUUID(), now());
     this.#holders = new Holders(this.#sql);
     this.#roll = new Roll(this.#sql);
+    this.#door = new Door(this.#sql, now);
     this.#id = readState(this.#sql).id;
+    const parts = { ...this.#bansParts(), changed: () => this.#changed(), now };
+    this.#desk = new Desk({ ...parts, world: () => this.#worldNow() });
+    this.#emergency = new Emergency({ ...parts, enforcement: () => this.#enforcement() });
     this.#behind = isBehind(this.#feedParts(), ctx.getWebSockets());
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair('ping', 'pong'));
     void ctx.blockConcurrencyWhile(async () => {
@@ -66,29 +77,29 @@ export class Ledger extends DurableObject<Env> {
   }
 
   /** `id` and `ledger` of a new host; the public key is all that is kept. */
-  enroll(request: EnrollRequest): Promise<Answer<EnrollReply>> {
+  enroll(request: EnrollRequest, place: string | null): Promise<Answer<EnrollReply>> {
     return answer(async () => {
       const hash = await sha256(request.token);
-      const id = this.#sql.transaction(() => enrollHost(this.#sql, request, hash, crypto.randomUUID(), now()));
+      const id = this.#sql.transaction(() => {
+        const made = enrollHost(this.#sql, request, hash, crypto.randomUUID(), now());
+        noteAct(this.#sql, { who: made, place }, 'enrolled', request.name, now());
+        return made;
+      });
       log('enrolled', { host: id, name: request.name });
       return { host: id, ledger: this.#id };
     });
   }
 
-  openEnrollToken(): Promise<Answer<OpenToken>> {
-    return answer(async () => {
-      const token = randomText(24);
-      const hash = await sha256(token);
-      return { token, expires_at: addEnrollToken(this.#sql, hash, now()) };
-    });
+  openEnrollToken(person: Person): Promise<Answer<OpenToken>> {
+    return answer(() => this.#desk.openEnrollToken(person));
   }
 
   /** `body`: the JSON of an EventBatch, whose hash is in `request`. */
   events(request: SignedRequest, body: string): Promise<Answer<EventReceipt>> {
     return answer(async () => {
-      const host = await this.#admit(request);
+      const host = await this.#door.admit(request);
       const parts = { sql: this.#sql, holders: this.#holders, guard: this.#worldNow().guard, roll: this.#roll };
-      const allow = (count: number) => this.#allowEvents(host, count);
+      const allow = (count: number) => this.#door.take('events', host.id, count);
       const { receipt, changed } = takeEvents(parts, host.id, readBatch(body), allow, now());
       if (receipt.refused.length > 0) log('events-refused', { host: host.id, events: receipt.refused.length });
       if (changed) await this.#changed();
@@ -98,7 +109,7 @@ export class Ledger extends DurableObject<Env> {
 
   feed(request: SignedRequest): Promise<Answer<FeedPage>> {
     return answer(async () => {
-      await this.#admit(request);
+      await this.#door.admit(request);
       const query = new URL(request.path, 'https://ledger').searchParams;
       return pageAfter(this.#feedParts(), readPlace(query, this.#id));
     });
@@ -107,7 +118,7 @@ export class Ledger extends DurableObject<Env> {
   /** The live feed: a signed GET with `Upgrade: websocket`. */
   override async fetch(request: Request): Promise<Response> {
     try {
-      const host = await this.#admit(readSigned(request, await sha256('')));
+      const host = await this.#door.admit(readSigned(request, await sha256('')));
       const { 0: client, 1: server } = new WebSocketPair();
       listen(this.ctx, server, host.id, readPlace(new URL(request.url).searchParams, this.#id));
       if (greet(this.#feedParts(), server)) this.#behind = true;
@@ -134,26 +145,33 @@ export class Ledger extends DurableObject<Env> {
     return answer(() => viewBan(this.#bansParts(), readAddress(address), now()));
   }
 
-  addBan({ address, bantime }: OperatorBan): Promise<Answer<BanView>> {
-    return answer(async () => {
-      const prefix = readAddress(address);
-      const { guard } = this.#worldNow();
-      const time = now();
-      const changed = this.#change(() => addOperatorBan(this.#bansParts(), guard, prefix, bantime, time));
-      log('operator-ban', { address: formatPrefix(prefix), changed });
-      if (changed) await this.#changed();
-      return viewBan(this.#bansParts(), prefix, time);
-    });
+  addBan(ban: OperatorBan, person: Person): Promise<Answer<BanView>> {
+    return answer(() => this.#desk.addBan(ban, person));
   }
 
-  liftBan(address: string): Promise<Answer<Lifted>> {
-    return answer(async () => {
-      const prefix = readAddress(address);
-      const lifted = this.#change(() => liftAll(this.#bansParts(), prefix, now()));
-      log('operator-lift', { address: formatPrefix(prefix), holders: lifted });
-      if (lifted > 0) await this.#changed();
-      return { address: formatPrefix(prefix), lifted };
-    });
+  liftBan(address: string, person: Person): Promise<Answer<Lifted>> {
+    return answer(() => this.#desk.liftBan(address, person));
+  }
+
+  allowed(): Promise<Answer<{ allowed: AllowedView[] }>> {
+    return answer(() => ({ allowed: viewAllowed(this.#sql, this.#worldNow().settings.allow) }));
+  }
+
+  allow(request: AllowRequest, person: Person): Promise<Answer<Allowed>> {
+    return answer(() => this.#desk.allow(request, person));
+  }
+
+  disallow(address: string, person: Person): Promise<Answer<{ address: string }>> {
+    return answer(() => this.#desk.disallow(address, person));
+  }
+
+  /** `what` is to hold for all bans at once. */
+  switch(what: Switch, person: Person, reason: string): Promise<Answer<Switched>> {
+    return answer(() => this.#emergency.to(what, person, reason));
+  }
+
+  acts(after: number, limit: number): Promise<Answer<ActsPage>> {
+    return answer(() => listActs(this.#sql, after, limit));
   }
 
   hosts(): Promise<Answer<{ hosts: HostView[] }>> {
@@ -162,23 +180,28 @@ export class Ledger extends DurableObject<Env> {
     }));
   }
 
-  /**
-   * Refuses the host's key from now on, closes its feed, and lifts all that it holds: its key may be in the wrong hands,
-   * so its word counts no more. An address that another host or the operator holds as well stays banned.
-   */
-  revoke(id: string): Promise<Answer<{ host: string; lifted: number }>> {
+  revoke(id: string, person: Person): Promise<Answer<{ host: string; lifted: number }>> {
     return answer(async () => {
-      const time = now();
-      const lifted = this.#change(() => {
-        revokeHost(this.#sql, id, time);
-        return liftHost(this.#bansParts(), id, time);
+      const revoked = await this.#desk.revoke(id, person);
+      hangUp(this.ctx, id, 'revoked');
+      this.#door.drop(id);
+      return revoked;
+    });
+  }
+
+  /** `body`: the JSON of a RotateRequest, whose hash is in `request`. */
+  rotate(request: SignedRequest, body: string): Promise<Answer<RotateReply>> {
+    return answer(async () => {
+      const host = await this.#door.admit(request);
+      const { key } = readRotation(body);
+      this.#door.take('new keys', host.id, 1);
+      const rotated = this.#sql.transaction(() => {
+        const fresh = rotateKey(this.#sql, host, key, now());
+        if (fresh) noteAct(this.#sql, { who: host.id, place: request.place }, 'rotated', host.name, now());
+        return fresh;
       });
-      hangUp(this.ctx, id);
-      this.#eventRates.drop(id);
-      this.#requestRates.drop(id);
-      log('revoked', { host: id, lifted });
-      if (lifted > 0) await this.#changed();
-      return { host: id, lifted };
+      if (rotated) hangUp(this.ctx, host.id, 'rotated');
+      return { host: host.id, key };
     });
   }
 
@@ -199,34 +222,6 @@ export class Ledger extends DurableObject<Env> {
       problemOf(error);
     }
     await this.#wake();
-  }
-
-  /** The host that has signed `request`, once. Throws ERR_AUTH_…, ERR_CAP_EVENTS. */
-  async #admit(request: SignedRequest): Promise<Host> {
-    const { key } = enrolledHost(this.#sql, request.host);
-    checkClock(request.time, now());
-    await checkSignature(request, key);
-    const host = enrolledHost(this.#sql, request.host); // again: it may have been revoked meanwhile
-    if (this.#requestRates.take(host.id, 1, now()) === 0)
-      throw tooFast('requests', this.#requestRates.waitFor(host.id, 1));
-    spendNonce(this.#sql, request);
-    noteSeen(this.#sql, host, now());
-    return host;
-  }
-
-  #allowEvents(host: Host, count: number): number {
-    const allowed = this.#eventRates.take(host.id, count, now());
-    if (allowed === 0) throw tooFast('events', this.#eventRates.waitFor(host.id, count));
-    return allowed;
-  }
-
-  /** A change of who is banned and the note that KV and Cloudflare must follow, in one transaction. */
-  #change<T extends number | boolean>(body: () => T): T {
-    return this.#sql.transaction(() => {
-      const changed = body();
-      if (changed !== false && changed !== 0) noteChange(this.#sql);
-      return changed;
-    });
   }
 
   /** After a change: the alarm is set in the same turn, so that it is stored with the change or not at all. */
@@ -285,14 +280,4 @@ export class Ledger extends DurableObject<Env> {
 
 function now(): UnixTime {
   return Date.now() / 1000;
-}
-
-function readAddress(text: string): Prefix {
-  const prefix = parsePrefix(text);
-  if (prefix === null) throw new EdgebanError('ERR_ADDRESS_INVALID', 'not an IP address or network');
-  return prefix;
-}
-
-function tooFast(what: string, seconds: number): RequestRefusal {
-  return new RequestRefusal('ERR_CAP_EVENTS', `the host sends more ${what} than it may`, { retry_after: seconds });
 }

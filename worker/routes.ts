@@ -7,9 +7,26 @@ import {
   EventReceipt,
   FeedPage,
   Problem,
+  RotateReply,
+  RotateRequest,
   signedHeaders,
 } from '../shared/wire.ts';
-import { BansPage, BanView, HostView, Lifted, OpenToken, OperatorBan, SnapshotView, StatusView } from './shapes.ts';
+import {
+  ActsPage,
+  Allowed,
+  AllowedView,
+  AllowRequest,
+  BansPage,
+  BanView,
+  HostView,
+  Lifted,
+  OpenToken,
+  OperatorBan,
+  PanicRequest,
+  SnapshotView,
+  StatusView,
+  Switched,
+} from './shapes.ts';
 
 const failure = { description: 'a problem', content: { 'application/problem+json': { schema: Problem } } };
 
@@ -41,6 +58,7 @@ const FeedQuery = z.object({
 
 export const securitySchemes = {
   operator: { type: 'http', scheme: 'bearer', description: 'the secret OPERATOR_TOKEN' },
+  metrics: { type: 'http', scheme: 'bearer', description: 'the secret METRICS_TOKEN: for /metrics only' },
   host: { type: 'apiKey', in: 'header', name: signedHeaders.host, description: 'the id that enrolment gave' },
   time: { type: 'apiKey', in: 'header', name: signedHeaders.time, description: 'Unix seconds, at most 120 s off' },
   nonce: { type: 'apiKey', in: 'header', name: signedHeaders.nonce, description: '128 random bits in base64url' },
@@ -133,6 +151,73 @@ export const routes = {
     request: { params: z.object({ id: z.string().max(64) }) },
     responses: answers(z.strictObject({ host: z.string(), lifted: z.number().int() }), 'how many bans it held'),
   }),
+  resume: createRoute({
+    method: 'post',
+    path: '/v1/resume',
+    summary: 'Ends the panic: what was enforced is enforced again',
+    security: operator,
+    responses: answers(Switched, 'what holds now'),
+  }),
+  brake: createRoute({
+    method: 'post',
+    path: '/v1/brake',
+    summary: 'Turns blocks into challenges by hand; the ledger does it by itself when bans jump',
+    security: operator,
+    responses: answers(Switched, 'what holds now'),
+  }),
+  releaseBrake: createRoute({
+    method: 'delete',
+    path: '/v1/brake',
+    summary: 'Challenges are blocks again; the ledger does not brake by itself for an hour',
+    security: operator,
+    responses: answers(Switched, 'what holds now'),
+  }),
+  allowed: createRoute({
+    method: 'get',
+    path: '/v1/allow',
+    summary: 'What is never banned by the word of the operator',
+    security: operator,
+    responses: answers(
+      z.strictObject({ allowed: z.array(AllowedView) }),
+      'the entries of the var ALLOW, and the others',
+    ),
+  }),
+  allow: createRoute({
+    method: 'post',
+    path: '/v1/allow',
+    summary: 'An address or network is never banned from now on; bans of it are lifted, and hosts hear that',
+    security: operator,
+    request: { body: body(AllowRequest) },
+    responses: answers(Allowed, 'how many bans were lifted'),
+  }),
+  disallow: createRoute({
+    method: 'delete',
+    path: '/v1/allow/{address}',
+    summary: 'Takes an entry off the allow list',
+    security: operator,
+    request: { params: addressParam },
+    responses: answers(z.strictObject({ address: z.string() }), 'it may be banned again'),
+  }),
+  acts: createRoute({
+    method: 'get',
+    path: '/v1/log',
+    summary: 'What was done by hand, by whom and when; the newest 10,000 acts',
+    security: operator,
+    request: {
+      query: z.object({
+        after: z.coerce.number().int().min(0).default(0),
+        limit: z.coerce.number().int().min(1).max(500).default(500),
+      }),
+    },
+    responses: answers(ActsPage, 'a page'),
+  }),
+  metrics: createRoute({
+    method: 'get',
+    path: '/metrics',
+    summary: 'How the ledger stands, for Prometheus',
+    security: [{ operator: [] }, { metrics: [] }],
+    responses: { 200: { description: 'text', content: { 'text/plain': { schema: z.string() } } }, default: failure },
+  }),
   status: createRoute({
     method: 'get',
     path: '/v1/status',
@@ -160,4 +245,21 @@ export const signedRoutes = [
     request: { query: FeedQuery },
     responses: answers(FeedPage, 'a page'),
   }),
+  createRoute({
+    method: 'post',
+    path: '/v1/rotate',
+    summary: "Replaces the host's key; signed with the old one, or again with the new one where the answer was lost",
+    security: signed,
+    request: { body: body(RotateRequest) },
+    responses: answers(RotateReply, 'the new key holds, the old one is refused from now on'),
+  }),
 ] as const;
+
+export const panicRoute = createRoute({
+  method: 'post',
+  path: '/v1/panic',
+  summary: 'Lifts all enforcement at the edge at once; the ledger and the hosts keep all bans',
+  security: operator,
+  request: { body: { ...body(PanicRequest), required: false } },
+  responses: answers(Switched, 'what holds now'),
+});

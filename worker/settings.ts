@@ -18,10 +18,13 @@ export interface Env {
   readonly ALLOW?: string;
   readonly CLOUDFLARE_API_TOKEN?: string;
   readonly OPERATOR_TOKEN?: string;
+  readonly METRICS_TOKEN?: string;
 }
 
 export interface Settings {
   readonly operatorToken: string;
+  /** Opens /metrics and nothing else; null: only the operator's does. */
+  readonly metricsToken: string | null;
   /** Addresses and networks that are never banned. */
   readonly allow: readonly Prefix[];
   /** Null in the mode `none`: the ledger is kept and fed to hosts and KV, but nothing is changed at Cloudflare. */
@@ -35,6 +38,7 @@ const words = word.default('').transform((text) => text.split(/[\s,]+/).filter((
 
 const Vars = z.object({
   OPERATOR_TOKEN: word.min(16, 'missing or shorter than 16 characters: wrangler secret put OPERATOR_TOKEN'),
+  METRICS_TOKEN: word.min(16, 'shorter than 16 characters: wrangler secret put METRICS_TOKEN').optional(),
   ALLOW: words.pipe(z.array(z.string().transform(toPrefix)).max(allow_entries_max)),
   ENFORCEMENT: z.enum(['list', 'access-rules', 'none'], 'must be "list", "access-rules" or "none"').default('none'),
 });
@@ -68,6 +72,7 @@ export function readSettings(env: Env): Settings {
   const vars = check(Vars, env);
   return {
     operatorToken: vars.OPERATOR_TOKEN,
+    metricsToken: vars.METRICS_TOKEN ?? null,
     allow: vars.ALLOW,
     enforcement: enforcementOf(vars.ENFORCEMENT, env),
   };

@@ -42,6 +42,52 @@ export type BansPage = z.infer<typeof BansPage>;
 export const Lifted = z.strictObject({ address: z.string(), lifted: z.number().int() });
 export type Lifted = z.infer<typeof Lifted>;
 
+/** One act: `place` is the address from which the request came. */
+const ActView = z.strictObject({
+  n: z.number().int(),
+  at: time,
+  who: z.string().meta({ description: '`operator`, the id of a host, or `ledger` for its own decisions' }),
+  place: z.string().nullable(),
+  what: z.string(),
+  about: z.string(),
+});
+
+/** Oldest first; ask again with `after` = `next` until that is null. */
+export const ActsPage = z.strictObject({ acts: z.array(ActView), next: z.number().int().nullable() });
+export type ActsPage = z.infer<typeof ActsPage>;
+
+export const AllowRequest = z.strictObject({
+  address: z.string().min(2).max(49),
+  note: z.string().max(200).default(''),
+});
+export type AllowRequest = z.infer<typeof AllowRequest>;
+
+export const AllowedView = z.strictObject({
+  address: z.string(),
+  note: z.string(),
+  at: time.nullable(),
+  source: z.enum(['ALLOW', 'ledger']),
+});
+export type AllowedView = z.infer<typeof AllowedView>;
+
+/** `lifted`: how many bans had an address in common with it. */
+export const Allowed = z.strictObject({ address: z.string(), note: z.string(), lifted: z.number().int() });
+export type Allowed = z.infer<typeof Allowed>;
+
+export const Panic = z.strictObject({ since: time, by: z.string(), reason: z.string() });
+export type Panic = z.infer<typeof Panic>;
+
+/** Blocks are challenges since then; `rate`: new bans in the minute that set it off, `usual`: the mean of the hour before. */
+export const Brake = z.strictObject({
+  since: time,
+  by: z.string().meta({ description: '`ledger`, or who has set it by hand' }),
+  rate: z.number(),
+  usual: z.number(),
+});
+export type Brake = z.infer<typeof Brake>;
+
+export const PanicRequest = z.strictObject({ reason: z.string().max(200).default('') });
+
 export const HostView = z.strictObject({
   id: z.string(),
   name: z.string(),
@@ -89,6 +135,16 @@ const RuleView = z.strictObject({
   first: z.boolean(),
   error: failure,
 });
+/** `done`: Cloudflare has confirmed it; otherwise it is tried again by itself, and `detail` says what is missing. */
+export const Switched = z.strictObject({
+  panic: Panic.nullable(),
+  brake: Brake.nullable(),
+  done: z.boolean(),
+  detail: z.string(),
+  rules: z.array(RuleView).readonly(),
+});
+export type Switched = z.infer<typeof Switched>;
+
 const ListView = z.strictObject({
   mode: z.literal('list'),
   ...commonView,
@@ -124,6 +180,8 @@ export const StatusView = z.strictObject({
   recovery: z
     .strictObject({ due: z.boolean(), at: time.nullable(), bans: z.number().int(), refused: z.number().int() })
     .meta({ description: 'what an empty ledger has taken over from Cloudflare, refused by guards; due: not yet done' }),
+  panic: Panic.nullable().meta({ description: 'all enforcement at the edge is lifted since then' }),
+  brake: Brake.nullable().meta({ description: 'blocks are challenges since then' }),
   snapshot: z.strictObject({
     current: z.boolean(),
     written_at: time.nullable(),

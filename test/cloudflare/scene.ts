@@ -9,6 +9,7 @@ import {
   type EnforcementSettings,
   type EnforcementStatus,
   type Fetch,
+  type Stance,
   type Wanted,
 } from '../../worker/cloudflare/enforcement.ts';
 import type { FakeOptionsInput } from '../fakes/cloudflare/options.ts';
@@ -28,6 +29,8 @@ export interface Scene {
   readonly clock: { now: UnixTime };
   /** How the enforcement reaches the fake; replace `fetch` to break the line. */
   readonly line: { fetch: Fetch };
+  /** What holds for all bans at once; to be changed by tests. */
+  readonly stance: { -readonly [name in keyof Stance]: boolean };
   /** How long a request may take, from the next restart on; a busy machine needs long, a test of hanging short. */
   readonly patience: { timeout_ms: number };
   enforcement: Enforcement;
@@ -68,7 +71,7 @@ export function memorySql(): Sql {
 const notMade = (): never => {
   throw new Error('not made yet');
 };
-const unmade: Enforcement = { step: notMade, survey: notMade, status: notMade };
+const unmade: Enforcement = { step: notMade, survey: notMade, switch: notMade, status: notMade };
 
 /** What differs between the modes; the list's unless told otherwise. */
 type Mode =
@@ -93,10 +96,15 @@ export async function openScene(
   const line: { fetch: Fetch } = { fetch: (url, init) => fetch(url, init) };
   const say = (text: string) => log.push(text);
   const patience = { timeout_ms: 10_000 };
+  const stance = { panic: false, brake: false };
   const make = (): Enforcement =>
-    createEnforcement({ sql: scene.sql, settings, fetch: (url, init) => line.fetch(url, init), log: say, ...patience });
+    createEnforcement({
+      ...{ sql: scene.sql, settings, log: say, ...patience },
+      fetch: (url, init) => line.fetch(url, init),
+      stance: () => stance,
+    });
   const scene: Scene = {
-    ...{ fake, base, sql: memorySql(), log, clock, line, patience, enforcement: unmade },
+    ...{ fake, base, sql: memorySql(), log, clock, line, stance, patience, enforcement: unmade },
     restart: (other) => {
       settings = { ...settings, ...other };
       scene.enforcement = make();

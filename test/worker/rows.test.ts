@@ -79,6 +79,7 @@ class Rig {
       },
       survey: notAsked,
       status: notAsked,
+      switch: notAsked,
     };
     const holders = new Holders(this.#sql);
     return { sql: this.#sql, holders, kv: env.BANS, enforcement, guard: notAsked, now: () => this.now };

@@ -51,6 +51,14 @@ export interface Survey {
   readonly again: UnixTime;
 }
 
+/** What holds for all bans at once. */
+export interface Stance {
+  /** The operator has lifted all enforcement: our rules are switched off, and what was not off before comes on again afterwards. */
+  readonly panic: boolean;
+  /** Blocks are challenges. */
+  readonly brake: boolean;
+}
+
 /** What all modes do; the ledger knows no more of them. */
 export interface Enforcement {
   /**
@@ -65,6 +73,11 @@ export interface Enforcement {
    * all of it could be read, status() tells why. As bounded as a step.
    */
   survey(now: UnixTime): Promise<Survey>;
+  /**
+   * Carries out at once what has changed in the stance, whatever back-off, budget or step is under way: a call for each
+   * zone that has a rule of ours. The zones' rules afterwards; none where there is no such switch, and steps do it.
+   */
+  switch(now: UnixTime): Promise<readonly RuleStatus[]>;
   /** What is known without asking Cloudflare. */
   status(now: UnixTime): EnforcementStatus;
 }
@@ -145,6 +158,8 @@ export interface EnforcementParts<S extends EnforcementSettings = EnforcementSet
   readonly sql: Sql;
   readonly settings: S;
   readonly fetch: Fetch;
+  /** Asked before every change of a rule; nothing is lifted or softened unless set. */
+  readonly stance?: () => Stance;
   /** One line for the operator, without secrets. */
   readonly log: (line: string) => void;
   /** How long one request may take; 15,000 unless set. */

@@ -11,6 +11,7 @@ export type {
   EnforcementStatus,
   Fetch,
   RuleStatus,
+  Stance,
   Wanted,
 } from './contract.ts';
 
@@ -38,6 +39,8 @@ function oneAtATime(mode: Enforcement): Enforcement {
   return {
     step: (wanted, now) => alone(() => mode.step(wanted, now), { again: now + 1 }),
     survey: (now) => alone(() => mode.survey(now), { found: null, again: now + 1 }),
+    // not put off: who is in a panic does not wait for a step
+    switch: (now) => mode.switch(now),
     status: (now) => mode.status(now),
   };
 }

@@ -12,6 +12,7 @@ import type {
 import { markedOnes } from './mark.ts';
 import { openMemory } from './memory.ts';
 import { createRun } from './run.ts';
+import { switchRules } from './switch-rules.ts';
 import { nextTime, readOnly, runTasks } from './tasks.ts';
 
 /** Makes its tables if they are not there. */
@@ -49,7 +50,13 @@ export function createListMode(parts: EnforcementParts<ListSettings>): Enforceme
     };
   }
 
-  return { step, survey, status };
+  return {
+    ...{ step, survey, status },
+    switch: async (now) => {
+      await switchRules(parts, memory, now);
+      return status(now).rules;
+    },
+  };
 }
 
 function isInStep(state: ReturnType<typeof openMemory>['state']): boolean {

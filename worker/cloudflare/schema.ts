@@ -24,9 +24,13 @@ const isErrorCode = (value: unknown): value is ErrorCode =>
 export const failure = z.object({ code: z.custom<ErrorCode>(isErrorCode), message: z.string(), since: time });
 
 export const RuleMemory = z.object({
+  /** The ruleset that it stands in, by which it is switched off in one call. */
+  ruleset: z.string().nullable().default(null),
   rule: z.string().nullable(),
   enabled: z.boolean(),
   first: z.boolean(),
+  /** A panic has switched it off: it comes on again when that is over. */
+  lifted: z.boolean().default(false),
   error: failure.nullable(),
   /** When to look again. */
   due: time,

@@ -5,7 +5,7 @@ import { reconcile_s } from './read-list.ts';
 import type { Run } from './run.ts';
 import type { RuleMemory } from './schema.ts';
 import { delayAfter } from './setback.ts';
-import { ensureRule, rule_calls_max } from './waf-rule.ts';
+import { ensureRule, type RuleAim, rule_calls_max } from './waf-rule.ts';
 
 export async function seeToRules(run: Run): Promise<void> {
   if (run.state.list === null) return;
@@ -20,23 +20,30 @@ async function seeToRule(run: Run, zone: string): Promise<void> {
   const { state, now, client, parts } = run;
   const before = state.rules[zone];
   try {
-    const { settled, ...rule } = await ensureRule(client, zone, parts.settings.listName);
+    const { settled, ...rule } = await ensureRule(client, zone, () => aimOf(parts, state.rules[zone]));
     state.rules[zone] = { ...rule, error: null, failures: 0, due: settled ? now + reconcile_s : now };
     if (before?.rule !== rule.rule) parts.log(`Cloudflare: the rule of zone ${zone} is ${rule.rule}`);
-    if (!rule.enabled && before?.enabled !== false) parts.log(`Cloudflare: the rule of zone ${zone} is switched off`);
+    if (!rule.enabled && !rule.lifted && before?.enabled !== false)
+      parts.log(`Cloudflare: the rule of zone ${zone} is switched off`);
   } catch (error) {
     if (!(error instanceof CloudflareFailure) || error.code === 'ERR_CLOUDFLARE_RATE') throw error;
-    state.rules[zone] = failedRule(run, before, error);
+    state.rules[zone] = failedRule(before, error, now);
     if (before?.error?.code !== error.code) parts.log(`Cloudflare: zone ${zone}: ${error.message}`);
   }
 }
 
-function failedRule(run: Run, before: RuleMemory | undefined, failure: CloudflareFailure): RuleMemory {
+/** What the zone's rule is to be like at this moment. */
+export function aimOf({ stance, settings }: Run['parts'], known: RuleMemory | undefined): RuleAim {
+  const calm = { panic: false, brake: false };
+  return { ...(stance?.() ?? calm), list: settings.listName, lifted: known?.lifted ?? false };
+}
+
+export function failedRule(before: RuleMemory | undefined, failure: CloudflareFailure, now: UnixTime): RuleMemory {
   const { code, message } = failure;
   const failures = (before?.failures ?? 0) + 1;
-  const since = before?.error?.code === code ? before.error.since : run.now;
-  const known = before ?? { rule: null, enabled: false, first: false };
-  return { ...known, error: { code, message, since }, failures, due: run.now + delayAfter(failure, failures) };
+  const since = before?.error?.code === code ? before.error.since : now;
+  const known = before ?? { ruleset: null, rule: null, enabled: false, first: false, lifted: false };
+  return { ...known, error: { code, message, since }, failures, due: now + delayAfter(failure, failures) };
 }
 
 export function nextRuleTime(run: Run): UnixTime {

@@ -1,6 +1,7 @@
 /** The one WAF custom rule of a zone that blocks what the list holds: found by `ref`, never touching another rule. */
 import { z } from 'zod';
 import type { Client } from './client.ts';
+import type { Stance } from './contract.ts';
 import { CloudflareFailure } from './failure.ts';
 
 const ruleRef = 'edgeban';
@@ -18,10 +19,19 @@ type Rule = z.infer<typeof Rule>;
 const Ruleset = z.object({ id, rules: z.array(Rule).default([]) });
 type Ruleset = z.infer<typeof Ruleset>;
 
+/** What the rule is to be like: the stance, and whether a panic has switched it off. */
+export interface RuleAim extends Stance {
+  readonly list: string;
+  readonly lifted: boolean;
+}
+
 export interface RuleState {
+  readonly ruleset: string;
   readonly rule: string;
   readonly enabled: boolean;
   readonly first: boolean;
+  /** A panic has switched it off. */
+  readonly lifted: boolean;
   /** False if there is more to do: a second rule of ours is taken away one call at a time. */
   readonly settled: boolean;
 }
@@ -32,33 +42,46 @@ export const rule_calls_max = 4;
 /**
  * Makes the zone have exactly one rule of ours, whole and right, and says how it stands. One that is missing is POSTed
  * to the first place (a PUT would replace everybody's rules); a wrong one is PATCHed, but one that somebody disabled
- * stays disabled, because that is the switch by which all bans are lifted in an emergency.
+ * stays disabled: it may be how all bans were lifted in an emergency. One that a panic has switched off comes on again
+ * when that is over.
  */
-export async function ensureRule(client: Client, zone: string, list: string): Promise<RuleState> {
+export async function ensureRule(client: Client, zone: string, aimNow: () => RuleAim): Promise<RuleState> {
   const ruleset = await entrypoint(client, zone);
-  if (ruleset === null) return stateOf(await createRuleset(client, zone, list));
+  const aim = aimNow();
+  if (ruleset === null) return stateOf(await createRuleset(client, zone, aim), aim, true);
   const [ours, extra] = ruleset.rules.filter((rule) => rule.ref === ruleRef);
-  if (ours === undefined) return stateOf(await addRule(client, zone, ruleset.id, list));
-  if (extra !== undefined) return stateOf(await write(client, 'DELETE', rulePath(zone, ruleset.id, extra.id)));
-  if (isRight(ours, list)) return stateOf(ruleset);
-  const body = { ...ruleFor(list), enabled: ours.enabled };
-  return stateOf(await write(client, 'PATCH', rulePath(zone, ruleset.id, ours.id), body));
+  if (ours === undefined) return stateOf(await addRule(client, zone, ruleset.id, aim), aim, true);
+  const { enabled } = ours;
+  if (extra !== undefined)
+    return stateOf(await write(client, 'DELETE', rulePath(zone, ruleset.id, extra.id)), aim, enabled);
+  if (isRight(ours, aim)) return stateOf(ruleset, aim, enabled);
+  return switchRule(client, zone, { ruleset: ruleset.id, rule: ours.id, enabled }, aim);
 }
 
-function ruleFor(list: string) {
-  const expression = `(ip.src in $${list})`;
+/** Makes a rule that is known to be there right, in one call. */
+export async function switchRule(
+  client: Client,
+  zone: string,
+  { ruleset, rule, enabled }: Pick<RuleState, 'ruleset' | 'rule' | 'enabled'>,
+  aim: RuleAim,
+): Promise<RuleState> {
+  return stateOf(await write(client, 'PATCH', rulePath(zone, ruleset, rule), ruleFor(aim, enabled)), aim, enabled);
+}
+
+function ruleFor(aim: RuleAim, enabled: boolean) {
   return {
     ref: ruleRef,
-    action: 'block',
-    expression,
+    action: aim.brake ? 'managed_challenge' : 'block',
+    expression: `(ip.src in $${aim.list})`,
     description: 'edgeban: block what the list holds',
-    enabled: true,
+    enabled: !aim.panic && (enabled || aim.lifted),
   };
 }
 
-function isRight(rule: Rule, list: string): boolean {
-  const wanted = ruleFor(list);
-  return rule.action === wanted.action && bare(rule.expression ?? '') === bare(wanted.expression);
+function isRight(rule: Rule, aim: RuleAim): boolean {
+  const wanted = ruleFor(aim, rule.enabled);
+  const same = rule.action === wanted.action && rule.enabled === wanted.enabled;
+  return same && bare(rule.expression ?? '') === bare(wanted.expression);
 }
 
 /** Cloudflare and its dashboard put or drop outer brackets and spaces. */
@@ -66,7 +89,8 @@ function bare(expression: string): string {
   return expression.replace(/[()\s]+/g, ' ').trim();
 }
 
-function stateOf(ruleset: Ruleset): RuleState {
+/** `enabled`: was it so before? */
+function stateOf(ruleset: Ruleset, aim: RuleAim, enabled: boolean): RuleState {
   const index = ruleset.rules.findIndex((rule) => rule.ref === ruleRef);
   const ours = ruleset.rules[index];
   if (ours === undefined) {
@@ -74,7 +98,8 @@ function stateOf(ruleset: Ruleset): RuleState {
     throw new CloudflareFailure('ERR_CLOUDFLARE_ANSWER', message, { outcome: 'unknown', retryAfter: null });
   }
   const settled = ruleset.rules.filter((rule) => rule.ref === ruleRef).length === 1;
-  return { rule: ours.id, enabled: ours.enabled, first: index === 0, settled };
+  const lifted = aim.panic && (enabled || aim.lifted);
+  return { ruleset: ruleset.id, rule: ours.id, enabled: ours.enabled, first: index === 0, lifted, settled };
 }
 
 async function entrypoint(client: Client, zone: string): Promise<Ruleset | null> {
@@ -88,13 +113,13 @@ async function entrypoint(client: Client, zone: string): Promise<Ruleset | null>
   }
 }
 
-function createRuleset(client: Client, zone: string, list: string): Promise<Ruleset> {
-  const body = { name: 'default', kind: 'zone', phase, rules: [ruleFor(list)] };
+function createRuleset(client: Client, zone: string, aim: RuleAim): Promise<Ruleset> {
+  const body = { name: 'default', kind: 'zone', phase, rules: [ruleFor(aim, true)] };
   return write(client, 'POST', `/zones/${zone}/rulesets`, body);
 }
 
-function addRule(client: Client, zone: string, ruleset: string, list: string): Promise<Ruleset> {
-  const body = { ...ruleFor(list), position: { index: 1 } };
+function addRule(client: Client, zone: string, ruleset: string, aim: RuleAim): Promise<Ruleset> {
+  const body = { ...ruleFor(aim, true), position: { index: 1 } };
   return write(client, 'POST', `/zones/${zone}/rulesets/${ruleset}/rules`, body);
 }
 

@@ -10,6 +10,7 @@ import { pace } from './limits.ts';
 import { type Remains, recoveryDue, takeOver } from './recovery.ts';
 import type { Roll } from './roll.ts';
 import { type SnapshotStore, snapshotDue, snapshotKey, writeSnapshot } from './snapshot.ts';
+import { readPanic } from './standing.ts';
 import { type LedgerState, noteEnforced, noteExpiry, notePurged, noteSwept, readState } from './state.ts';
 
 export interface WorkParts {
@@ -77,7 +78,7 @@ function follow({ roll, now }: WorkParts): void {
 
 async function snapshot({ sql, roll, kv, now }: WorkParts): Promise<void> {
   const time = now();
-  const error = await writeSnapshot(sql, kv, () => roll.effective(), time);
+  const error = await writeSnapshot(sql, kv, () => (readPanic(sql) === null ? roll.effective() : []), time);
   if (error !== null) log('ERR_SNAPSHOT_WRITE', { message: error });
 }
 

@@ -1,5 +1,5 @@
 /** The ledger's bans as the operator sees and changes them, and as enforcement wants them. */
-import { formatPrefix, type Prefix } from '../../shared/address.ts';
+import { formatPrefix, overlaps, type Prefix, parsePrefix } from '../../shared/address.ts';
 import type { Guard } from '../../shared/engine/guard.ts';
 import { EdgebanError } from '../../shared/errors.ts';
 import { edgeStateOf } from '../../shared/store/edge-state.ts';
@@ -77,6 +77,15 @@ export function addOperatorBan(
 export function liftAll({ holders }: BansParts, address: Prefix, now: UnixTime): number {
   const held = liveHolders(holders, formatPrefix(address), now);
   return held.filter((holder) => liftNow(holders, holder, now)).length;
+}
+
+/** Lifts all bans that have an address in common with `allowed`. Returns how many holders they had. */
+export function liftOverlapping({ sql, holders }: BansParts, allowed: Prefix, now: UnixTime): number {
+  const inside = holders.effectiveAll(now).flatMap(({ address }) => {
+    const prefix = parsePrefix(address);
+    return prefix !== null && overlaps(allowed, prefix) ? [prefix] : [];
+  });
+  return inside.reduce((lifted, prefix) => lifted + liftAll({ sql, holders }, prefix, now), 0);
 }
 
 /** Lifts all that one host holds: a key that is no longer trusted leaves no bans. Returns how many they were. */

@@ -7,6 +7,7 @@ import { number } from '../../shared/store/row.ts';
 import type { Sql } from '../../shared/store/sql.ts';
 import { isOver, laterOf, type UnixTime } from '../../shared/time.ts';
 import { EventBatch, type EventReceipt, HostEvent, wireLimits } from '../../shared/wire.ts';
+import { readJson } from '../body.ts';
 import { RequestRefusal } from '../problem.ts';
 import { ledgerLimits } from './limits.ts';
 import { handOver } from './recovery.ts';
@@ -62,18 +63,7 @@ export function takeEvents(
 
 /** The batch that a body holds; its events are judged later. Throws ERR_REQUEST_INVALID. */
 export function readBatch(body: string): EventBatch {
-  const parsed = EventBatch.safeParse(parseJson(body));
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new EdgebanError('ERR_REQUEST_INVALID', `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'not a batch'}`);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new EdgebanError('ERR_REQUEST_INVALID', 'the body is not JSON');
-  }
+  return readJson(EventBatch, body);
 }
 
 const shareCodes: readonly ErrorCode[] = ['ERR_CAP_HOLDERS', 'ERR_CAP_BANS'];

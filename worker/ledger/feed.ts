@@ -19,7 +19,7 @@ export interface FeedPlace {
 }
 
 /** The close codes of the feed: 4000 and above are ours (RFC 6455, 7.4.2). */
-const feedClose = { replaced: 4000, revoked: 4003 } as const;
+const feedClose = { replaced: 4000, revoked: 4003, rotated: 4004 } as const;
 
 /** Where the query of a feed request (`ledger`, `cursor`, `resetting`) stands in this ledger. */
 export function readPlace(query: URLSearchParams, ledger: string): FeedPlace {
@@ -50,8 +50,11 @@ export function listen(state: DurableObjectState, socket: WebSocket, host: strin
   attach(socket, { host, ...place });
 }
 
-export function hangUp(state: DurableObjectState, host: string): void {
-  for (const socket of state.getWebSockets(host)) socket.close(feedClose.revoked, 'the host has been revoked');
+const why = { revoked: 'the host has been revoked', rotated: 'the host has a new key' } as const;
+
+/** Ends the host's live feed: whoever listens may do so by a key that counts no more. */
+export function hangUp(state: DurableObjectState, host: string, cause: keyof typeof why): void {
+  for (const socket of state.getWebSockets(host)) socket.close(feedClose[cause], why[cause]);
 }
 
 /** Sends `socket` one page in any case, so that a listener knows at once that it is up to date. True if more must follow. */

@@ -3,7 +3,8 @@ import { EdgebanError } from '../../shared/errors.ts';
 import { number, numberOrNull, text, textOrNull } from '../../shared/store/row.ts';
 import type { Sql, SqlRow } from '../../shared/store/sql.ts';
 import type { UnixTime } from '../../shared/time.ts';
-import { type EnrollRequest, type SignedParts, wireLimits } from '../../shared/wire.ts';
+import { type EnrollRequest, RotateRequest, type SignedParts, wireLimits } from '../../shared/wire.ts';
+import { readJson } from '../body.ts';
 import { ledgerLimits } from './limits.ts';
 import { countOf } from './state.ts';
 
@@ -63,8 +64,36 @@ function refusedToken(why: string): EdgebanError {
   });
 }
 
+/**
+ * Gives the host of a verified request its new key; the old one is refused from now on, and for ever. False if it has
+ * that key already: the request is told again because its answer was lost. Throws ERR_AUTH_KEY_TAKEN.
+ */
+export function rotateKey(sql: Sql, { id, key: old }: Host, key: string, now: UnixTime): boolean {
+  if (old === key) return false;
+  const known = sql.all('SELECT 1 FROM hosts WHERE key = ? UNION ALL SELECT 1 FROM spent_keys WHERE key = ?', key, key);
+  if (known.length > 0)
+    throw new EdgebanError('ERR_AUTH_KEY_TAKEN', 'this key is or was in use', { remedy: 'make a fresh key' });
+  sql.all('INSERT INTO spent_keys (key, host, at) VALUES (?, ?, ?)', old, id, now);
+  sql.all(
+    `DELETE FROM spent_keys WHERE host = ? AND key NOT IN
+       (SELECT key FROM spent_keys WHERE host = ? ORDER BY at DESC LIMIT ?)`,
+    ...[id, id, ledgerLimits.spent_keys_per_host_max],
+  );
+  sql.all('UPDATE hosts SET key = ? WHERE id = ?', key, id);
+  return true;
+}
+
+/** Throws ERR_REQUEST_INVALID. */
+export function readRotation(body: string): RotateRequest {
+  return readJson(RotateRequest, body);
+}
+
 function refuseTaken(sql: Sql, { name, key }: EnrollRequest): void {
-  const same = sql.all('SELECT id FROM hosts WHERE key = ? OR (name = ? AND revoked_at IS NULL)', key, name);
+  const same = sql.all(
+    `SELECT 1 FROM hosts WHERE key = ? OR (name = ? AND revoked_at IS NULL)
+       UNION ALL SELECT 1 FROM spent_keys WHERE key = ?`,
+    ...[key, name, key],
+  );
   if (same.length > 0)
     throw new EdgebanError('ERR_ENROLL_TAKEN', `a host with the name ${name} or with this key is enrolled already`, {
       remedy: 'revoke it first (DELETE /v1/hosts/{id}), or take another name; a key that was revoked never comes back',

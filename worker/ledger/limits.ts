@@ -24,6 +24,16 @@ export const ledgerLimits = {
   /** Signed requests of one host. */
   requests_burst: 600,
   requests_per_minute_max: 600,
+  /** Acts that the ledger's own record keeps, and on one page of it. */
+  acts_max: 10_000,
+  acts_page_max: 500,
+  /** Entries of the allow list that the ledger keeps, beside those of the var ALLOW. */
+  allowed_max: 1_000,
+  /** Replaced keys that are remembered of one host, so that they never come back. */
+  spent_keys_per_host_max: 100,
+  /** A host may replace its key so often at once, and then so often a minute. */
+  rotations_burst: 5,
+  rotations_per_minute_max: 0.1,
   /** Bans on one page of the operator's list. */
   bans_page_max: 1_000,
   /** Bans that an empty ledger takes over from Cloudflare and KV (recovery.ts). */

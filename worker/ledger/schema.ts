@@ -55,6 +55,24 @@ const ledgerMigrations: Migrations = [
   `,
   // from here on the lists end with what the edge does
   'DELETE FROM roll_pages',
+  `
+  -- who has done what by hand; the newest only
+  CREATE TABLE acts (
+    n INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, who TEXT NOT NULL, place TEXT, what TEXT NOT NULL,
+    about TEXT NOT NULL
+  );
+
+  -- the operator's allow list, beside the var ALLOW
+  CREATE TABLE allowed (address TEXT PRIMARY KEY, note TEXT NOT NULL, at REAL NOT NULL) WITHOUT ROWID;
+
+  -- keys that hosts have replaced: they never come back
+  CREATE TABLE spent_keys (key TEXT PRIMARY KEY, host TEXT NOT NULL, at REAL NOT NULL) WITHOUT ROWID;
+
+  -- from where a host's signed requests have come
+  CREATE TABLE host_addresses (
+    host TEXT NOT NULL, address TEXT NOT NULL, seen_at REAL NOT NULL, PRIMARY KEY (host, address)
+  ) WITHOUT ROWID;
+  `,
 ];
 
 /** Brings the tables up to date and, the first time, gives the ledger its identity: `id`, a UUID. */

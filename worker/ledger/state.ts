@@ -58,6 +58,11 @@ export function noteChange(sql: Sql): void {
   sql.all('UPDATE ledger SET revision = revision + 1');
 }
 
+/** As noteChange(), and KV is written at once, whatever the day's budget: it keeps a few writes beyond that. */
+export function noteUrgent(sql: Sql): void {
+  sql.all('UPDATE ledger SET revision = revision + 1, snapshot_tried_at = NULL, write_tokens = MAX(write_tokens, 1)');
+}
+
 /** Bans have ended by themselves: KV knows their ends and need not be written for that, if it was up to date. */
 export function noteExpiry(sql: Sql): void {
   sql.all(`UPDATE ledger SET revision = revision + 1,

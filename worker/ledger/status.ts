@@ -8,6 +8,7 @@ import { ledgerLimits } from './limits.ts';
 import type { Roll } from './roll.ts';
 import { bansLeft } from './share.ts';
 import { snapshotDue } from './snapshot.ts';
+import { readBrake, readPanic } from './standing.ts';
 import { type LedgerState, readState } from './state.ts';
 
 interface StatusParts {
@@ -37,6 +38,8 @@ export function viewStatus(
       bans: state.recovered,
       refused: state.recoveryRefused,
     },
+    panic: readPanic(sql),
+    brake: readBrake(sql),
     snapshot: {
       current: state.snapshotRevision === state.revision,
       written_at: state.snapshotAt,

@@ -27,7 +27,8 @@ export function createAccessRulesMode(parts: EnforcementParts<AccessRulesSetting
   const memory = openMemory(parts.sql, parts.settings);
 
   async function step(wanted: readonly Wanted[], now: UnixTime): Promise<{ again: UnixTime | null }> {
-    const blocks = wanted.filter(({ action }) => action === 'block');
+    // there is no switch for all rules at once: in a panic they are taken away one by one, as fast as Cloudflare lets us
+    const blocks = parts.stance?.().panic === true ? [] : wanted.filter(({ action }) => action === 'block');
     const run = createRun(parts, memory, cut(blocks, now), now);
     await runScopes(run, readAndChange);
     return { again: nextTime(run, wanted) };
@@ -42,6 +43,7 @@ export function createAccessRulesMode(parts: EnforcementParts<AccessRulesSetting
   return {
     step,
     survey,
+    switch: async () => [],
     status: (now) => statusOf(memory, allScopes({ memory, scopes: scopesOf(parts.settings) }), now),
   };
 }

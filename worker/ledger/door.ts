@@ -1,0 +1,53 @@
+/** The way in for hosts: who has signed, whether the request is new, and how much the host may do in a minute. */
+import type { Sql } from '../../shared/store/sql.ts';
+import type { UnixTime } from '../../shared/time.ts';
+import { checkClock, checkSignature, type SignedRequest } from '../auth.ts';
+import { RequestRefusal } from '../problem.ts';
+import { Buckets } from './buckets.ts';
+import { enrolledHost, type Host, noteSeen, spendNonce } from './hosts.ts';
+import { ledgerLimits } from './limits.ts';
+
+const { events_burst, events_per_minute_max, requests_burst, requests_per_minute_max } = ledgerLimits;
+const { rotations_burst, rotations_per_minute_max } = ledgerLimits;
+
+export class Door {
+  readonly #sql: Sql;
+  readonly #now: () => UnixTime;
+  readonly #rates = {
+    events: new Buckets(events_burst, events_per_minute_max),
+    requests: new Buckets(requests_burst, requests_per_minute_max),
+    'new keys': new Buckets(rotations_burst, rotations_per_minute_max),
+  };
+
+  constructor(sql: Sql, now: () => UnixTime) {
+    this.#sql = sql;
+    this.#now = now;
+  }
+
+  /** The host that has signed `request`, once. Throws ERR_AUTH_…, ERR_CAP_EVENTS. */
+  async admit(request: SignedRequest): Promise<Host> {
+    const { key } = enrolledHost(this.#sql, request.host);
+    checkClock(request.time, this.#now());
+    await checkSignature(request, key);
+    const host = enrolledHost(this.#sql, request.host); // again: it may have been revoked meanwhile
+    if (host.key !== key) await checkSignature(request, host.key); // or have got another key
+    this.take('requests', host.id, 1);
+    spendNonce(this.#sql, request);
+    noteSeen(this.#sql, host, this.#now());
+    return host;
+  }
+
+  /** Takes `count` of the host's tokens, or as many as there are; throws ERR_CAP_EVENTS where there is none. */
+  take(what: 'events' | 'requests' | 'new keys', host: string, count: number): number {
+    const rates = this.#rates[what];
+    const taken = rates.take(host, count, this.#now());
+    if (taken > 0) return taken;
+    const retry_after = rates.waitFor(host, count);
+    throw new RequestRefusal('ERR_CAP_EVENTS', `the host sends more ${what} than it may`, { retry_after });
+  }
+
+  /** Forgets what a host has used up. */
+  drop(host: string): void {
+    for (const rates of Object.values(this.#rates)) rates.drop(host);
+  }
+}

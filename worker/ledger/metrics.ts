@@ -1,0 +1,70 @@
+/** The ledger's status as Prometheus reads it (text format 0.0.4). */
+import type { StatusView } from '../shapes.ts';
+
+type Labels = Readonly<Record<string, string>>;
+
+interface Family {
+  readonly name: string;
+  readonly help: string;
+  readonly type: 'gauge' | 'counter';
+  readonly samples: readonly (readonly [number, Labels?])[];
+}
+
+export function metricsText(status: StatusView): string {
+  return `${[...ledgerFamilies(status), ...edgeFamilies(status)].map(familyText).join('\n')}\n`;
+}
+
+function gauge(name: string, help: string, ...samples: Family['samples']): Family {
+  return { name: `edgeban_${name}`, help, type: 'gauge', samples };
+}
+
+function ledgerFamilies(status: StatusView): Family[] {
+  const { snapshot, over_share } = status;
+  return [
+    gauge('bans', 'Addresses and networks that are banned', [status.bans]),
+    gauge('hosts', 'Hosts that are enrolled and not revoked', [status.hosts]),
+    gauge('listeners', 'Hosts that listen to the live feed', [status.listeners]),
+    gauge('hosts_over_share', 'Hosts that were refused bans in the last hour', [over_share.length]),
+    gauge('panic', 'All enforcement at the edge is lifted', [Number(status.panic !== null)]),
+    gauge('brake', 'Blocks are challenges because bans have jumped', [Number(status.brake !== null)]),
+    gauge('snapshot_current', 'KV has what the ledger has', [Number(snapshot.current)]),
+    gauge('snapshot_error', 'The last write to KV failed', [Number(snapshot.error !== null)]),
+    ...(snapshot.written_at === null
+      ? []
+      : [gauge('snapshot_written_timestamp_seconds', 'When KV was last written', [snapshot.written_at])]),
+  ];
+}
+
+function edgeFamilies({ enforcement }: StatusView): Family[] {
+  const { mode, current, detail } = enforcement;
+  const following = gauge('enforcement_current', 'Cloudflare has what the ledger wants', [Number(current), { mode }]);
+  if (detail === null) return [following];
+  const { wanted, missing, surplus, leftOut, foreign, refused, unfit, error } = detail;
+  return [
+    following,
+    gauge('enforcement_wanted', 'Bans that Cloudflare is to have', [wanted]),
+    gauge('enforcement_missing', 'Bans that Cloudflare does not have yet', [missing]),
+    gauge('enforcement_surplus', 'Bans that Cloudflare has still', [surplus]),
+    gauge(
+      'enforcement_left_out',
+      'Bans that Cloudflare does not get, by reason',
+      ...Object.entries({ room: leftOut, foreign, refused, unfit }).map(
+        ([reason, { count }]) => [count, { reason }] as const,
+      ),
+    ),
+    gauge('enforcement_error', 'A failure at Cloudflare that has not cleared', [
+      Number(error !== null),
+      { code: error?.code ?? '' },
+    ]),
+  ];
+}
+
+function familyText({ name, help, type, samples }: Family): string {
+  const lines = samples.map(([value, labels = {}]) => `${name}${labelText(labels)} ${value}`);
+  return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...lines].join('\n');
+}
+
+function labelText(labels: Labels): string {
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${value.replace(/["\\\n]/g, '?')}"`);
+  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
+}
