@@ -94,8 +94,11 @@ async function run(program: string | undefined, argv: readonly string[]): Promis
       const { runRegexProgram } = await import('./regex/main.ts');
       return await runRegexProgram(argv, version);
     }
-    case 'edgeban':
-      return await runEdgeban(argv, ports, terminal);
+    case 'edgeban': {
+      if (argv[0] !== 'replay') return await runEdgeban(argv, ports, terminal);
+      const { realWorld, runReplay } = await import('./replay/main.ts');
+      return await runReplay(argv.slice(1), realWorld());
+    }
     default:
       throw new Error(`main.ts runs edgeban-server, edgeban-client, edgeban-regex or edgeban, not ${program}`);
   }

@@ -16,10 +16,12 @@ import { sayThrown, type Terminal } from './terminal.ts';
 const help = `Usage: edgeban edge enroll --url URL --token-file FILE|- [--name NAME] [-c DIR]
        edgeban edge status [-c DIR] [--json]
        edgeban import-fail2ban [--dry-run] [--from DIR] [--database FILE|None] [-c DIR] [--json]
+       edgeban replay [OPTIONS]
 
 edge enroll    makes this host's key and enrols it at a Worker, with a one-time token from its operator
 edge status    shows the link to the Worker
-import-fail2ban  takes over fail2ban's configuration, its bans and its place; --dry-run shows what it would do`;
+import-fail2ban  takes over fail2ban's configuration, its bans and its place; --dry-run shows what it would do
+replay           whom the jails would have banned in past logs (edgeban replay --help)`;
 
 const token_bytes_max = 4096;
 

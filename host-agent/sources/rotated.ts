@@ -183,6 +183,11 @@ async function siblings(disk: Disk, path: string): Promise<Named[]> {
   return files.sort((a, b) => b.mtime - a.mtime).slice(0, SIBLINGS_MAX);
 }
 
+/** Is `name` that of a rotated file of the log `base` in the same folder, one that can be read? */
+export function rotatedName(base: string, name: string): boolean {
+  return isRelated(name, base) && rotatedSuffix.test(name.slice(base.length));
+}
+
 function isRelated(name: string, base: string): boolean {
   return (name.startsWith(`${base}.`) || name.startsWith(`${base}-`)) && !unreadable.test(name);
 }

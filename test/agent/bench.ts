@@ -19,9 +19,8 @@ import { Shell, type ShellLimits, shellLimits } from '../../host-agent/shell.ts'
 import type { Sink, Source } from '../../host-agent/sources/source.ts';
 import { openSqlite } from '../../host-agent/sqlite.ts';
 import { ticketWorld } from '../../host-agent/ticket-world.ts';
-import { openStore } from '../../shared/store/store.ts';
-
-const now = () => Date.now() / 1000;
+import { openStore, type Store } from '../../shared/store/store.ts';
+import type { Line } from '../../shared/ticket.ts';
 
 export interface AgentBench {
   readonly agent: Agent;
@@ -30,6 +29,9 @@ export interface AgentBench {
   write(name: string, text: string): string;
   /** The lines as the log would bring them, all with the time of now. */
   feed(...lines: readonly (string | Uint8Array)[]): Promise<void>;
+  /** The lines as a file would bring them: their time is what they say. */
+  feedDated(...lines: readonly string[]): Promise<void>;
+  readonly store: Store;
   /** What the agent has logged. */
   log(): string;
   /** A command of the client's. */
@@ -41,6 +43,8 @@ export interface BenchOptions {
   readonly names?: Readonly<Record<string, readonly string[]>>;
   readonly shell?: Partial<ShellLimits>;
   readonly sweep?: AgentParts['sweep'];
+  /** In Unix seconds; the real time if not given. */
+  now?(): number;
   /** More files of the configuration folder. */
   readonly files?: Readonly<Record<string, string>>;
 }
@@ -52,7 +56,7 @@ function noEdge(): never {
 /** `DIR` in the text of jail.conf stands for the configuration folder. */
 export async function startAgent(
   jails: string,
-  { names = {}, shell = {}, files = {}, sweep = async () => [] }: BenchOptions = {},
+  { names = {}, shell = {}, files = {}, sweep = async () => [], now = () => Date.now() / 1000 }: BenchOptions = {},
 ): Promise<AgentBench> {
   const dir = mkdtempSync(join(tmpdir(), 'edgeban-agent-'));
   const write = (name: string, text: string) => {
@@ -103,18 +107,26 @@ export async function startAgent(
     log.close();
     rmSync(dir, { recursive: true });
   });
-  const feed = (...lines: readonly (string | Uint8Array)[]) => feedAll(sinks, lines);
+  const feed = (...lines: readonly (string | Uint8Array)[]) =>
+    feedAll(
+      sinks,
+      lines.map((line) => ({ bytes: Buffer.from(line), time: now() })),
+    );
+  const feedDated = (...lines: readonly string[]) =>
+    feedAll(
+      sinks,
+      lines.map((line) => ({ bytes: Buffer.from(line) })),
+    );
   return {
-    ...{ agent, dir, write, feed, log: () => readFileSync(target, 'utf8') },
+    ...{ agent, dir, store, write, feed, feedDated, log: () => readFileSync(target, 'utf8') },
     say: (...words) => runCommand(agent, words),
   };
 }
 
 /** To every source; what a sink has no time for comes again. */
-async function feedAll(sinks: ReadonlyMap<string, Sink>, lines: readonly (string | Uint8Array)[]): Promise<void> {
+async function feedAll(sinks: ReadonlyMap<string, Sink>, lines: readonly Line[]): Promise<void> {
   for (const [source, sink] of sinks) {
-    const read = lines.map((line) => ({ bytes: Buffer.from(line), time: now() }));
-    for (let left = read; left.length > 0; ) {
+    for (let left = lines; left.length > 0; ) {
       let taken = left.length;
       const takeOnly = (count: number) => {
         taken = count;

@@ -38,6 +38,19 @@ export const rooms: readonly Room[] = [
       ),
     ],
   },
+  // likewise: of the daemon it takes the configuration and the judge, of edgeban-regex how logs are read
+  {
+    path: 'host-agent/replay/',
+    from: [
+      ...host,
+      ...['regex/input.ts', 'regex/progress.ts', 'regex/screen.ts', 'sources/rotated.ts', 'control/'],
+      ...['decoder.ts', 'guard.ts', 'ignore-sources.ts', 'plan.ts', 'ports.ts', 'wording.ts'].map(
+        (file) => `agent/${file}`,
+      ),
+      ...['configuration.ts', 'kit.ts', 'dns.ts', 're2.ts', 'sqlite.ts'],
+    ].map((door) => (host.includes(door) ? door : `host-agent/${door}`)),
+    typesFrom: ['host-agent/agent/'],
+  },
   { path: 'host-agent/sources/', from: host },
   { path: 'host-agent/actions/', from: host },
   { path: 'host-agent/control/', from: host },

@@ -1,0 +1,117 @@
+/** What the jails read, as streams of lines in the order of time: logs with their rotated files, and the journal. */
+import { createReadStream, globSync, readdirSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { createGunzip } from 'node:zlib';
+import { EdgebanError } from '../../shared/errors.ts';
+import type { UnixTime } from '../../shared/time.ts';
+import type { JailPlan } from '../agent/plan.ts';
+import { type Chunk, fileLines, journalLines, kindOf, savedJournal } from '../regex/input.ts';
+import { rotatedName } from '../sources/rotated.ts';
+import { cutLines } from './cut-lines.ts';
+
+export interface Stream {
+  readonly name: string;
+  readonly jails: readonly string[];
+  readonly chunks: AsyncIterable<Chunk>;
+  /** Of all its files as they lie on the disk; null where nobody knows. */
+  readonly bytes: number | null;
+}
+
+export interface Span {
+  readonly since: UnixTime | null;
+  readonly until: UnixTime;
+}
+
+/** The streams of jails; jails that read the same log share one. `logs`: these instead of their own. */
+export function streamsOf(jails: readonly JailPlan[], logs: readonly string[], span: Span): Stream[] {
+  if (logs.length > 0)
+    return [
+      filesStream(
+        logs.join(' '),
+        logs.map(existing),
+        jails.map(({ name }) => name),
+      ),
+    ];
+  const byName = new Map<string, { readonly make: (names: string[]) => Stream; readonly names: string[] }>();
+  for (const jail of jails) {
+    for (const [name, make] of sourcesOf(jail, span)) {
+      const known = byName.get(name);
+      if (known === undefined) byName.set(name, { make, names: [jail.name] });
+      else known.names.push(jail.name);
+    }
+  }
+  return [...byName.values()].map(({ make, names }) => make(names));
+}
+
+type Source = readonly [name: string, make: (jails: string[]) => Stream];
+
+function sourcesOf(jail: JailPlan, span: Span): Source[] {
+  if (jail.backend === 'systemd') return [journalOf(jail, span)];
+  const paths = jail.logpath.flatMap(({ path }) => (/[*?[\]{}]/.test(path) ? globSync(path).sort() : [path]));
+  return [...new Set(paths)].map((path) => [path, (jails) => filesStream(path, withRotated(path, span.since), jails)]);
+}
+
+function journalOf({ journalmatch, journalOptions }: JailPlan, { since, until }: Span): Source {
+  const name = `journal ${JSON.stringify([journalmatch, journalOptions])}`;
+  const times = [...(since === null ? [] : [`--since=@${since}`]), `--until=@${until}`];
+  const chunks = () => journalLines(journalmatch, journalOptions, ['journalctl', ...times]);
+  return [name, (jails) => ({ name: 'the journal', jails, chunks: { [Symbol.asyncIterator]: chunks }, bytes: null })];
+}
+
+function existing(path: string): string {
+  if (isFile(path)) return path;
+  throw new EdgebanError('ERR_SOURCE_UNREADABLE', 'there is no such log', { file: path });
+}
+
+/** The log with its rotated files beside it that reach into the time, oldest first. */
+function withRotated(path: string, since: UnixTime | null): string[] {
+  const folder = dirname(path);
+  const beside = namesIn(folder).filter((name) => rotatedName(basename(path), name));
+  const all = [...beside.map((name) => join(folder, name)), path].filter(isFile);
+  const timed = all.map((file) => ({ file, at: statSync(file).mtimeMs / 1000 })).sort((a, b) => a.at - b.at);
+  return timed.filter(({ at }) => since === null || at >= since).map(({ file }) => file);
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+}
+
+function filesStream(name: string, files: readonly string[], jails: readonly string[]): Stream {
+  const bytes = files.reduce((sum, file) => sum + statSync(file).size, 0);
+  return { name, jails, chunks: { [Symbol.asyncIterator]: () => chunksOf(files) }, bytes };
+}
+
+async function* chunksOf(files: readonly string[]): AsyncGenerator<Chunk> {
+  for (const file of files) yield* chunksIn(file);
+}
+
+async function* chunksIn(file: string): AsyncGenerator<Chunk> {
+  if (file.endsWith('.gz')) return yield* packed(file);
+  const kind = kindOf(file);
+  yield* kind === 'lines' ? fileLines(file, true) : savedJournal(file, kind);
+}
+
+/** `bytes` of a chunk are those read from the disk, so that the progress is right. */
+async function* packed(file: string): AsyncGenerator<Chunk> {
+  const input = createReadStream(file);
+  const gunzip = createGunzip();
+  input.on('error', (error) => gunzip.destroy(error));
+  let read = 0;
+  try {
+    for await (const lines of cutLines(input.pipe(gunzip))) {
+      yield { lines, bytes: input.bytesRead - read };
+      read = input.bytesRead;
+    }
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new EdgebanError('ERR_SOURCE_UNREADABLE', reason, { file, cause });
+  }
+}
