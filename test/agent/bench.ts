@@ -107,19 +107,21 @@ export async function startAgent(
     log.close();
     rmSync(dir, { recursive: true });
   });
-  const feed = (...lines: readonly (string | Uint8Array)[]) =>
+  return {
+    ...{ agent, dir, store, write, ...feeders(sinks, now), log: () => readFileSync(target, 'utf8') },
+    say: (...words) => runCommand(agent, words),
+  };
+}
+
+function feeders(sinks: ReadonlyMap<string, Sink>, now: () => number): Pick<AgentBench, 'feed' | 'feedDated'> {
+  const feed = (lines: readonly (string | Uint8Array)[], more: () => Pick<Line, 'time'>) =>
     feedAll(
       sinks,
-      lines.map((line) => ({ bytes: Buffer.from(line), time: now() })),
-    );
-  const feedDated = (...lines: readonly string[]) =>
-    feedAll(
-      sinks,
-      lines.map((line) => ({ bytes: Buffer.from(line) })),
+      lines.map((line) => ({ bytes: Buffer.from(line), ...more() })),
     );
   return {
-    ...{ agent, dir, store, write, feed, feedDated, log: () => readFileSync(target, 'utf8') },
-    say: (...words) => runCommand(agent, words),
+    feed: (...lines) => feed(lines, () => ({ time: now() })),
+    feedDated: (...lines) => feed(lines, () => ({})),
   };
 }
 
