@@ -267,9 +267,14 @@ export class Agent implements AgentControl {
 
   #pardon(jails: readonly string[], now: UnixTime, effects: Effects): number {
     const { parts, court } = this.#core;
-    const bans = jails.flatMap((jail) => parts.store.bans.heldIn(jail));
-    for (const ban of bans) court.pardon(ban, now, effects);
-    return bans.length;
+    let lifted = 0;
+    for (const jail of jails) {
+      for (const ban of parts.store.bans.heldIn(jail)) {
+        court.pardon(ban, now, effects);
+        lifted += 1;
+      }
+    }
+    return lifted;
   }
 
   /** A Worker at which the host was enrolled just now knows nothing of the bans in force. */

@@ -106,10 +106,12 @@ function briefly(commands: readonly Promise<void>[]): Promise<unknown> {
 }
 
 function blocksOf(store: Store, jail: string): Block[] {
-  return store.bans.heldIn(jail).flatMap((ban) => {
+  const blocks: Block[] = [];
+  for (const ban of store.bans.endsIn(jail)) {
     const address = addressOf(ban);
-    return address === null ? [] : [{ address, until: ban.until }];
-  });
+    if (address !== null) blocks.push({ address, until: ban.until });
+  }
+  return blocks;
 }
 
 /** What the actions of a jail may ask of it. */
@@ -121,7 +123,7 @@ export function ticketJail(
 ): TicketJail {
   return {
     name,
-    held: () => (isKnown() ? store.bans.heldIn(name) : null),
+    held: () => (isKnown() ? [...store.bans.heldIn(name)] : null),
     ban: (id) => store.bans.held(name, id),
     history: (id) => store.bans.history(id, history_max),
     figures: () => ({ ...its.figures(), banned: store.bans.heldCount(name) }),

@@ -86,7 +86,7 @@ export class JailDesk implements JailControl {
   }
 
   bans(): readonly Ban[] {
-    return this.#parts.store.bans.heldIn(this.#parts.jail().name);
+    return [...this.#parts.store.bans.heldIn(this.#parts.jail().name)];
   }
 
   failing(): readonly FailingBan[] {

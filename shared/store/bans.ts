@@ -29,6 +29,10 @@ const history_slack = 500;
 const columns = 'jail, id, ip, at, bantime, until, count, failures, matches';
 const places = '?, ?, ?, ?, ?, ?, ?, ?, ?';
 const held_columns = `${columns}, groups, forced`;
+/** Behind those that are there. */
+const insertHeld = `INSERT OR REPLACE INTO held_bans (n, ${held_columns})
+  VALUES ((SELECT COALESCE(MAX(n), 0) + 1 FROM held_bans WHERE jail = ?), ${places}, ?, ?)`;
+const page_rows = 1_000;
 /** Of all captures of one ban together; what is more is not kept. */
 const groups_chars_max = 4096;
 
@@ -49,18 +53,22 @@ export class Bans {
 
   /** Writes a new ban: it is held, its id is known, and it goes into the history. */
   add(ban: Ban): void {
-    const held = `INSERT OR REPLACE INTO held_bans (${held_columns}) VALUES (${places}, ?, ?)`;
-    this.#sql.all(held, ...this.#valuesOf(ban), groupsText(ban.groups), ban.forced === true ? 1 : 0);
-    this.remember(ban);
+    const values = this.#valuesOf(ban);
+    this.#sql.all(insertHeld, ban.jail, ...values, groupsText(ban.groups), ban.forced === true ? 1 : 0);
+    this.#remember(ban, values);
   }
 
   /** Writes a ban that is over already: its id is known, and it goes into the history. */
   remember(ban: Ban): void {
+    this.#remember(ban, this.#valuesOf(ban));
+  }
+
+  #remember(ban: Ban, values: readonly SqlValue[]): void {
     this.#sql.all(
       'INSERT OR REPLACE INTO known_ids (id, jail, at, bantime, count) VALUES (?, ?, ?, ?, ?)',
       ...[ban.id, ban.jail, ban.at, ban.bantime, ban.count],
     );
-    this.#sql.all(`INSERT INTO ban_history (${columns}) VALUES (${places})`, ...this.#valuesOf(ban));
+    this.#sql.all(`INSERT INTO ban_history (${columns}) VALUES (${places})`, ...values);
     this.#untrimmed += 1;
     if (this.#untrimmed >= history_slack) this.#trimHistory();
   }
@@ -86,16 +94,42 @@ export class Bans {
     return row === undefined ? null : banOf(row);
   }
 
-  /** In the order in which they were decided. */
-  heldIn(jail: string): Ban[] {
-    return this.#sql.all(`SELECT ${held_columns} FROM held_bans WHERE jail = ? ORDER BY at, id`, jail).map(banOf);
+  /** In the order in which they were made. Read as they are asked for: meanwhile bans may be changed and taken out. */
+  *heldIn(jail: string): Generator<Ban> {
+    for (const row of this.#rowsOf(jail, held_columns)) yield banOf(row);
+  }
+
+  /** The ids of the same, in the same order. */
+  idsIn(jail: string): string[] {
+    return Array.from(this.#rowsOf(jail, 'id'), (row) => text(row, 'id'));
+  }
+
+  /** What a firewall has to know of the same. */
+  *endsIn(jail: string): Generator<Pick<Ban, 'id' | 'ip' | 'until'>> {
+    for (const row of this.#rowsOf(jail, 'id, ip, until')) {
+      yield { id: text(row, 'id'), ip: textOrNull(row, 'ip'), until: numberOrNull(row, 'until') };
+    }
+  }
+
+  /** A page after the other: there may be very many. */
+  *#rowsOf(jail: string, wanted: string): Generator<SqlRow> {
+    const query = `SELECT n, ${wanted} FROM held_bans WHERE jail = ? AND n > ? ORDER BY n LIMIT ${page_rows}`;
+    let page: SqlRow[];
+    let last = 0;
+    do {
+      page = this.#sql.all(query, jail, last);
+      for (const row of page) {
+        last = number(row, 'n');
+        yield row;
+      }
+    } while (page.length === page_rows);
   }
 
   /** Until when a jail blocks an address, whatever ids stand for it; undefined if it does not. */
   untilOfAddress(jail: string, address: string): Until | undefined {
     // without statistics SQLite would look through the whole jail for an ip
     const query = `SELECT until FROM held_bans WHERE jail = ? AND id = ? UNION ALL
-      SELECT until FROM held_bans INDEXED BY held_bans_ip WHERE jail = ? AND ip = ?`;
+      SELECT until FROM held_bans INDEXED BY held_bans_ip WHERE jail = ? AND ip = ? AND ip <> id`;
     const rows = this.#sql.all(query, jail, address, jail, address);
     return rows.length === 0 ? undefined : rows.map((row) => numberOrNull(row, 'until')).reduce(laterOf);
   }
@@ -115,14 +149,14 @@ export class Bans {
 
   /** Takes out bans that have ended, at most `limit`, first ended first. Their ids stay known. */
   takeEnded(now: UnixTime, limit: number): Ban[] {
-    return this.#take('until <= ?', [now], limit);
+    return this.#take('until <= ? ORDER BY until', [now], limit);
   }
 
   /** Takes out bans above the limit, those that end soonest; the caller lifts them and says so. */
   takeExcess(): Ban[] {
     const row = this.#sql.all('SELECT COUNT(*) AS held FROM held_bans')[0];
     const excess = (row === undefined ? 0 : number(row, 'held')) - this.#limits.held_bans_max;
-    return excess <= 0 ? [] : this.#take('TRUE', [], excess);
+    return excess <= 0 ? [] : this.#take('TRUE ORDER BY until IS NULL, until', [], excess);
   }
 
   /** Ends a ban; its id stays known (a ban that is dropped at a restart, or that has ended). */
@@ -169,10 +203,10 @@ export class Bans {
     );
   }
 
-  #take(condition: string, values: readonly SqlValue[], limit: number): Ban[] {
+  #take(which: string, values: readonly SqlValue[], limit: number): Ban[] {
     const rows = this.#sql.all(
-      `DELETE FROM held_bans WHERE (jail, id) IN
-         (SELECT jail, id FROM held_bans WHERE ${condition} ORDER BY until IS NULL, until LIMIT ?) RETURNING ${held_columns}`,
+      `DELETE FROM held_bans WHERE (jail, n) IN
+         (SELECT jail, n FROM held_bans WHERE ${which} LIMIT ?) RETURNING ${held_columns}`,
       ...[...values, limit],
     );
     return rows.map(banOf).sort((a, b) => (a.until ?? Infinity) - (b.until ?? Infinity));

@@ -80,6 +80,23 @@ export const storeMigrations: Migrations = [
   ALTER TABLE holders ADD COLUMN hosts INTEGER NOT NULL DEFAULT 1;
   ALTER TABLE holders ADD COLUMN told INTEGER NOT NULL DEFAULT 1;
   `,
+  // n counts the bans of a jail in the order in which they were made, as fail2ban lists them. Each index costs at each ban:
+  // nearly all ids are the address itself, and the history is short enough to be looked through once an hour
+  `
+  CREATE TABLE ordered_bans (
+    jail TEXT NOT NULL, n INTEGER NOT NULL, id TEXT NOT NULL, ip TEXT, at REAL NOT NULL, bantime REAL NOT NULL, until REAL,
+    count INTEGER NOT NULL, failures INTEGER NOT NULL, matches TEXT NOT NULL, groups TEXT NOT NULL, forced INTEGER NOT NULL,
+    PRIMARY KEY (jail, n)
+  ) WITHOUT ROWID;
+  INSERT INTO ordered_bans SELECT jail, ROW_NUMBER() OVER (PARTITION BY jail ORDER BY at, id), id, ip, at, bantime, until,
+    count, failures, matches, groups, forced FROM held_bans;
+  DROP TABLE held_bans;
+  ALTER TABLE ordered_bans RENAME TO held_bans;
+  CREATE UNIQUE INDEX held_bans_id ON held_bans (jail, id);
+  CREATE INDEX held_bans_ip ON held_bans (jail, ip) WHERE ip <> id;
+  CREATE INDEX held_bans_until ON held_bans (until) WHERE until IS NOT NULL;
+  DROP INDEX ban_history_at;
+  `,
 ];
 
 /**

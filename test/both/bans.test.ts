@@ -22,9 +22,41 @@ test('a ban comes back as it was written', async () => {
     const ban = banAt(100.25, 600.5, { id: 'röot', ip: null, matches: ['"quoted"', 'two\nlines'] });
     bans.add(ban);
     expect(bans.held('sshd', 'röot')).toEqual(ban);
-    expect(bans.heldIn('sshd')).toEqual([ban]);
+    expect([...bans.heldIn('sshd')]).toEqual([ban]);
     expect(bans.history('röot', 5)).toEqual([ban]);
-    expect([bans.held('mail', 'röot'), bans.heldIn('mail'), bans.heldCount('sshd')]).toEqual([null, [], 1]);
+    expect([bans.held('mail', 'röot'), [...bans.heldIn('mail')], bans.heldCount('sshd')]).toEqual([null, [], 1]);
+  });
+});
+
+test('bans are told in the order in which they were made, however many there are', async () => {
+  await onStore(({ bans }) => {
+    const ids = Array.from({ length: 2_500 }, (_, i) => `id${(i * 7) % 2_500}`);
+    for (const id of ids) bans.add(banAt(5, 600, { id, ip: null }));
+    bans.add(banAt(5, 600, { jail: 'mail' }));
+    expect(bans.idsIn('sshd')).toEqual(ids);
+    bans.change(banAt(7, 600, { id: 'id7', ip: null }));
+    bans.release('sshd', 'id14');
+    bans.add(banAt(1, 600, { id: 'id14', ip: null }));
+    const now = [...ids.filter((id) => id !== 'id14'), 'id14'];
+    expect([...bans.heldIn('sshd')].map((ban) => ban.id)).toEqual(now);
+    expect([...bans.endsIn('sshd')].map((ban) => ban.id)).toEqual(now);
+    // who goes through them may take them out
+    for (const { jail, id } of bans.heldIn('sshd')) bans.release(jail, id);
+    expect([bans.heldCount('sshd'), bans.idsIn('mail')]).toEqual([0, ['192.0.2.1']]);
+  });
+});
+
+test('an address is blocked until the last of the ids ends that stand for it', async () => {
+  await onStore(({ bans }) => {
+    bans.add(banAt(0, 100));
+    bans.add(banAt(0, 300, { id: 'root', ip: '192.0.2.1' }));
+    bans.add(banAt(0, 200, { id: 'admin', ip: '192.0.2.1' }));
+    expect(bans.untilOfAddress('sshd', '192.0.2.1')).toBe(300);
+    bans.release('sshd', 'root');
+    bans.release('sshd', '192.0.2.1');
+    expect([bans.untilOfAddress('sshd', '192.0.2.1'), bans.untilOfAddress('sshd', 'admin')]).toEqual([200, 200]);
+    bans.release('sshd', 'admin');
+    expect(bans.untilOfAddress('sshd', '192.0.2.1')).toBeUndefined();
   });
 });
 

@@ -2,7 +2,7 @@
 import { withSql } from 'test-sql';
 import { expect, test } from 'vitest';
 import { EdgebanError } from '../../shared/errors.ts';
-import { migrate } from '../../shared/store/schema.ts';
+import { migrate, storeMigrations } from '../../shared/store/schema.ts';
 import { storeOn } from './court.ts';
 
 const steps = [
@@ -41,4 +41,32 @@ test('tables of a newer edgeban are refused', async () => {
     return null;
   });
   expect(error instanceof EdgebanError && error.code).toBe('ERR_STORE_NEWER');
+});
+
+test('bans of a version that did not keep their order come in the order of their times', async () => {
+  await withSql((sql) => {
+    migrate(sql, 'store', storeMigrations.slice(0, 4));
+    const old = (jail: string, id: string, at: number, forced: number) =>
+      sql.all(
+        `INSERT INTO held_bans VALUES (?, ?, NULL, ?, 600, ?, 2, 3, '["a"]', '{"user":"x"}', ?)`,
+        jail,
+        id,
+        at,
+        at + 600,
+        forced,
+      );
+    for (const [jail, id, at] of [
+      ['sshd', 'c', 1],
+      ['sshd', 'b', 2],
+      ['mail', 'd', 9],
+      ['sshd', 'a', 2],
+    ] as const)
+      old(jail, id, at, Number(id === 'b'));
+    const { bans } = storeOn(sql);
+    expect([bans.idsIn('sshd'), bans.idsIn('mail')]).toEqual([['c', 'a', 'b'], ['d']]);
+    expect(bans.held('sshd', 'b')).toEqual({
+      ...{ jail: 'sshd', id: 'b', ip: null, at: 2, bantime: 600, until: 602, count: 2, failures: 3, matches: ['a'] },
+      ...{ groups: { user: 'x' }, forced: true },
+    });
+  });
 });
