@@ -2,12 +2,12 @@
 import { Engine } from '../../shared/engine/engine.ts';
 import type { Guard } from '../../shared/engine/guard.ts';
 import { EdgebanError } from '../../shared/errors.ts';
-import type { Seconds, UnixTime } from '../../shared/time.ts';
+import type { Seconds } from '../../shared/time.ts';
 import type { AgentControl, EdgeReport, JailControl, ReloadOptions } from '../control/agent-control.ts';
+import { amnesty } from './amnesty.ts';
 import { Chores } from './chores.ts';
 import { Court } from './court.ts';
 import { Desk } from './desk.ts';
-import type { Effects } from './effects.ts';
 import { Fleet } from './fleet.ts';
 import { guardOf } from './guard.ts';
 import type { Jail } from './jail.ts';
@@ -99,8 +99,12 @@ export class Agent implements AgentControl {
     });
   }
 
-  unbanAll(): Promise<number> {
-    return this.#unban(this.jails());
+  /** Those of jails that do not run are lifted, too: what they left in the firewall is swept out. */
+  async unbanAll(): Promise<number> {
+    const others = this.#core.parts.store.bans.jails().filter((jail) => this.#roster.get(jail) === undefined);
+    const lifted = await amnesty(this.#core, [...this.jails(), ...others]);
+    if (others.length > 0) await this.#sweep(others);
+    return lifted;
   }
 
   /** One after the other. A configuration with an error in it changes nothing (as with fail2ban) and is thrown. */
@@ -242,7 +246,7 @@ export class Agent implements AgentControl {
     if (!known) throw unknownJail(jail);
     const isMeant = (name: string) => jail === null || name === jail;
     const names = this.jails().filter(isMeant);
-    if (unban) await this.#unban(names);
+    if (unban) await amnesty(this.#core, names);
     this.#plan = plan;
     this.#core.engine.setGuard(this.#guard());
     await this.#roster.exchange(
@@ -254,27 +258,10 @@ export class Agent implements AgentControl {
     await this.#reading.follow();
   }
 
-  #sweep(): Promise<void> {
+  /** `pardoned`: jails that go on protecting, though they do not run, unless nobody is banned there any more. */
+  #sweep(pardoned: readonly string[] = []): Promise<void> {
     const jails = this.jails().flatMap((name) => this.#roster.get(name) ?? []);
-    return sweepLeftovers(this.#core.parts, jails, this.#plan);
-  }
-
-  async #unban(jails: readonly string[]): Promise<number> {
-    const { result, settled } = this.#core.desk.transact((effects, now) => this.#pardon(jails, now, effects));
-    await settled;
-    return result;
-  }
-
-  #pardon(jails: readonly string[], now: UnixTime, effects: Effects): number {
-    const { parts, court } = this.#core;
-    let lifted = 0;
-    for (const jail of jails) {
-      for (const ban of parts.store.bans.heldIn(jail)) {
-        court.pardon(ban, now, effects);
-        lifted += 1;
-      }
-    }
-    return lifted;
+    return sweepLeftovers(this.#core.parts, jails, this.#plan, pardoned);
   }
 
   /** A Worker at which the host was enrolled just now knows nothing of the bans in force. */

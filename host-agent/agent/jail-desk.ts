@@ -1,4 +1,5 @@
 /** One jail for the control socket: what a client may see and change of it. */
+import { setImmediate as turn } from 'node:timers/promises';
 import { formatPrefix } from '../../shared/address.ts';
 import type { BantimeOption } from '../../shared/config/bantime-extra.ts';
 import { type IgnoreConf, ignoreEntryOf } from '../../shared/config/jail-values.ts';
@@ -22,7 +23,7 @@ import type {
 import { actionSettings, addedAction, withProperty } from './action-alteration.ts';
 import type { Court } from './court.ts';
 import { decoderOf } from './decoder.ts';
-import type { Desk } from './desk.ts';
+import type { Desk, Done } from './desk.ts';
 import type { Jail } from './jail.ts';
 import {
   withBantime,
@@ -39,6 +40,8 @@ import type { JailPlan } from './plan.ts';
 
 /** What a client may add to ignoreip, with what is there. */
 const ignored_max = 10_000;
+/** In one transaction, while the firewall takes in those before; then lines that came meanwhile have their turn. */
+const banned_together_max = 2_000;
 
 export interface JailDeskParts {
   /** As it runs now. */
@@ -97,9 +100,33 @@ export class JailDesk implements JailControl {
   }
 
   async ban(ids: readonly BanId[], { force }: { readonly force: boolean }): Promise<number> {
+    const told: Promise<void>[] = [];
+    let banned = 0;
+    if (!force && ids.length > banned_together_max) this.#refuseGuarded(ids);
+    try {
+      for (let i = 0; i < ids.length; i += banned_together_max) {
+        if (i > 0) await turn();
+        const { result, settled } = this.#banTogether(ids.slice(i, i + banned_together_max), force);
+        told.push(settled);
+        banned += result;
+      }
+    } finally {
+      await Promise.all(told);
+    }
+    return banned;
+  }
+
+  #refuseGuarded(ids: readonly BanId[]): void {
+    for (const id of ids) {
+      const verdict = this.#parts.engine.refusal(id);
+      if (verdict !== null) throw refusal(verdict);
+    }
+  }
+
+  #banTogether(ids: readonly BanId[], force: boolean): Done<number> {
     const { engine, court, desk } = this.#parts;
     const jail = this.#parts.jail();
-    const { result, settled } = desk.transact((effects, now) => {
+    const done = desk.transact((effects, now) => {
       const fresh = ids.filter((id) => {
         const verdict = engine.banNow(jail.name, id, now, force);
         if (verdict.kind === 'refused') throw refusal(verdict);
@@ -107,9 +134,8 @@ export class JailDesk implements JailControl {
       });
       return fresh.length;
     });
-    jail.totalBanned += result;
-    await settled;
-    return result;
+    jail.totalBanned += done.result;
+    return done;
   }
 
   async unban(ids: readonly BanId[]): Promise<Unbanned> {

@@ -4,10 +4,16 @@ import type { Jail } from './jail.ts';
 import type { AgentParts, AgentPlan } from './parts.ts';
 
 /**
- * Jails that an error keeps from running go on protecting, as does one whose actions do not work yet. Never rejects for the
+ * Jails that an error keeps from running go on protecting (unless all of their bans are `pardoned`), as does one whose
+ * actions do not work yet. Never rejects for the
  * operator's world: what fails is told, and comes again at the next reload.
  */
-export async function sweepLeftovers(parts: AgentParts, jails: readonly Jail[], plan: AgentPlan): Promise<void> {
+export async function sweepLeftovers(
+  parts: AgentParts,
+  jails: readonly Jail[],
+  plan: AgentPlan,
+  pardoned: readonly string[],
+): Promise<void> {
   const log = parts.log.logger('actions');
   const running = jails.map((jail) => ({
     name: jail.name,
@@ -15,7 +21,8 @@ export async function sweepLeftovers(parts: AgentParts, jails: readonly Jail[], 
     isSound: jail.failing().every(({ id }) => id !== null),
   }));
   // a jail of the plan that does not run could not be made
-  const spared = plan.leftOut === null ? null : [...plan.leftOut, ...plan.jails.map(({ name }) => name)];
+  const known = plan.leftOut === null ? null : [...plan.leftOut, ...plan.jails.map(({ name }) => name)];
+  const spared = known?.filter((jail) => !pardoned.includes(jail)) ?? null;
   try {
     const swept = await parts.sweep({ running, spared });
     for (const jail of swept) log.notice(`[${jail}] what it had in nftables and does not use any more is taken out`);

@@ -254,12 +254,16 @@ export class Roster {
   #restoreBans(jail: string, now: UnixTime, effects: Effects): void {
     const { parts, engine, court } = this.#core;
     const { bans } = parts.store;
-    const { kept, dropped } = engine.restore(jail, bans.heldIn(jail), now);
-    for (const ban of kept) bans.change(ban);
-    for (const { ban, why } of dropped)
-      court.drop(ban, why === null ? 'its time is over' : `ignored by ${why.by}`, now, effects);
+    let kept = 0;
+    for (const ban of bans.heldIn(jail)) {
+      const restored = engine.restore(ban, now);
+      if (restored.ban === null)
+        court.drop(ban, restored.why === null ? 'its time is over' : `ignored by ${restored.why.by}`, now, effects);
+      else if (restored.ban !== ban) bans.change(restored.ban);
+      if (restored.ban !== null) kept += 1;
+    }
     const running = this.#jails.get(jail);
-    if (running !== undefined) running.totalBanned += kept.length;
+    if (running !== undefined) running.totalBanned += kept;
   }
 
   #forgetCounters(jail: string): void {

@@ -95,7 +95,7 @@ export interface JailControl {
   /** Those of them that are not in force. */
   failing(): readonly FailingBan[];
   /**
-   * Bans each now, whatever ignoreip says (fail2ban's banip), through the guards; in one batch.
+   * Bans each now, whatever ignoreip says (fail2ban's banip), through the guards. Resolves when all are in force.
    * Returns how many were not banned before. Throws ERR_GUARD_* where a guard refuses (nothing is banned then).
    */
   ban(ids: readonly BanId[], options: { readonly force: boolean }): Promise<number>;

@@ -33,11 +33,8 @@ export interface DirtyCounters {
   readonly gone: readonly Pick<Counter, 'jail' | 'id'>[];
 }
 
-export interface Restored {
-  readonly kept: readonly Ban[];
-  /** `why`: null if it is over under today's rules. */
-  readonly dropped: readonly { readonly ban: Ban; readonly why: Ignored | null }[];
-}
+/** Null: it is dropped. `why`: null if it is over under today's rules. */
+export type Restored = { readonly ban: Ban } | { readonly ban: null; readonly why: Ignored | null };
 
 interface JailState {
   readonly counters: Counters;
@@ -45,6 +42,8 @@ interface JailState {
   ignoreip: PrefixSet<IgnoreEntry>;
   purgeAt: UnixTime;
 }
+
+type Refused = Extract<Verdict, { kind: 'refused' }>;
 
 /** What a ban is made of, besides the rules. */
 type Seed = Pick<Ban, 'id' | 'ip' | 'at' | 'failures' | 'matches' | 'forced'>;
@@ -125,6 +124,11 @@ export class Engine {
     return this.#verdict(jail, this.#jail(jail).rules, { ...seed, forced }, null, now);
   }
 
+  /** What a guard says to banNow of this id; null if nothing. */
+  refusal(id: string): Refused | null {
+    return this.#refused(this.#seed(id, 0, []));
+  }
+
   /** The bans in force that `unbanip ID` lifts: the one of this id, or all inside it if it is a network. */
   heldBy(jail: string, id: string): Ban[] {
     const { prefix6 } = this.#jail(jail).rules;
@@ -158,19 +162,13 @@ export class Engine {
     return null;
   }
 
-  /** What is left of the saved bans of a jail at start or after a reload, under today's rules, ignoreip and guards. */
-  restore(jail: string, bans: Iterable<Ban>, now: UnixTime): Restored {
-    const { rules } = this.#jail(jail);
-    const kept: Ban[] = [];
-    const dropped: { ban: Ban; why: Ignored | null }[] = [];
-    for (const ban of bans) {
-      const found = this.ignored(jail, ban);
-      const why = ban.forced === true && found?.by === 'guard' ? null : found;
-      const restored = why === null ? restoredBan(ban, rules, now) : null;
-      if (restored === null) dropped.push({ ban, why });
-      else kept.push(restored);
-    }
-    return { kept, dropped };
+  /** What is left of a saved ban at start or after a reload, under today's rules, ignoreip and guards; often the same. */
+  restore(ban: Ban, now: UnixTime): Restored {
+    const { rules } = this.#jail(ban.jail);
+    const found = this.ignored(ban.jail, ban);
+    const why = ban.forced === true && found?.by === 'guard' ? null : found;
+    const restored = why === null ? restoredBan(ban, rules, now) : null;
+    return restored === null ? { ban: null, why } : { ban: restored };
   }
 
   /** Forgets counters that are findtime old. To be called every few seconds, so that it happens without failures, too. */
@@ -275,7 +273,7 @@ export class Engine {
     return this.#history.past(rules.increment?.overalljails === true ? null : jail, id);
   }
 
-  #refused(seed: Pick<Seed, 'id' | 'ip'>): Extract<Verdict, { kind: 'refused' }> | null {
+  #refused(seed: Pick<Seed, 'id' | 'ip'>): Refused | null {
     for (const prefix of prefixesOf(seed)) {
       const refusal = this.#guard.check(prefix);
       if (refusal !== null) return { kind: 'refused', id: seed.id, ...refusal };

@@ -134,6 +134,11 @@ export class Bans {
     return rows.length === 0 ? undefined : rows.map((row) => numberOrNull(row, 'until')).reduce(laterOf);
   }
 
+  /** Those with bans in force. */
+  jails(): string[] {
+    return this.#sql.all('SELECT DISTINCT jail FROM held_bans').map((row) => text(row, 'jail'));
+  }
+
   heldCount(jail: string): number {
     const row = this.#sql.all('SELECT COUNT(*) AS held FROM held_bans WHERE jail = ?', jail)[0];
     return row === undefined ? 0 : number(row, 'held');
