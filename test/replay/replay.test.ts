@@ -102,7 +102,7 @@ describe('edgeban replay', () => {
     expect(expected.length).toBeGreaterThan(count / 400);
     expect(found.bans.map(banText).sort()).toEqual(expected.sort());
     const ends = new Map(found.bans.map(({ jail: name, id, until }) => [`${name} ${id}`, until]));
-    const held = ['sshd', 'strict'].flatMap((name) => agent.store.bans.heldIn(name));
+    const held = ['sshd', 'strict'].flatMap((name) => [...agent.store.bans.heldIn(name)]);
     expect(held.length).toBeGreaterThan(0);
     for (const ban of held) expect(ends.get(`${ban.jail} ${ban.id}`)).toBe(ban.until);
   });
