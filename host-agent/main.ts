@@ -53,6 +53,10 @@ const ports: HostPorts = {
     return new Import({ ...options, client: [process.execPath, here, 'edgeban-client', ...paths] });
   },
   enrolment: (_configDir, settings) => enrolmentOf(settings),
+  operate: async (verb, argv, terminal) => {
+    const { runOperator } = await import('./operator/program.ts');
+    return await runOperator(verb, argv, terminal, ports);
+  },
 };
 
 function settingsIn(configDir: string): ServerSettings {

@@ -64,6 +64,16 @@ const table = {
   ERR_EDGE_REPLY: { status: 502, title: "the Worker's answer cannot be understood" },
   ERR_EDGE_TWIN: { status: 409, title: 'another daemon uses the key of this host' },
   ERR_EDGE_REFUSED: { status: 502, title: 'the Worker refused the request' },
+  // the operator of the edge
+  ERR_OPERATOR_FILE: { status: 500, title: "the operator's file cannot be used" },
+  ERR_INTERRUPTED: { status: 500, title: 'it was stopped before its end' },
+  ERR_SETUP_TOKEN: { status: 400, title: 'not a token that can be used for this' },
+  ERR_SETUP_PERMISSION: { status: 403, title: 'the token lacks a permission' },
+  ERR_SETUP_FOREIGN: { status: 409, title: 'what is there already was not made by this set-up' },
+  ERR_SETUP_RECORD: { status: 500, title: 'the record of the set-up cannot be used' },
+  ERR_SETUP_WRANGLER: { status: 500, title: 'wrangler cannot be run, or has failed' },
+  ERR_SETUP_WAIT: { status: 504, title: 'what was set up does not come to work' },
+  ERR_PROVE: { status: 400, title: 'no proof can be made with this' },
   // taking over from fail2ban
   ERR_IMPORT_MISSING: { status: 404, title: 'there is no fail2ban configuration' },
   ERR_IMPORT_DATABASE: { status: 500, title: "fail2ban's database cannot be read" },

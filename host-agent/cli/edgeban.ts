@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { EdgebanError } from '../../shared/errors.ts';
 import { request } from '../control/client.ts';
 import { isList, type ReplyValue } from '../control/framing.ts';
+import { edgebanHelp } from './edgeban-help.ts';
 import { importFail2ban } from './import-fail2ban.ts';
 import { usage } from './options.ts';
 import type { Enrolment, HostPorts, ServerSettings } from './ports.ts';
@@ -13,17 +14,8 @@ import { exitCodes } from './program.ts';
 import { str } from './python.ts';
 import { sayThrown, type Terminal } from './terminal.ts';
 
-const help = `Usage: edgeban edge enroll --url URL --token-file FILE|- [--name NAME] [-c DIR]
-       edgeban edge status [-c DIR] [--json]
-       edgeban import-fail2ban [--dry-run] [--from DIR] [--database FILE|None] [-c DIR] [--json]
-       edgeban replay [OPTIONS]
-
-edge enroll    makes this host's key and enrols it at a Worker, with a one-time token from its operator
-edge status    shows the link to the Worker
-import-fail2ban  takes over fail2ban's configuration, its bans and its place; --dry-run shows what it would do
-replay           whom the jails would have banned in past logs (edgeban replay --help)`;
-
 const token_bytes_max = 4096;
+const remedy = 'edgeban --help lists what there is';
 
 interface Arguments {
   readonly configDir: string;
@@ -35,21 +27,21 @@ interface Arguments {
 }
 
 /** Runs the program; `argv` is what follows its name. */
-export async function runEdgeban(argv: readonly string[], ports: HostPorts, terminal: Terminal): Promise<ExitCode> {
+export async function runEdgeban(argv: readonly string[], ports: HostPorts, terminal: Terminal): Promise<number> {
   try {
     return await runWords(argv, ports, terminal);
   } catch (error) {
     if (!(error instanceof EdgebanError)) throw error;
-    if (error.code === 'ERR_USAGE') terminal.err(help);
+    if (error.code === 'ERR_USAGE') terminal.err(edgebanHelp);
     sayThrown(terminal, error);
     return exitCodes.failed;
   }
 }
 
-async function runWords(argv: readonly string[], ports: HostPorts, terminal: Terminal): Promise<ExitCode> {
+async function runWords(argv: readonly string[], ports: HostPorts, terminal: Terminal): Promise<number> {
   const [room, verb, ...rest] = argv;
   if (room === '-h' || room === '--help' || room === undefined) {
-    terminal.out(help);
+    terminal.out(edgebanHelp);
     return room === undefined ? exitCodes.failed : exitCodes.ok;
   }
   if (room === '-V' || room === '--version') {
@@ -58,11 +50,12 @@ async function runWords(argv: readonly string[], ports: HostPorts, terminal: Ter
   }
   if (room === 'import-fail2ban')
     return await importFail2ban([...(verb === undefined ? [] : [verb]), ...rest], ports, terminal);
-  if (room !== 'edge')
-    throw usage(`edgeban ${room} is not implemented`, 'there is: edgeban edge enroll, edgeban edge status');
+  if (room !== 'edge') throw usage(`edgeban ${room} is not implemented`, remedy);
   if (verb === 'enroll') return await enroll(parseRest(rest), ports, terminal);
   if (verb === 'status') return await edgeStatus(parseRest(rest), ports, terminal);
-  throw usage(`edgeban edge ${verb ?? ''} is not implemented`, 'there is: edgeban edge enroll, edgeban edge status');
+  const ended = verb === undefined ? null : await ports.operate(verb, rest, terminal);
+  if (ended !== null) return ended;
+  throw usage(`edgeban edge ${verb ?? ''} is not implemented`, remedy);
 }
 
 function parseRest(words: readonly string[]): Arguments {

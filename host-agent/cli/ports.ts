@@ -1,6 +1,7 @@
 /** What the command line programs need of the rest of the host agent; main.ts hands it in. */
 import type { Command } from '../../shared/config/stream.ts';
 import type { ErrorCode } from '../../shared/errors.ts';
+import type { Terminal } from './terminal.ts';
 
 /** One thing that the configuration test found. Errors make `-t` fail; warnings and notices do not. */
 export interface Finding {
@@ -85,6 +86,9 @@ export interface Enrolment {
   readonly file: string;
 }
 
+/** What the operator's verbs need of the host. */
+export type OperatorPorts = Pick<HostPorts, 'serverSettings'>;
+
 export interface HostPorts {
   /** edgeban's version, `1.2.3`. */
   readonly version: string;
@@ -107,4 +111,6 @@ export interface HostPorts {
   }>;
   /** Null: this host is not enrolled. */
   enrolment(configDir: string, settings: ServerSettings): Promise<Enrolment | null>;
+  /** Runs `edgeban edge VERB` for the operator; gives its exit code, null for a verb that it does not know. Throws EdgebanError. */
+  operate(verb: string, argv: readonly string[], terminal: Terminal): Promise<number | null>;
 }

@@ -46,6 +46,7 @@ export function fakePorts(dir: string, changes: Partial<HostPorts> = {}): HostPo
     serve: () => Promise.reject(new Error('not to be called')),
     enroll: () => Promise.reject(new Error('not to be called')),
     enrolment: () => Promise.resolve(null),
+    operate: () => Promise.resolve(null),
     ...changes,
   };
 }

@@ -11,23 +11,34 @@ const checkout = fileURLToPath(new URL('../..', import.meta.url));
 
 export interface RealWorker {
   readonly url: string;
+  /** OPERATOR_TOKEN. */
+  readonly token: string;
   operator(method: string, path: string, body?: unknown): Promise<unknown>;
   start(): Promise<void>;
   /** SIGKILL to wrangler and its workerd. */
   kill(): Promise<void>;
 }
 
-export async function makeRealWorker(folder: string): Promise<RealWorker> {
-  const port = await freePort();
+export interface RealWorkerOptions {
+  readonly port?: number;
+  /** Gives the Worker's vars and secrets at each start; without it, it enforces nothing. */
+  readonly settings?: () => Readonly<Record<string, string>>;
+}
+
+export async function makeRealWorker(folder: string, options: RealWorkerOptions = {}): Promise<RealWorker> {
+  const { port = await freePort(), settings } = options;
   const url = `http://127.0.0.1:${port}`;
   const token = randomBytes(24).toString('base64url');
   mkdirSync(join(folder, 'home'));
-  writeFileSync(join(folder, 'worker.env'), `OPERATOR_TOKEN=${token}\nCLOUDFLARE_API_TOKEN=none\nENFORCEMENT=none\n`, {
-    mode: 0o600,
-  });
+  const usual = { OPERATOR_TOKEN: token, CLOUDFLARE_API_TOKEN: 'none', ENFORCEMENT: 'none' };
+  const writeEnv = () => {
+    const lines = Object.entries(settings?.() ?? usual).map(([name, value]) => `${name}=${value}\n`);
+    writeFileSync(join(folder, 'worker.env'), lines.join(''), { mode: 0o600 });
+  };
   let child: ChildProcess | null = null;
   return {
     url,
+    token,
     operator: async (method, path, body) => {
       const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
       const reply = await fetch(url + path, {
@@ -39,6 +50,7 @@ export async function makeRealWorker(folder: string): Promise<RealWorker> {
       return await reply.json();
     },
     start: async () => {
+      writeEnv();
       child = startWrangler(folder, port);
       await vi.waitFor(async () => void (await fetch(`${url}/v1/health`)), { timeout: 60_000, interval: 100 });
     },
@@ -80,7 +92,7 @@ function startWrangler(folder: string, port: number): ChildProcess {
   return spawn(process.execPath, words, { env, detached: true, stdio: 'ignore', cwd: folder });
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.on('error', reject);

@@ -55,6 +55,11 @@ export const rooms: readonly Room[] = [
   { path: 'host-agent/actions/', from: host },
   { path: 'host-agent/control/', from: host },
   { path: 'host-agent/edge/', from: [...host, 'undici'] },
+  // a program by itself, too: it speaks to the Worker and to Cloudflare, asks the daemon, and prints as cli/ does
+  {
+    path: 'host-agent/operator/',
+    from: [...host, 'undici', 'host-agent/cli/', 'host-agent/control/', 'host-agent/edge/'],
+  },
   { path: 'host-agent/debian/', from: ['node:', 'esbuild', 'host-agent/version.ts'] },
   { path: 'worker/', from: ['worker/', 'shared/', 'hono', '@hono/zod-openapi', 'zod', 'cloudflare:workers'] },
   { path: 'worker/ledger/', from: ['worker/', 'shared/', 'zod', 'cloudflare:workers'] },

@@ -4,7 +4,7 @@ import type { TokenVerifyResponse } from 'cloudflare/resources/user/tokens/token
 import type { Zone } from 'cloudflare/resources/zones/zones';
 import type { FakeOptions, Token } from './options.ts';
 import { granted, Refusal, type Reply } from './reply.ts';
-import { type Asked, newId, type World } from './world.ts';
+import type { Asked, World } from './world.ts';
 
 /** Cloudflare's published ranges (https://www.cloudflare.com/ips). */
 const ranges: Required<Pick<IPListResponse.PublicIPIPs, 'ipv4_cidrs' | 'ipv6_cidrs'>> = {
@@ -43,21 +43,35 @@ export function tokenOf(world: World, header: string | undefined, verifying: boo
   }
   const secret = /^Bearer ([\x21-\x7e]+)$/.exec(header)?.[1];
   if (secret === undefined) throw new Refusal(400, 6003, 'Invalid request headers');
-  const token = world.options.tokens.find((each) => each.secret === secret);
-  if (token !== undefined && !world.state.revoked.includes(token.name)) return token;
+  const token = [...world.options.tokens, ...world.state.tokens].find((each) => each.secret === secret);
+  const isGood = token !== undefined && !world.state.revoked.includes(token.name);
+  if (isGood && (verifying || !isExpired(world, token))) return token;
   if (verifying) throw new Refusal(401, 1000, 'Invalid API Token');
   throw new Refusal(403, 9109, 'Invalid access token');
 }
 
 /** A token of an account is no token on the user's path, though it is a good one. */
 export function verifyToken(kind: Token['kind']): (world: World, asked: Asked) => Reply {
-  return (_world, asked) => {
+  return (world, asked) => {
     if (asked.token?.kind !== kind) throw new Refusal(401, 1000, 'Invalid API Token');
-    const result: TokenVerifyResponse = { id: newId(), status: 'active' };
+    const { expires_on } = asked.token;
+    const status = isExpired(world, asked.token) ? 'expired' : 'active';
+    const id = asked.token.name;
+    const result: TokenVerifyResponse = { id, status, ...(expires_on === undefined ? {} : { expires_on }) };
     const message = { code: 10000, message: 'This API Token is valid and active' };
     const reply = granted(result);
     return { ...reply, body: { ...reply.body, messages: [message] } };
   };
+}
+
+function isExpired(world: World, { expires_on }: Token): boolean {
+  return expires_on !== undefined && Date.parse(expires_on) <= world.now();
+}
+
+export function oneZone(world: World, asked: Asked): Reply {
+  const zone = world.options.zones.find(({ id }) => id === asked.params['zone']);
+  if (zone === undefined) throw new Refusal(404, 7003, 'no such zone');
+  return granted(wholeZone(world, zone));
 }
 
 export function zones(world: World, asked: Asked): Reply {

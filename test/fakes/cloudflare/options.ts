@@ -12,6 +12,14 @@ export const Scope = z.enum([
   'Account Firewall Access Rules Write',
   'Firewall Services Read',
   'Firewall Services Write',
+  'Workers Scripts Read',
+  'Workers Scripts Write',
+  'Workers KV Storage Read',
+  'Workers KV Storage Write',
+  'Account API Tokens Read',
+  'Account API Tokens Write',
+  'API Tokens Read',
+  'API Tokens Write',
 ]);
 export type Scope = z.infer<typeof Scope>;
 
@@ -46,12 +54,16 @@ export const FakeOptions = z.strictObject({
         secret: z.string().min(8),
         kind: z.enum(['user', 'account']).default('account'),
         scopes: z.array(Scope).default([...Scope.options]),
+        expires_on: z.iso.datetime().optional(),
       }),
     )
     .max(50),
+  /** Of workers.dev; null: the account has none yet. */
+  subdomain: z.string().nullable().default('fake-account'),
   operation_ms: z.number().default(300),
   limits: FakeLimits.prefault({}),
 });
 export type FakeOptions = z.infer<typeof FakeOptions>;
 export type FakeOptionsInput = z.input<typeof FakeOptions>;
-export type Token = FakeOptions['tokens'][number];
+/** `zones`: those that it is for; all, where it was not made through the API. */
+export type Token = FakeOptions['tokens'][number] & { readonly zones?: readonly string[] };

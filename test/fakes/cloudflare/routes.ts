@@ -1,7 +1,8 @@
 /** Which request goes where in the fake, and which permission it takes. */
 import { accessRules, createAccessRule, deleteAccessRule, oneAccessRule, patchAccessRule } from './access-rules.ts';
-import { ips, verifyToken, zones } from './account.ts';
+import { ips, oneZone, verifyToken, zones } from './account.ts';
 import { allLists, createList, deleteList, listItems, oneList } from './lists.ts';
+import { allNamespaces, createNamespace, deleteNamespace } from './namespaces.ts';
 import { appendItems, deleteItems, pollOperation, replaceItems } from './operations.ts';
 import type { FakeOptions, Scope } from './options.ts';
 import { Refusal, type Reply } from './reply.ts';
@@ -15,6 +16,21 @@ import {
   replaceRuleset,
   zoneRulesets,
 } from './rulesets.ts';
+import { createToken, deleteToken, permissionGroups } from './tokens.ts';
+import {
+  accountSubdomain,
+  allScripts,
+  deleteScript,
+  deployVersion,
+  scriptDeployments,
+  scriptSecrets,
+  scriptSettings,
+  service,
+  setScriptSubdomain,
+  uploadScript,
+  uploadVersion,
+  worker,
+} from './workers.ts';
 import type { Asked, World } from './world.ts';
 
 export interface Route {
@@ -33,6 +49,15 @@ const readAccess: readonly Scope[] = ['Account Firewall Access Rules Read', 'Acc
 const writeAccess: readonly Scope[] = ['Account Firewall Access Rules Write'];
 const readZoneAccess: readonly Scope[] = ['Firewall Services Read', 'Firewall Services Write'];
 const writeZoneAccess: readonly Scope[] = ['Firewall Services Write'];
+const readScripts: readonly Scope[] = ['Workers Scripts Read', 'Workers Scripts Write'];
+const writeScripts: readonly Scope[] = ['Workers Scripts Write'];
+const readKv: readonly Scope[] = ['Workers KV Storage Read', 'Workers KV Storage Write'];
+const writeKv: readonly Scope[] = ['Workers KV Storage Write'];
+const accountTokens: readonly Scope[] = ['Account API Tokens Write'];
+const userTokens: readonly Scope[] = ['API Tokens Write'];
+const workers = '/accounts/:account/workers';
+const script = `${workers}/scripts/:script`;
+const namespaces = '/accounts/:account/storage/kv/namespaces';
 const access = '/accounts/:account/firewall/access_rules/rules';
 const zoneAccess = '/zones/:zone/firewall/access_rules/rules';
 const lists = '/accounts/:account/rules/lists';
@@ -43,6 +68,29 @@ export const routes: readonly Route[] = [
   { method: 'GET', path: '/user/tokens/verify', scopes: [], run: verifyToken('user') },
   { method: 'GET', path: '/accounts/:account/tokens/verify', scopes: [], run: verifyToken('account') },
   { method: 'GET', path: '/zones', scopes: ['Zone Read'], run: zones },
+  { method: 'GET', path: '/zones/:zone', scopes: ['Zone Read'], run: oneZone },
+  { method: 'GET', path: '/user/tokens/permission_groups', scopes: userTokens, run: permissionGroups },
+  { method: 'POST', path: '/user/tokens', scopes: userTokens, run: createToken('user') },
+  { method: 'DELETE', path: '/user/tokens/:token', scopes: userTokens, run: deleteToken },
+  { method: 'GET', path: '/accounts/:account/tokens/permission_groups', scopes: accountTokens, run: permissionGroups },
+  { method: 'POST', path: '/accounts/:account/tokens', scopes: accountTokens, run: createToken('account') },
+  { method: 'DELETE', path: '/accounts/:account/tokens/:token', scopes: accountTokens, run: deleteToken },
+  { method: 'GET', path: namespaces, scopes: readKv, run: allNamespaces },
+  { method: 'POST', path: namespaces, scopes: writeKv, run: createNamespace },
+  { method: 'DELETE', path: `${namespaces}/:namespace`, scopes: writeKv, run: deleteNamespace },
+  { method: 'GET', path: `${workers}/scripts`, scopes: readScripts, run: allScripts },
+  { method: 'PUT', path: script, scopes: writeScripts, run: uploadScript },
+  { method: 'DELETE', path: script, scopes: writeScripts, run: deleteScript },
+  { method: 'GET', path: `${script}/settings`, scopes: readScripts, run: scriptSettings },
+  { method: 'GET', path: `${script}/secrets`, scopes: readScripts, run: scriptSecrets },
+  { method: 'POST', path: `${script}/versions`, scopes: writeScripts, run: uploadVersion },
+  { method: 'POST', path: `${script}/deployments`, scopes: writeScripts, run: deployVersion },
+  { method: 'PATCH', path: `${script}/script-settings`, scopes: writeScripts, run: scriptSettings },
+  { method: 'GET', path: `${script}/deployments`, scopes: readScripts, run: scriptDeployments },
+  { method: 'POST', path: `${script}/subdomain`, scopes: writeScripts, run: setScriptSubdomain },
+  { method: 'GET', path: `${workers}/services/:script`, scopes: readScripts, run: service },
+  { method: 'GET', path: `${workers}/workers/:script`, scopes: readScripts, run: worker },
+  { method: 'GET', path: `${workers}/subdomain`, scopes: readScripts, run: accountSubdomain },
   { method: 'GET', path: lists, scopes: readLists, run: allLists },
   { method: 'POST', path: lists, scopes: writeLists, run: createList },
   { method: 'GET', path: `${lists}/bulk_operations/:operation`, scopes: readLists, run: pollOperation },

@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { tokenOf } from './account.ts';
 import { type Control, createControl, type Seen } from './control.ts';
 import { controlReply } from './control-http.ts';
+import { partsOf } from './multipart.ts';
 import { settleOperations } from './operations.ts';
 import { FakeOptions, type FakeOptionsInput } from './options.ts';
 import { granted, Refusal, type Reply, refused } from './reply.ts';
@@ -101,15 +102,19 @@ function admitted({ world, throttle }: Desk, request: IncomingMessage, url: URL,
   const { method = 'GET' } = request;
   const { route, params } = findRoute(world.options, method, url.pathname.slice(base_path.length));
   const query = url.searchParams;
-  if (route.scopes === null) return route.run(world, { params, query, body: undefined, token: null });
+  if (route.scopes === null) return route.run(world, { params, query, body: undefined, parts: null, token: null });
   const token = tokenOf(world, request.headers.authorization, route.path.endsWith('/verify'));
   throttle.request(token);
   if (route.scopes.length > 0 && !route.scopes.some((scope) => token.scopes.includes(scope))) {
     throw new Refusal(403, 10000, 'Authentication error');
   }
-  const parsed = parseBody(request, body);
+  if (token.zones !== undefined && params['zone'] !== undefined && !token.zones.includes(params['zone'])) {
+    throw new Refusal(403, 10000, 'Authentication error');
+  }
+  const parts = partsOf(request.headers['content-type'] ?? '', body);
+  const parsed = parts === null ? parseBody(request, body) : undefined;
   if (route.path.endsWith('/items') && method !== 'GET') throttle.change(changes(parsed));
-  return route.run(world, { params, query, body: parsed, token });
+  return route.run(world, { params, query, body: parsed, parts, token });
 }
 
 function note({ world, journal }: Desk, request: IncomingMessage, url: URL, body: string, reply: Reply): void {

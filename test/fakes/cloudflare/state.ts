@@ -1,10 +1,12 @@
 /** Everything the fake remembers, kept in one JSON file so that it outlives kill -9 as the real one's memory would. */
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { AccessRuleListResponse } from 'cloudflare/resources/firewall/access-rules';
+import type { Namespace } from 'cloudflare/resources/kv/namespaces/namespaces';
 import type { ItemListResponse } from 'cloudflare/resources/rules/lists/items';
 import type { ListsList } from 'cloudflare/resources/rules/lists/lists';
 import type { BlockRule } from 'cloudflare/resources/rulesets/rules';
 import type { Ruleset } from 'cloudflare/resources/rulesets/rulesets';
+import type { Token } from './options.ts';
 
 export type Item = ItemListResponse.ListsListItemIPFull;
 /** Without the two counts, which are counted when asked for. */
@@ -67,6 +69,21 @@ export interface Fault {
   readonly retry_after: number | null;
 }
 
+export interface Script {
+  readonly name: string;
+  /** Of the last migration. */
+  readonly tag: string | null;
+  readonly classes: readonly string[];
+  readonly bindings: readonly { readonly name: string; readonly type: string; readonly [key: string]: unknown }[];
+  readonly compatibility_date: string;
+  readonly etag: string;
+  readonly created_on: string;
+  readonly modified_on: string;
+  /** How often it was uploaded. */
+  readonly uploads: number;
+  readonly subdomain: boolean;
+}
+
 export interface State {
   readonly version: 1;
   lists: StoredList[];
@@ -77,6 +94,12 @@ export interface State {
   rulesets: Record<string, StoredRuleset>;
   /** Names (never the secrets) of tokens that no longer work. */
   revoked: string[];
+  scripts: Record<string, Script>;
+  /** Uploaded, by id. */
+  versions: Record<string, Script>;
+  namespaces: Namespace[];
+  /** Made through the API, with their secrets. */
+  tokens: (Token & { readonly id: string })[];
   faults: Fault[];
   fates: OperationFate[];
   frozen: boolean;
@@ -95,6 +118,10 @@ export function emptyState(operation_ms: number): State {
     accessRules: [],
     rulesets: {},
     revoked: [],
+    scripts: {},
+    versions: {},
+    namespaces: [],
+    tokens: [],
     faults: [],
     fates: [],
     frozen: false,

@@ -1,5 +1,6 @@
 /** What every room of the fake shares: state, clock, limits, and ids that look like Cloudflare's. */
 import { randomUUID } from 'node:crypto';
+import type { Part } from './multipart.ts';
 import type { FakeOptions, Token } from './options.ts';
 import { Refusal } from './reply.ts';
 import { loadState, type Operation, type State, saveState } from './state.ts';
@@ -17,6 +18,8 @@ export interface Asked {
   readonly query: URLSearchParams;
   /** The parsed JSON body; undefined if there was none. */
   readonly body: unknown;
+  /** Of a multipart body. */
+  readonly parts: readonly Part[] | null;
   readonly token: Token | null;
 }
 

@@ -1,0 +1,32 @@
+/** What `edgeban --help` prints; the manual page and the completion are made of it. */
+export const edgebanHelp = `Usage: edgeban edge setup [--zone NAME]... [--mode MODE] [--token-file FILE|-] [--dry-run]
+       edgeban edge teardown [--token-file FILE|-] [--dry-run]
+       edgeban edge token
+       edgeban edge hosts [--all]
+       edgeban edge revoke HOST
+       edgeban edge ban ADDRESS [--bantime TIME]
+       edgeban edge unban ADDRESS
+       edgeban edge allow [ADDRESS [--note TEXT | --remove]]
+       edgeban edge panic [--reason TEXT] [--direct] [--token-file FILE|-]
+       edgeban edge resume [--direct] [--token-file FILE|-]
+       edgeban edge enroll --url URL --token-file FILE|- [--name NAME] [-c DIR]
+       edgeban edge status [-c DIR] [--json]
+       edgeban import-fail2ban [--dry-run] [--from DIR] [--database FILE|None] [-c DIR] [--json]
+       edgeban replay [OPTIONS]
+
+For the operator of the edge (each takes --operator-file FILE, --json, and --yes where it would ask):
+  setup          makes all that the edge needs at Cloudflare, and deploys the Worker
+  teardown       takes away what setup made, and nothing else
+  token          opens a one-time token with which one host may enrol
+  hosts          who is enrolled, and who listens
+  revoke         refuses a host's key from now on, and lifts its bans
+  ban, unban     an address, at the edge and on all hosts
+  allow          what is never banned: shows, adds, removes
+  panic          lifts all blocks at the edge at once; also where the Worker does not answer
+  resume         ends the panic
+
+For a host:
+  enroll         makes this host's key and enrols it at a Worker, with a one-time token from its operator
+  status         shows the link to the Worker
+  import-fail2ban  takes over fail2ban's configuration, its bans and its place; --dry-run shows what it would do
+  replay         whom the jails would have banned in past logs (edgeban replay --help)`;

@@ -1,0 +1,170 @@
+/** Brings the Worker up: secrets, configuration, wrangler, and the wait until it answers and enforces. */
+import { createHash, randomBytes } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { EdgebanError } from '../../../shared/errors.ts';
+import { isGone } from '../cloudflare-api.ts';
+import { type OperatorFile, readOperatorFile, writeOperatorFile, writePrivate } from '../operator-file.ts';
+import { customRules, ourRules } from '../waf.ts';
+import { type Status, WorkerApi } from '../worker-api.ts';
+import type { Setup } from './setup-run.ts';
+import { foreign } from './things.ts';
+import { deploy, findWorkerCode, findWrangler, type WorkerCode, wranglerConfig } from './wrangler.ts';
+
+const Script = z.object({ id: z.string(), etag: z.string().nullish() });
+const Subdomain = z.object({ subdomain: z.string() });
+const wait_seconds_max = 180;
+const wait_ms = 1000;
+
+/** What was set up before, and by whom. Throws ERR_SETUP_FOREIGN. */
+export function knownOperator(setup: Setup): OperatorFile | null {
+  const { files, record } = setup;
+  if (!existsSync(files.operator)) return null;
+  const known = readOperatorFile(files.operator);
+  if (record.worker !== null || setup.given.takeOver) return known;
+  throw foreign(
+    `${files.operator} holds the tokens of ${known.url}, which this set-up has not made`,
+    'name another one: --operator-file FILE',
+  );
+}
+
+/** Throws ERR_SETUP_FOREIGN for a Worker or a rule of our name that this set-up has not made. */
+export async function refuseForeign(setup: Setup): Promise<void> {
+  const { record, api, given } = setup;
+  if (record.worker !== null || given.takeOver) return;
+  if ((await findScript(setup)) !== null)
+    throw foreign(
+      `there is a Worker named ${given.name} that this set-up has not made`,
+      'choose another name (--name), or --take-over if it is yours and its record was lost',
+    );
+  if (record.mode !== 'list') return;
+  for (const { id, name } of record.zones)
+    if (ourRules(await customRules(api, id)).length > 0)
+      throw foreign(
+        `the zone ${name} has edgeban's rule already: another edgeban serves it`,
+        'tear that one down first, or --take-over if its record was lost',
+      );
+}
+
+async function findScript(setup: Pick<Setup, 'api' | 'record' | 'given'>): Promise<z.infer<typeof Script> | null> {
+  const all = await setup.api.call({ path: `/accounts/${setup.record.account}/workers/scripts` }, z.array(Script));
+  return all.find(({ id }) => id === setup.given.name) ?? null;
+}
+
+/** Where the Worker will answer. Throws ERR_SETUP_FOREIGN if the account has no workers.dev. */
+export async function workerUrl(setup: Setup): Promise<string> {
+  const { given, record, api } = setup;
+  if (given.url !== undefined) return given.url;
+  try {
+    const { subdomain } = await api.call({ path: `/accounts/${record.account}/workers/subdomain` }, Subdomain);
+    return `https://${given.name}.${subdomain}.workers.dev`;
+  } catch (error) {
+    if (!isGone(error)) throw error;
+    throw foreign(
+      'the account has no workers.dev subdomain yet',
+      "open Workers & Pages once in Cloudflare's dashboard, which makes one, or say --url for a domain of your own",
+    );
+  }
+}
+
+/** Uploads code, settings and secrets, if any of them is not what was last uploaded. */
+export async function bringUp(setup: Setup, operator: OperatorFile): Promise<void> {
+  const { given, record, files, world } = setup;
+  const code = findWorkerCode(given.worker);
+  const config = wranglerConfig(record, given.name, code);
+  const secrets = secretsOf(operator);
+  const hash = hashOf(config, code, secrets);
+  const there = await findScript(setup);
+  const { etag = null } = there ?? {};
+  if (there !== null && record.worker?.hash === hash && record.worker.etag === etag)
+    return setup.tell('Worker', given.name, 'same');
+  const isNew = there === null;
+  setup.keep({ worker: { name: given.name, url: operator.url, etag: null, hash: null } });
+  if (!existsSync(files.wrangler) || readFileSync(files.wrangler, 'utf8') !== config)
+    writePrivate(files.wrangler, config);
+  setup.say(`   Worker ${given.name}: being deployed through wrangler`);
+  const wrangler = findWrangler(given.wrangler, world.env['PATH']);
+  const { base, account } = record;
+  await deploy(world, { wrangler, config: files.wrangler, base, account, token: setup.secret, secrets });
+  const after = await findScript(setup);
+  setup.keep({ worker: { name: given.name, url: operator.url, etag: after?.etag ?? null, hash } });
+  setup.tell('Worker', given.name, isNew ? 'made' : 'changed');
+}
+
+function secretsOf(operator: OperatorFile): Record<string, string> {
+  const token = operator.cloudflare?.token;
+  return { OPERATOR_TOKEN: operator.token, ...(token === undefined ? {} : { CLOUDFLARE_API_TOKEN: token }) };
+}
+
+/** Of all that the Worker is deployed from. */
+function hashOf(config: string, { main, isBundled }: WorkerCode, secrets: Readonly<Record<string, string>>): string {
+  const hash = createHash('sha256').update(config).update(JSON.stringify(secrets));
+  const root = dirname(dirname(main));
+  const sources = isBundled ? [main] : ['worker', 'shared'].flatMap((folder) => sourcesIn(join(root, folder)));
+  for (const file of sources) hash.update(`${file}\n`).update(readFileSync(file));
+  return hash.digest('hex');
+}
+
+function sourcesIn(folder: string): string[] {
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  return names
+    .filter((name) => name.endsWith('.ts'))
+    .sort()
+    .map((name) => join(folder, name));
+}
+
+/** The operator's file, with a new token for a new Worker; written before the Worker learns of it. */
+export function keepOperator(
+  setup: Setup,
+  known: OperatorFile | null,
+  url: string,
+  token: string | null,
+): OperatorFile {
+  const { record, files } = setup;
+  const { base, account, zones, mode } = record;
+  const operator: OperatorFile = {
+    url,
+    token: known?.token ?? randomBytes(32).toString('base64url'),
+    cloudflare: token === null ? null : { base, account, zones, mode, list: record.list?.name ?? '', token },
+  };
+  const isSame = known !== null && JSON.stringify(known) === JSON.stringify(operator);
+  if (!isSame) writeOperatorFile(files.operator, operator);
+  setup.tell("operator's file", files.operator, isSame ? 'same' : known === null ? 'made' : 'changed');
+  return operator;
+}
+
+/** Until the Worker knows its operator and, where it enforces, has its list and a rule in each zone. */
+export async function awaitWorker(setup: Setup, operator: OperatorFile): Promise<Status> {
+  const worker = new WorkerApi(operator);
+  const end = setup.world.now() + wait_seconds_max;
+  for (;;) {
+    const { status, why } = await look(worker);
+    if (status !== null && why === null) return status;
+    if (setup.world.now() > end)
+      throw new EdgebanError('ERR_SETUP_WAIT', `${operator.url}: ${why}`, {
+        remedy: 'all is deployed: run this again in a while',
+      });
+    await setup.world.sleep(wait_ms);
+  }
+}
+
+async function look(worker: WorkerApi): Promise<{ status: Status | null; why: string | null }> {
+  try {
+    await worker.health();
+    const status = await worker.status();
+    return { status, why: lacking(status) };
+  } catch (error) {
+    if (error instanceof EdgebanError) return { status: null, why: error.message };
+    throw error;
+  }
+}
+
+function lacking({ enforcement: { mode, detail } }: Status): string | null {
+  if (mode === 'none') return null;
+  if (detail === null) return 'the Worker cannot enforce: its settings are wrong';
+  const error = detail.error ?? detail.rules?.find((rule) => rule.error !== null)?.error;
+  if (detail.rules?.some((rule) => rule.rule === null) === true || detail.list?.id === null)
+    return `the Worker has not yet made its rules${error === null || error === undefined ? '' : `: ${error.message}`}`;
+  return null;
+}

@@ -1,0 +1,98 @@
+/** Takes edgeban's own items out of a list, and its own access rules away; what others put there stays. */
+import { z } from 'zod';
+import { EdgebanError } from '../../../shared/errors.ts';
+import { CloudflareRefusal, isGone } from '../cloudflare-api.ts';
+import type { Thing } from './record.ts';
+import type { Teardown } from './teardown.ts';
+
+/** With which every comment and note of edgeban's begins (worker/cloudflare/mark.ts). */
+const mark = 'edgeban:main:';
+const batch_max = 1000;
+const poll_ms = 500;
+const polls_max = 600;
+
+const Item = z.object({ id: z.string(), comment: z.string().nullish() });
+const List = z.object({ id: z.string(), name: z.string() });
+const Started = z.object({ operation_id: z.string() });
+const Operation = z.object({ status: z.string(), error: z.string().optional() });
+const AccessRule = z.object({ id: z.string(), notes: z.string().default('') });
+
+export async function emptyList(work: Teardown, list: Thing): Promise<void> {
+  const root = `/accounts/${work.record.account}/rules/lists`;
+  const id = list.id ?? (await work.api.call({ path: root }, z.array(List))).find(({ name }) => name === list.name)?.id;
+  const items = id === undefined ? null : await itemsOf(work, `${root}/${id}/items`);
+  if (items === null) return work.say(`   the list ${list.name}: was gone already`);
+  const ours = items.filter(({ comment }) => comment?.startsWith(mark));
+  for (let at = 0; at < ours.length; at += batch_max) {
+    const body = { items: ours.slice(at, at + batch_max).map((item) => ({ id: item.id })) };
+    await operate(work, root, `${root}/${id}/items`, body);
+  }
+  const others = items.length - ours.length;
+  const fate = await fateOf(work, `${root}/${id}`, list.made, others);
+  work.say(`   the list ${list.name}: ${ours.length} item(s) of edgeban's gone; ${fate}`);
+}
+
+async function itemsOf(work: Teardown, path: string): Promise<z.infer<typeof Item>[] | null> {
+  try {
+    return await work.api.all(`${path}?per_page=500`, Item);
+  } catch (error) {
+    if (isGone(error)) return null;
+    throw error;
+  }
+}
+
+async function fateOf({ api }: Teardown, path: string, made: boolean, others: number): Promise<string> {
+  if (!made) return `the list was adopted, and stays with ${others} item(s) of others`;
+  if (others > 0) return `the list stays: ${others} item(s) in it are of others`;
+  try {
+    await api.call({ method: 'DELETE', path }, z.unknown());
+    return 'the list is gone';
+  } catch (error) {
+    if (error instanceof CloudflareRefusal && error.code === 'ERR_CLOUDFLARE_REFUSED')
+      return `the list stays: ${error.message}`;
+    throw error;
+  }
+}
+
+/** One operation at a time is taken; another tool's may be under way. */
+async function operate(work: Teardown, root: string, path: string, body: unknown): Promise<void> {
+  for (let poll = 0; poll < polls_max; poll++) {
+    const started = await start(work, path, body);
+    if (started !== null) return await settle(work, `${root}/bulk_operations/${started}`);
+    await work.world.sleep(poll_ms);
+  }
+  throw new EdgebanError('ERR_CLOUDFLARE_BUSY', 'another list operation does not end', { remedy: 'try again later' });
+}
+
+async function start(work: Teardown, path: string, body: unknown): Promise<string | null> {
+  try {
+    return (await work.api.call({ method: 'DELETE', path, body }, Started)).operation_id;
+  } catch (error) {
+    if (error instanceof CloudflareRefusal && error.code === 'ERR_CLOUDFLARE_RATE') return null;
+    throw error;
+  }
+}
+
+async function settle({ api, world }: Teardown, path: string): Promise<void> {
+  for (let poll = 0; poll < polls_max; poll++) {
+    const { status, error } = await api.call({ path }, Operation);
+    if (status === 'completed') return;
+    if (status === 'failed') throw new EdgebanError('ERR_CLOUDFLARE_OPERATION', error ?? 'no reason given');
+    await world.sleep(poll_ms);
+  }
+  throw new EdgebanError('ERR_CLOUDFLARE_OPERATION', 'the list operation does not end');
+}
+
+/** One call each, a few a second: the account has 1,200 calls in five minutes for all its tools. */
+export async function emptyAccessRules(work: Teardown): Promise<void> {
+  const root = `/accounts/${work.record.account}/firewall/access_rules/rules`;
+  const rules = await work.api.all(`${root}?per_page=1000&notes=${encodeURIComponent(mark)}`, AccessRule);
+  const ours = rules.filter(({ notes }) => notes.startsWith(mark));
+  for (const [at, { id }] of ours.entries()) {
+    await work.api.call({ method: 'DELETE', path: `${root}/${id}` }, z.unknown()).catch((error: unknown) => {
+      if (!isGone(error)) throw error;
+    });
+    if (at > 300) await work.world.sleep(300);
+  }
+  work.say(`   ${ours.length} access rule(s) of edgeban's: gone; ${rules.length - ours.length} of others stay`);
+}

@@ -1,0 +1,145 @@
+/** The token that the Worker works with: made with only what the mode needs, or asked for where we may not make one. */
+import { z } from 'zod';
+import { EdgebanError } from '../../../shared/errors.ts';
+import { CloudflareApi, CloudflareRefusal, isGone } from '../cloudflare-api.ts';
+import { secretOf } from '../words.ts';
+import type { SetupRecord } from './record.ts';
+import type { Setup } from './setup-run.ts';
+import { missingPermissions, permissionError, runtimeNeeds, type VerifiedToken, verifyToken } from './token.ts';
+
+const Group = z.object({ id: z.string(), name: z.string() });
+const Made = z.object({ id: z.string(), value: z.string().min(8) });
+
+/** Cloudflare's names of a permission, the newer first. */
+const groupNames = {
+  lists: ['Account Rule Lists Write', 'Account Filter Lists Edit'],
+  waf: ['Zone WAF Write'],
+  access: ['Account Firewall Access Rules Write'],
+} as const;
+
+/** Gives the token's secret; it is checked by trying whatever the mode needs. */
+export async function runtimeToken(setup: Setup, known: string | null): Promise<string | null> {
+  if (setup.record.mode === 'none') return null;
+  if (known !== null && (await isGood(setup, known))) {
+    setup.tell('run-time token', idOf(setup), 'same');
+    return known;
+  }
+  const made = setup.given.runtimeTokenFile === undefined ? await makeToken(setup) : null;
+  const secret = made ?? (await askForToken(setup));
+  await check(setup, secret);
+  setup.tell('run-time token', idOf(setup), made === null ? 'taken' : 'made');
+  return secret;
+}
+
+function idOf({ record: { token } }: Setup): string {
+  return token?.id ?? '(of unknown id)';
+}
+
+async function isGood(setup: Setup, secret: string): Promise<boolean> {
+  try {
+    await check(setup, secret);
+    return true;
+  } catch (error) {
+    if (error instanceof EdgebanError && /^ERR_SETUP_(TOKEN|PERMISSION)$/.test(error.code)) return false;
+    throw error;
+  }
+}
+
+async function check(setup: Setup, secret: string): Promise<VerifiedToken> {
+  const api = new CloudflareApi(setup.record.base, secret, setup.world.sleep);
+  const verified = await verifyToken(api, setup.record.account);
+  const missing = await missingPermissions(api, runtimeNeeds(setup.record));
+  if (missing.length > 0) throw permissionError('the run-time token', missing);
+  return verified;
+}
+
+/** Null where the set-up token may not make tokens. One that an earlier try made, and whose secret got lost, is replaced. */
+async function makeToken(setup: Setup): Promise<string | null> {
+  const { record, api } = setup;
+  const kind = setup.token.kind;
+  const root = tokensPath(kind, record.account);
+  const groups = await groupsOf(api, root);
+  if (groups === null) return null;
+  if (record.token?.made === true && record.token.id !== null) await removeToken(api, record, record.token.id);
+  const name = `edgeban ${setup.given.name}: run time`;
+  setup.keep({ token: { name, id: null, made: true, kind } });
+  const body = { name, policies: policiesOf(record, groups) };
+  const made = await allowed(() => api.call({ method: 'POST', path: root, body }, Made));
+  if (made === null) {
+    setup.keep({ token: null });
+    return null;
+  }
+  setup.keep({ token: { name, id: made.id, made: true, kind } });
+  return made.value;
+}
+
+function tokensPath(kind: VerifiedToken['kind'], account: string): string {
+  return kind === 'user' ? '/user/tokens' : `/accounts/${account}/tokens`;
+}
+
+export async function removeToken(api: CloudflareApi, record: SetupRecord, id: string): Promise<boolean> {
+  const root = tokensPath(record.token?.kind ?? 'account', record.account);
+  try {
+    await api.call({ method: 'DELETE', path: `${root}/${id}` }, z.unknown());
+    return true;
+  } catch (error) {
+    if (isGone(error)) return false;
+    throw error;
+  }
+}
+
+async function groupsOf(api: CloudflareApi, root: string): Promise<z.infer<typeof Group>[] | null> {
+  return await allowed(() => api.call({ path: `${root}/permission_groups` }, z.array(Group)));
+}
+
+async function allowed<T>(body: () => Promise<T>): Promise<T | null> {
+  try {
+    return await body();
+  } catch (error) {
+    if (error instanceof CloudflareRefusal && error.isForbidden) return null;
+    throw error;
+  }
+}
+
+function policiesOf({ mode, account, zones }: SetupRecord, groups: readonly z.infer<typeof Group>[]) {
+  const policy = (names: readonly string[], resources: Readonly<Record<string, string>>) => {
+    const group = groups.find(({ name }) => names.includes(name));
+    if (group === undefined) throw permissionError('the account', [names[0] ?? '']);
+    return { effect: 'allow', permission_groups: [{ id: group.id }], resources };
+  };
+  const ofAccount = { [`com.cloudflare.api.account.${account}`]: '*' };
+  if (mode === 'access-rules') return [policy(groupNames.access, ofAccount)];
+  const ofZones = Object.fromEntries(zones.map(({ id }) => [`com.cloudflare.api.account.zone.${id}`, '*']));
+  return [policy(groupNames.lists, ofAccount), policy(groupNames.waf, ofZones)];
+}
+
+async function askForToken(setup: Setup): Promise<string> {
+  const { record, world, given } = setup;
+  const clicks = clicksFor(record);
+  if (given.runtimeTokenFile === undefined) for (const line of clicks) setup.say(line);
+  const secret = await secretOf(world, {
+    file: given.runtimeTokenFile,
+    variable: 'EDGEBAN_RUNTIME_TOKEN',
+    question: 'Paste that token here: ',
+  });
+  if (secret === null)
+    throw new EdgebanError('ERR_SETUP_TOKEN', 'the set-up token may not make tokens, and the Worker needs one', {
+      remedy:
+        'make it as told above, and run this again with --runtime-token-file FILE, or EDGEBAN_RUNTIME_TOKEN in the environment',
+    });
+  const { kind, id } = await check(setup, secret);
+  setup.keep({ token: { name: 'pasted', id, made: false, kind } });
+  return secret;
+}
+
+function clicksFor(record: SetupRecord): string[] {
+  const permissions = runtimeNeeds(record).map(({ permission }) => `      ${permission}`);
+  return [
+    'The set-up token may not make the token that the Worker works with. Make it by hand:',
+    "   1. Cloudflare's dashboard: Manage Account, Account API Tokens, Create Token, Create Custom Token",
+    '   2. Name it edgeban, and give it these permissions and no others:',
+    ...permissions,
+    `   3. Account Resources: this account only. Zone Resources: ${record.zones.map(({ name }) => name).join(', ') || 'none'}`,
+    '   4. Continue to summary, Create Token, copy it',
+  ];
+}

@@ -1,0 +1,207 @@
+/** `edgeban edge setup`: from a set-up token to a Worker that enforces, in steps that can all be run again. */
+import { EdgebanError } from '../../../shared/errors.ts';
+import { usage } from '../../cli/options.ts';
+import { CloudflareApi, defaultApiBase } from '../cloudflare-api.ts';
+import { confirm, parseWords, secretOf, tell } from '../words.ts';
+import type { OperatorWorld } from '../world.ts';
+import { awaitWorker, bringUp, keepOperator, knownOperator, refuseForeign, workerUrl } from './deploy.ts';
+import { choosePlace } from './place.ts';
+import { Mode, readRecord, type SetupRecord, setupFiles } from './record.ts';
+import { runtimeToken } from './runtime-token.ts';
+import { type Given, Setup } from './setup-run.ts';
+import { makeList, makeNamespace } from './things.ts';
+import { missingPermissions, permissionError, setupNeeds, verifyToken } from './token.ts';
+
+const text = { type: 'string' } as const;
+const flag = { type: 'boolean', default: false } as const;
+const options = {
+  zone: { ...text, multiple: true },
+  account: text,
+  mode: text,
+  name: text,
+  list: text,
+  allow: text,
+  url: text,
+  'token-file': text,
+  'runtime-token-file': text,
+  wrangler: text,
+  worker: text,
+  'adopt-list': flag,
+  'take-over': flag,
+  'dry-run': flag,
+} as const;
+
+export async function setUp(argv: readonly string[], world: OperatorWorld): Promise<number> {
+  const { values } = parseWords(argv, options);
+  const files = setupFiles(values['operator-file']);
+  const known = readRecord(files.record);
+  const setup = await begin(world, values, known);
+  setup.say(`Account ${setup.record.account}, ${zonesText(setup.record)}, mode ${setup.record.mode}`);
+  setup.say(tokenText(setup));
+  const operator = knownOperator(setup);
+  await refuseForeign(setup);
+  const url = await workerUrl(setup);
+  for (const line of plan(setup, url)) setup.say(line);
+  if (values['dry-run']) return end(setup, url, 'Nothing was changed (--dry-run).');
+  if (known === null) await confirm(world, values, 'Go on?');
+  await standing(setup, () => make(setup, operator, url));
+  return end(setup, url, setup.changed ? undo(setup) : 'Nothing was changed.');
+}
+
+type Values = ReturnType<typeof parseWords<typeof options>>['values'];
+
+/** Verifies the token and each permission, and changes nothing. */
+async function begin(world: OperatorWorld, values: Values, known: SetupRecord | null): Promise<Setup> {
+  const mode = modeOf(values.mode ?? known?.mode ?? 'list');
+  const secret = await setupToken(world, values['token-file']);
+  const base = known?.base ?? world.env['CLOUDFLARE_API_BASE_URL'] ?? defaultApiBase;
+  const api = new CloudflareApi(base, secret, world.sleep);
+  // a token of an account can be verified only when the account is known, and a zone tells it
+  const zones = values.zone ?? known?.zones.map(({ id }) => id) ?? [];
+  const account = values.account ?? known?.account;
+  const place = await choosePlace(api, world, { account, zones, mode }).catch((error: unknown) =>
+    wrongToken(api, account, error),
+  );
+  const token = await verifyToken(api, place.account);
+  const missing = await missingPermissions(api, setupNeeds({ ...place, mode }));
+  if (missing.length > 0) throw permissionError('the set-up token', missing);
+  if (known !== null && known.account !== place.account)
+    throw usage('the record of this set-up is of another account', 'set that one up with another --operator-file');
+  const things = known ?? { worker: null, namespace: null, list: null, token: null };
+  const given = givenOf(values, known);
+  const { allow } = given;
+  const record: SetupRecord = {
+    ...things,
+    version: 1,
+    base,
+    allow,
+    account: place.account,
+    zones: [...place.zones],
+    mode,
+  };
+  return new Setup({
+    world,
+    files: setupFiles(values['operator-file']),
+    api,
+    token,
+    secret,
+    given,
+    record,
+  });
+}
+
+/** Where nothing can be read it may be the token itself: that is the better answer. */
+async function wrongToken(api: CloudflareApi, account: string | undefined, error: unknown): Promise<never> {
+  if (error instanceof EdgebanError && error.code === 'ERR_SETUP_PERMISSION') await verifyToken(api, account ?? null);
+  throw error;
+}
+
+function modeOf(text: string): Mode {
+  const parsed = Mode.safeParse(text);
+  if (parsed.success) return parsed.data;
+  throw usage(`'${text}' is not a mode`, `--mode takes ${Mode.options.join(', ')}`);
+}
+
+async function setupToken(world: OperatorWorld, file: string | undefined): Promise<string> {
+  const secret = await secretOf(world, {
+    file,
+    variable: 'CLOUDFLARE_API_TOKEN',
+    question: 'Set-up token (an API token of Cloudflare; it is not kept): ',
+  });
+  if (secret !== null) return secret;
+  throw usage(
+    'edgeban edge setup needs a token',
+    'give --token-file FILE, - for stdin, or CLOUDFLARE_API_TOKEN in the environment',
+  );
+}
+
+function givenOf(values: Values, known: SetupRecord | null): Given {
+  const name = values.name ?? known?.worker?.name ?? 'edgeban';
+  if (!/^[a-z0-9][a-z0-9-]{0,53}$/.test(name)) throw usage(`'${name}' is not a name for a Worker`, 'a-z, 0-9 and -');
+  const list = values.list ?? known?.list?.name ?? 'edgeban';
+  if (!/^[a-z0-9_]{1,50}$/.test(list)) throw usage(`'${list}' is not a name for a list`, 'a-z, 0-9 and _');
+  if (known?.list !== null && known?.list !== undefined && known.list.name !== list)
+    throw usage('the list of a set-up cannot be changed', 'edgeban edge teardown first');
+  if (known?.worker !== null && known?.worker !== undefined && known.worker.name !== name)
+    throw usage('the name of a set-up cannot be changed', 'edgeban edge teardown first');
+  return {
+    ...{ 'operator-file': values['operator-file'], json: values.json, yes: values.yes },
+    wrangler: values.wrangler,
+    worker: values.worker,
+    name,
+    list,
+    allow: values.allow ?? known?.allow ?? '',
+    url: values.url ?? known?.worker?.url,
+    runtimeTokenFile: values['runtime-token-file'],
+    adoptList: values['adopt-list'],
+    takeOver: values['take-over'],
+  };
+}
+
+async function make(setup: Setup, known: ReturnType<typeof knownOperator>, url: string): Promise<void> {
+  await makeNamespace(setup);
+  await makeList(setup);
+  const token = await runtimeToken(setup, known?.cloudflare?.token ?? null);
+  const operator = keepOperator(setup, known, url, token);
+  await bringUp(setup, operator);
+  const status = await awaitWorker(setup, operator);
+  for (const { zone, rule } of status.enforcement.detail?.rules ?? [])
+    setup.say(`   WAF rule ${rule} in the zone ${zoneName(setup, zone)}: seen to by the Worker`);
+}
+
+function zoneName({ record }: Setup, id: string): string {
+  return record.zones.find((zone) => zone.id === id)?.name ?? id;
+}
+
+/** A failure in the middle is told with what stands and how to go on. */
+async function standing(setup: Setup, body: () => Promise<void>): Promise<void> {
+  try {
+    await body();
+  } catch (error) {
+    const { namespace, list, token, worker } = setup.record;
+    const names = Object.entries({ namespace, list, token, worker }).flatMap(([what, thing]) =>
+      thing === null ? [] : [`${what} ${thing.name}`],
+    );
+    setup.world.terminal.err(
+      `Not finished. What stands: ${names.join(', ') || 'nothing'} (${setup.files.record}). The same command goes on from here; edgeban edge teardown undoes it.`,
+    );
+    throw error;
+  }
+}
+
+function zonesText({ zones }: SetupRecord): string {
+  return zones.length === 0 ? 'no zone' : `zones ${zones.map(({ name }) => name).join(', ')}`;
+}
+
+function tokenText({ token: { kind, expiresAt }, world }: Setup): string {
+  const end =
+    expiresAt === null ? 'without an end' : `good for ${Math.max(0, Math.round((expiresAt - world.now()) / 3600))} h`;
+  return `The set-up token is one of ${kind === 'user' ? 'a user' : 'the account'}, ${end}; all permissions that the mode needs are there`;
+}
+
+function plan({ record, given, files }: Setup, url: string): string[] {
+  const { mode } = record;
+  return [
+    'This is what there will be:',
+    `   the KV namespace ${given.name}-bans${mode === 'list' ? ` and the list ${given.list}` : ''}, made by setup where they are not there`,
+    ...(mode === 'none' ? [] : ['   a token for the Worker, with only what the mode needs']),
+    `   the Worker ${given.name}, deployed through wrangler, at ${url}`,
+    ...(mode === 'list' ? [`   one WAF rule in each zone, made and kept in order by the Worker`] : []),
+    ...(mode === 'access-rules' ? ['   an IP access rule for each ban, made by the Worker'] : []),
+    `   the operator's tokens in ${files.operator} (mode 0600), the record of all this in ${files.record}`,
+  ];
+}
+
+function undo({ files }: Setup): string {
+  return [
+    'Done. To enrol a host: edgeban edge token.',
+    `To undo it: edgeban edge teardown${files.operator === '/etc/edgeban/operator.json' ? '' : ` --operator-file ${files.operator}`}, with a token like this one.`,
+    'The set-up token was not kept: delete it in the dashboard if it is not needed any more.',
+  ].join('\n');
+}
+
+function end(setup: Setup, url: string, text: string): number {
+  const { record, files, steps, changed } = setup;
+  tell(setup.world, setup.given, { url, changed, steps, operator_file: files.operator, record: { ...record } }, text);
+  return 0;
+}

@@ -1,0 +1,170 @@
+/** `edgeban edge teardown`: takes away what the record says that setup made, and leaves what belongs to others. */
+import { rmSync } from 'node:fs';
+import { z } from 'zod';
+import { EdgebanError } from '../../../shared/errors.ts';
+import { usage } from '../../cli/options.ts';
+import { CloudflareApi, CloudflareRefusal, isGone } from '../cloudflare-api.ts';
+import { removeRules } from '../waf.ts';
+import { confirm, parseWords, secretOf, tell } from '../words.ts';
+import type { OperatorWorld } from '../world.ts';
+import { emptyAccessRules, emptyList } from './emptying.ts';
+import { readRecord, removeFolder, type SetupFiles, type SetupRecord, setupFiles, writeRecord } from './record.ts';
+import { removeToken } from './runtime-token.ts';
+
+const options = {
+  'token-file': { type: 'string' },
+  'dry-run': { type: 'boolean', default: false },
+} as const;
+
+export interface Teardown {
+  readonly api: CloudflareApi;
+  readonly world: OperatorWorld;
+  record: SetupRecord;
+  /** Writes the record without this thing. */
+  forget(changes: Partial<SetupRecord>): void;
+  say(line: string): void;
+}
+
+export async function tearDown(argv: readonly string[], world: OperatorWorld): Promise<number> {
+  const { values } = parseWords(argv, options);
+  const files = setupFiles(values['operator-file']);
+  const record = readRecord(files.record);
+  if (record === null)
+    throw new EdgebanError('ERR_SETUP_RECORD', 'nothing was set up', {
+      file: files.record,
+      remedy: 'name the --operator-file that it was set up with',
+    });
+  const steps = plan(record, files);
+  if (values['dry-run']) {
+    tell(
+      world,
+      values,
+      { steps, changed: false },
+      ['This is what teardown would do:', ...steps, 'Nothing was changed (--dry-run).'].join('\n'),
+    );
+    return 0;
+  }
+  const api = new CloudflareApi(record.base, await setupToken(world, values['token-file']), world.sleep);
+  if (!values.json) world.terminal.out(['This is what teardown does:', ...steps].join('\n'));
+  await confirm(world, values, 'Take all this away?');
+  const said: string[] = [];
+  const say = (line: string) => {
+    said.push(line.trim());
+    if (!values.json) world.terminal.out(line);
+  };
+  const work: Teardown = {
+    ...{ api, world, record, say },
+    forget: (changes) => {
+      work.record = { ...work.record, ...changes };
+      writeRecord(files.record, work.record);
+    },
+  };
+  await takeAway(work, files);
+  tell(
+    world,
+    values,
+    { changed: true, steps: said },
+    'Done. Hosts keep their own bans; on each of them, rm /var/lib/edgeban/edge.json ends the link.',
+  );
+  return 0;
+}
+
+async function setupToken(world: OperatorWorld, file: string | undefined): Promise<string> {
+  const variable = 'CLOUDFLARE_API_TOKEN';
+  const secret = await secretOf(world, { file, variable, question: 'A token like the one of the set-up: ' });
+  if (secret !== null) return secret;
+  throw usage(
+    'edgeban edge teardown needs a token',
+    'give --token-file FILE, - for stdin, or CLOUDFLARE_API_TOKEN in the environment',
+  );
+}
+
+function plan(record: SetupRecord, files: SetupFiles): string[] {
+  const { worker, mode, zones, list, namespace, token } = record;
+  return [
+    ...(worker === null ? [] : [`   the Worker ${worker.name} goes, and its ledger with it`]),
+    ...(list !== null
+      ? zones.map(({ name }) => `   edgeban's WAF rule in the zone ${name} goes; all others stay`)
+      : []),
+    ...(mode === 'access-rules' ? ["   edgeban's access rules go; all others stay"] : []),
+    ...(list === null
+      ? []
+      : [
+          `   edgeban's items go from the list ${list.name}; ${list.made ? 'the list goes if nobody else uses it' : 'the list was adopted, and stays'}`,
+        ]),
+    ...(namespace === null
+      ? []
+      : [`   the KV namespace ${namespace.name} ${namespace.made ? 'goes' : 'was there before, and stays'}`]),
+    ...(token === null
+      ? []
+      : [`   the run-time token ${token.made ? 'goes' : 'was pasted: delete it in the dashboard'}`]),
+    `   the files ${files.operator} and ${files.folder} go`,
+  ];
+}
+
+/** The Worker first: it would put back what is taken from it. */
+async function takeAway(work: Teardown, files: SetupFiles): Promise<void> {
+  try {
+    await removeWorker(work);
+    await removeEnforcement(work);
+    await removeNamespace(work);
+    await removeRuntimeToken(work);
+  } catch (error) {
+    work.world.terminal.err(`Not finished; ${files.record} has what is left. The same command goes on from here.`);
+    throw error;
+  }
+  rmSync(files.operator, { force: true });
+  removeFolder(files);
+  work.say(`   ${files.operator} and ${files.folder}: gone`);
+}
+
+async function removeWorker(work: Teardown): Promise<void> {
+  const { worker, account } = work.record;
+  if (worker === null) return;
+  const gone = await remove(work.api, `/accounts/${account}/workers/scripts/${worker.name}?force=true`);
+  work.forget({ worker: null });
+  work.say(`   the Worker ${worker.name}: ${gone}`);
+}
+
+async function removeEnforcement(work: Teardown): Promise<void> {
+  const { mode, zones, list } = work.record;
+  if (mode === 'access-rules') await emptyAccessRules(work);
+  if (list === null) return;
+  for (const { id, name } of zones) {
+    const count = await removeRules(work.api, id);
+    work.say(`   the WAF rule in the zone ${name}: ${count === 0 ? 'was gone already' : 'gone'}`);
+  }
+  await emptyList(work, list);
+  work.forget({ list: null });
+}
+
+async function removeNamespace(work: Teardown): Promise<void> {
+  const { namespace, account } = work.record;
+  if (namespace === null) return;
+  const path = `/accounts/${account}/storage/kv/namespaces/${namespace.id}`;
+  const gone = namespace.made && namespace.id !== null ? await remove(work.api, path) : 'stays';
+  work.forget({ namespace: null });
+  work.say(`   the KV namespace ${namespace.name}: ${gone}`);
+}
+
+async function removeRuntimeToken(work: Teardown): Promise<void> {
+  const { token } = work.record;
+  if (token === null) return;
+  if (token.made && token.id !== null) {
+    const isGone = await removeToken(work.api, work.record, token.id);
+    work.say(`   the run-time token ${token.id}: ${isGone ? 'gone' : 'was gone already'}`);
+  } else work.say("   the run-time token: yours to delete, in Cloudflare's dashboard");
+  work.forget({ token: null });
+}
+
+async function remove(api: CloudflareApi, path: string): Promise<string> {
+  try {
+    await api.call({ method: 'DELETE', path }, z.unknown());
+    return 'gone';
+  } catch (error) {
+    // a Worker that is not there is no route: 404, too
+    if (isGone(error)) return 'was gone already';
+    if (error instanceof CloudflareRefusal && error.codes.includes(10_007)) return 'was gone already';
+    throw error;
+  }
+}

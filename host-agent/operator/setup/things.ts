@@ -1,0 +1,115 @@
+/** What setup makes at Cloudflare before the Worker comes: the KV namespace, and the list or the leave to share one. */
+import { z } from 'zod';
+import { EdgebanError } from '../../../shared/errors.ts';
+import { type CloudflareApi, CloudflareRefusal } from '../cloudflare-api.ts';
+import { customRules, namesList, type Rule } from '../waf.ts';
+import type { Setup } from './setup-run.ts';
+
+const Namespace = z.object({ id: z.string(), title: z.string() });
+const List = z.object({ id: z.string(), name: z.string(), kind: z.string(), num_items: z.number() });
+type List = z.infer<typeof List>;
+
+export async function makeNamespace(setup: Setup): Promise<string> {
+  const { api, record } = setup;
+  const path = `/accounts/${record.account}/storage/kv/namespaces`;
+  const title = `${setup.given.name}-bans`;
+  const all = await api.all(`${path}?per_page=100`, Namespace);
+  const known = all.find(({ id }) => id === record.namespace?.id) ?? all.find((each) => each.title === title);
+  if (known !== undefined) {
+    // begun by us, if a record of ours says so and an answer got lost
+    setup.keep({ namespace: { name: title, id: known.id, made: record.namespace?.made ?? setup.given.takeOver } });
+    setup.tell('KV namespace', title, 'same');
+    return known.id;
+  }
+  setup.keep({ namespace: { name: title, id: null, made: true } });
+  const made = await api.call({ method: 'POST', path, body: { title } }, Namespace);
+  setup.keep({ namespace: { name: title, id: made.id, made: true } });
+  setup.tell('KV namespace', title, 'made');
+  return made.id;
+}
+
+const description = 'Addresses banned by edgeban; items of others are left alone';
+
+/** The list that the Worker fills. It would make one itself; only making it tells whether the plan has room for one. */
+export async function makeList(setup: Setup): Promise<void> {
+  const { api, record, given } = setup;
+  if (record.mode !== 'list') return;
+  const path = `/accounts/${record.account}/rules/lists`;
+  const all = await api.call({ path }, z.array(List));
+  const known = all.find(({ name }) => name === (record.list?.name ?? given.list));
+  if (known !== undefined) return await takeList(setup, known);
+  setup.keep({ list: { name: given.list, id: null, made: true } });
+  try {
+    const made = await api.call({ method: 'POST', path, body: { name: given.list, kind: 'ip', description } }, List);
+    setup.keep({ list: { name: given.list, id: made.id, made: true } });
+    setup.tell('list', given.list, 'made');
+  } catch (error) {
+    if (!(error instanceof CloudflareRefusal) || error.code !== 'ERR_CLOUDFLARE_REFUSED') throw error;
+    setup.keep({ list: null });
+    await shareList(setup, all, error);
+  }
+}
+
+/** There is one of the name: ours already, begun by us, or somebody's. */
+async function takeList(setup: Setup, list: List): Promise<void> {
+  const { record, given } = setup;
+  if (list.kind !== 'ip')
+    throw foreign(`the list ${list.name} is not one of addresses`, 'name another one: --list NAME');
+  if (record.list !== null) {
+    setup.keep({ list: { ...record.list, id: list.id } });
+    return setup.tell('list', list.name, 'same');
+  }
+  await consent(setup, list);
+  setup.keep({ list: { name: list.name, id: list.id, made: given.takeOver } });
+  setup.tell('list', list.name, 'adopted');
+}
+
+/** The free plan has one list in all: another tool's may be shared, if that is wanted. */
+async function shareList(setup: Setup, all: readonly List[], refusal: CloudflareRefusal): Promise<void> {
+  const fit = all.filter(({ kind }) => kind === 'ip');
+  const names = fit.map(({ name, num_items }) => `${name} (${num_items} items)`).join(', ');
+  if (fit.length === 0) throw refusal;
+  const why = `Cloudflare has no room for another list (${refusal.message})`;
+  if (!setup.world.prompt.isTerminal)
+    throw foreign(`${why}; there is: ${names}`, 'share one: --list NAME --adopt-list');
+  setup.say(`${why}. There is: ${names}.`);
+  const name = await setup.world.prompt.ask('Which one shall edgeban share? ');
+  const list = fit.find((each) => each.name === name);
+  if (list === undefined) throw foreign(`there is no list '${name}'`, 'share one: --list NAME --adopt-list');
+  setup.given = { ...setup.given, list: name };
+  await takeList(setup, list);
+}
+
+/**
+ * edgeban's rule blocks all that the list holds, also the items of others; and a rule that lets the list's addresses
+ * through would let those through that we ban. The first is asked, the second refused.
+ */
+async function consent(setup: Setup, list: List): Promise<void> {
+  const users = await rulesNaming(setup.api, setup.record.zones, list.name);
+  const lenient = users.filter(({ action }) => action === undefined || !/^(block|.*challenge)$/.test(action));
+  if (lenient.length > 0)
+    throw foreign(
+      `the list ${list.name} is used by a rule that does not block (${lenient.map(({ action, description }) => `${action}: ${description}`).join(', ')}): who is banned would be let through`,
+      'name another list: --list NAME',
+    );
+  if ((list.num_items === 0 && users.length === 0) || setup.given.adoptList || setup.given.takeOver) return;
+  const what = `The list ${list.name} has ${list.num_items} item(s) of others: they stay, and edgeban's rule will block them, too.`;
+  if (!setup.world.prompt.isTerminal)
+    throw foreign(what, 'say --adopt-list if that is meant, or --list with another name');
+  if (/^y(es)?$/i.test(await setup.world.prompt.ask(`${what} Share it? [y/N] `))) return;
+  throw foreign('the list is not to be shared', 'name another list: --list NAME');
+}
+
+async function rulesNaming(
+  api: CloudflareApi,
+  zones: readonly { readonly id: string }[],
+  list: string,
+): Promise<readonly Rule[]> {
+  const rules: Rule[] = [];
+  for (const { id } of zones) rules.push(...((await customRules(api, id))?.rules ?? []));
+  return rules.filter((rule) => namesList(rule, list) && rule.ref !== 'edgeban');
+}
+
+export function foreign(message: string, remedy: string): EdgebanError {
+  return new EdgebanError('ERR_SETUP_FOREIGN', message, { remedy });
+}

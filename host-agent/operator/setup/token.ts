@@ -1,0 +1,118 @@
+/** API tokens: whose they are, whether they are good, and what they may, found out by trying. */
+import { z } from 'zod';
+import { EdgebanError } from '../../../shared/errors.ts';
+import { type CloudflareApi, CloudflareRefusal } from '../cloudflare-api.ts';
+import { tryToWrite } from '../waf.ts';
+import type { Mode } from './record.ts';
+
+const Verified = z.object({
+  id: z.string(),
+  status: z.enum(['active', 'disabled', 'expired']),
+  expires_on: z.string().nullish(),
+});
+
+export interface VerifiedToken {
+  readonly id: string;
+  readonly kind: 'user' | 'account';
+  /** Unix seconds; null: never. */
+  readonly expiresAt: number | null;
+}
+
+/**
+ * A token of a user and one of an account are verified at different places, and each is none at the other's. Throws
+ * ERR_SETUP_TOKEN for one that is wrong, switched off or expired.
+ */
+export async function verifyToken(api: CloudflareApi, account: string | null): Promise<VerifiedToken> {
+  const user = await verifiedAt(api, '/user/tokens/verify');
+  if (user !== null) return usable('user', user);
+  const own = account === null ? null : await verifiedAt(api, `/accounts/${account}/tokens/verify`);
+  if (own !== null) return usable('account', own);
+  const where = account === null ? 'as a token of a user' : 'as a token of a user or of this account';
+  throw new EdgebanError('ERR_SETUP_TOKEN', `Cloudflare does not know this token ${where}`, {
+    remedy:
+      account === null
+        ? 'for a token of an account (cfat_…) say which: --account ID, or --zone NAME'
+        : 'copy it once more, or make a new one: My Profile or Manage Account, API Tokens',
+  });
+}
+
+async function verifiedAt(api: CloudflareApi, path: string): Promise<z.infer<typeof Verified> | null> {
+  try {
+    return await api.call({ path }, Verified);
+  } catch (error) {
+    if (error instanceof CloudflareRefusal && (error.isForbidden || error.isGone)) return null;
+    throw error;
+  }
+}
+
+function usable(kind: VerifiedToken['kind'], { id, status, expires_on }: z.infer<typeof Verified>): VerifiedToken {
+  const expiresAt = expires_on === undefined || expires_on === null ? null : Date.parse(expires_on) / 1000;
+  if (status === 'active') return { id, kind, expiresAt };
+  throw new EdgebanError('ERR_SETUP_TOKEN', `the token is ${status}`, {
+    remedy: "make a new one in Cloudflare's dashboard",
+  });
+}
+
+export interface Place {
+  readonly account: string;
+  readonly zones: readonly { readonly id: string; readonly name: string }[];
+  readonly mode: Mode;
+}
+
+/** One permission: as the dashboard words it, and the cheapest call that needs it. */
+export interface Need {
+  readonly permission: string;
+  readonly attempt: (api: CloudflareApi) => Promise<unknown>;
+}
+
+const get = (path: string) => (api: CloudflareApi) => api.call({ path }, z.unknown());
+
+/** What the Worker's own token must be able to do. */
+export function runtimeNeeds({ account, zones, mode }: Place): Need[] {
+  if (mode === 'none') return [];
+  if (mode === 'access-rules') {
+    const path = `/accounts/${account}/firewall/access_rules/rules?per_page=20`;
+    return [{ permission: 'Account, Account Firewall Access Rules, Edit', attempt: get(path) }];
+  }
+  const ofZones = zones.map(({ id, name }) => ({
+    permission: `Zone, Zone WAF, Edit (for ${name})`,
+    attempt: (api: CloudflareApi) => tryToWrite(api, id),
+  }));
+  return [
+    { permission: 'Account, Account Filter Lists, Edit', attempt: get(`/accounts/${account}/rules/lists`) },
+    ...ofZones,
+  ];
+}
+
+/** What setting up takes, beside all that the Worker's token must be able to do. */
+export function setupNeeds(place: Place): Need[] {
+  const { account } = place;
+  return [
+    { permission: 'Account, Workers Scripts, Edit', attempt: get(`/accounts/${account}/workers/scripts`) },
+    {
+      permission: 'Account, Workers KV Storage, Edit',
+      attempt: get(`/accounts/${account}/storage/kv/namespaces?per_page=20`),
+    },
+    ...runtimeNeeds(place),
+  ];
+}
+
+/** The permissions that are missing. A refusal of another kind (no room for a rule) is thrown. */
+export async function missingPermissions(api: CloudflareApi, needs: readonly Need[]): Promise<string[]> {
+  const missing: string[] = [];
+  for (const { permission, attempt } of needs) {
+    try {
+      await attempt(api);
+    } catch (error) {
+      if (!(error instanceof CloudflareRefusal) || !error.isForbidden) throw error;
+      missing.push(permission);
+    }
+  }
+  return missing;
+}
+
+export function permissionError(whose: string, missing: readonly string[]): EdgebanError {
+  return new EdgebanError('ERR_SETUP_PERMISSION', `${whose} lacks: ${missing.join('; ')}`, {
+    remedy: "edit it in Cloudflare's dashboard (API Tokens, Edit), add these permissions, and run this again",
+  });
+}

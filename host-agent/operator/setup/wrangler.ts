@@ -1,0 +1,194 @@
+/** Deploys the Worker through wrangler: its configuration, where it is found, and a run in which no secret is on a command line. */
+import { spawn } from 'node:child_process';
+import { accessSync, constants, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
+import { EdgebanError } from '../../../shared/errors.ts';
+import { redact } from '../cloudflare-api.ts';
+import type { OperatorWorld } from '../world.ts';
+import type { SetupRecord } from './record.ts';
+
+/** The newest that the Worker was tried with. */
+const compatibility_date = '2026-11-01';
+const output_length_max = 64 * 1024;
+const shown_length_max = 1500;
+const run_seconds_max = 300;
+
+/** A checkout has the sources, the package a bundle. */
+export interface WorkerCode {
+  readonly main: string;
+  readonly isBundled: boolean;
+}
+
+/** Throws ERR_SETUP_WRANGLER if the Worker's code is not there. */
+export function findWorkerCode(named: string | undefined): WorkerCode {
+  const places =
+    named === undefined
+      ? ['../../../worker/index.ts', '../worker/index.js'].map((path) => fileURLToPath(new URL(path, import.meta.url)))
+      : [named];
+  const main = places.find((path) => existsSync(path));
+  if (main !== undefined) return { main, isBundled: main.endsWith('.js') };
+  throw wranglerError(`the Worker's code is not at ${places.join(' or ')}`, 'name it: --worker FILE');
+}
+
+/** What wrangler reads; no secret is in it. */
+export function wranglerConfig(record: SetupRecord, name: string, code: WorkerCode): string {
+  const config = {
+    name,
+    main: code.main,
+    ...(code.isBundled ? { no_bundle: true } : {}),
+    account_id: record.account,
+    compatibility_date,
+    workers_dev: true,
+    vars: {
+      ENFORCEMENT: record.mode,
+      CLOUDFLARE_API_BASE: record.base,
+      CLOUDFLARE_ACCOUNT_ID: record.account,
+      CLOUDFLARE_ZONE_IDS: record.zones.map(({ id }) => id).join(','),
+      LIST_NAME: record.list?.name ?? 'edgeban',
+      ALLOW: record.allow,
+    },
+    kv_namespaces: [{ binding: 'BANS', id: record.namespace?.id ?? '' }],
+    durable_objects: { bindings: [{ name: 'LEDGER', class_name: 'Ledger' }] },
+    migrations: [{ tag: 'v1', new_sqlite_classes: ['Ledger'] }],
+  };
+  return `${JSON.stringify(config, null, 2)}\n`;
+}
+
+/** The words that start wrangler. Throws ERR_SETUP_WRANGLER. */
+export function findWrangler(named: string | undefined, path: string | undefined): readonly string[] {
+  if (named !== undefined) return /\.m?js$/.test(named) ? [process.execPath, named] : [named];
+  const own = fileURLToPath(new URL('../../../node_modules/wrangler/bin/wrangler.js', import.meta.url));
+  if (existsSync(own)) return [process.execPath, own];
+  const installed = onPath('wrangler', path);
+  if (installed !== null) return [installed];
+  const npx = onPath('npx', path);
+  if (npx !== null) return [npx, '--yes', 'wrangler@4'];
+  throw wranglerError(
+    'neither wrangler nor npx is on PATH',
+    'install Node.js 22 or newer and wrangler 4 (npm install --global wrangler), or name it: --wrangler FILE',
+  );
+}
+
+function onPath(program: string, path: string | undefined): string | null {
+  const places = (path ?? '').split(delimiter).map((folder) => join(folder, program));
+  return places.find(isExecutable) ?? null;
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export interface Deployment {
+  readonly wrangler: readonly string[];
+  readonly config: string;
+  readonly base: string;
+  readonly account: string;
+  /** In wrangler's environment. */
+  readonly token: string;
+  /** The Worker's secrets; they go through a pipe, and are uploaded together with the code. */
+  readonly secrets: Readonly<Record<string, string>>;
+}
+
+/** Throws ERR_SETUP_WRANGLER with wrangler's last words, in which no secret stands. */
+export async function deploy(world: OperatorWorld, deployment: Deployment): Promise<void> {
+  const { wrangler, config, secrets } = deployment;
+  const words = [...wrangler, 'deploy', '--config', config, '--secrets-file', '/dev/stdin'];
+  const home = mkdtempSync(join(tmpdir(), 'edgeban-wrangler-'));
+  try {
+    const { code, said } = await run(
+      words,
+      environment(world, deployment, home),
+      JSON.stringify(secrets),
+      world.signal,
+    );
+    if (code === 0) return;
+    const plain = [deployment.token, ...Object.values(secrets)].reduce(redact, lastWords(said));
+    throw wranglerError(
+      `wrangler ended with ${code === null ? 'a signal' : `exit code ${code}`}: ${plain.slice(0, shown_length_max)}`,
+      'mend what it says, and run the same command again',
+    );
+  } finally {
+    rmSync(home, { recursive: true, force: true });
+  }
+}
+
+/** From its error on, without colours, and without the place of a log that is gone with its home. */
+function lastWords(said: string): string {
+  const plain = stripVTControlCharacters(said);
+  const error = plain.lastIndexOf('[ERROR]');
+  const words = error < 0 ? plain.slice(-shown_length_max) : plain.slice(error + '[ERROR]'.length);
+  return words
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !/Logs were written|open an issue|create an issue/.test(line))
+    .join(' ');
+}
+
+/** wrangler gets what it needs: a home of its own for its logs and caches, and no questions. */
+function environment(world: OperatorWorld, { base, account, token }: Deployment, home: string): Record<string, string> {
+  const { PATH = '', HOME = '/root', HTTPS_PROXY, https_proxy, NODE_EXTRA_CA_CERTS, npm_config_registry } = world.env;
+  const kept = { HTTPS_PROXY, https_proxy, NODE_EXTRA_CA_CERTS, npm_config_registry };
+  const given = Object.entries(kept).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
+  return {
+    ...Object.fromEntries(given),
+    PATH,
+    HOME: home,
+    XDG_CONFIG_HOME: join(home, 'config'),
+    npm_config_cache: join(HOME, '.npm'),
+    CI: 'true',
+    NO_COLOR: '1',
+    WRANGLER_SEND_METRICS: 'false',
+    CLOUDFLARE_API_BASE_URL: base,
+    CLOUDFLARE_ACCOUNT_ID: account,
+    CLOUDFLARE_API_TOKEN: token,
+  };
+}
+
+interface Ended {
+  readonly code: number | null;
+  readonly said: string;
+}
+
+/** `cat |`: what Node hands to a child is a socket, and /dev/stdin can be opened for a pipe only. */
+function run(
+  words: readonly string[],
+  env: Readonly<Record<string, string>>,
+  input: string,
+  signal: AbortSignal,
+): Promise<Ended> {
+  return new Promise((resolve, reject) => {
+    const stop = AbortSignal.any([signal, AbortSignal.timeout(run_seconds_max * 1000)]);
+    const child = spawn('/bin/sh', ['-c', 'cat | "$0" "$@"', ...words], { env, stdio: 'pipe', detached: true });
+    const end = () => {
+      // the whole group: the shell, cat, wrangler and what it has started
+      if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGTERM');
+    };
+    stop.addEventListener('abort', end);
+    let said = '';
+    const hear = (part: Buffer) => {
+      said = (said + part.toString('utf8')).slice(-output_length_max);
+    };
+    child.stdout.on('data', hear);
+    child.stderr.on('data', hear);
+    child.stdin.on('error', () => undefined); // it ended before it read: its exit code tells
+    child.on('error', reject);
+    child.on('close', (code) => {
+      stop.removeEventListener('abort', end);
+      if (signal.aborted) reject(new EdgebanError('ERR_INTERRUPTED', 'interrupted'));
+      else resolve({ code, said });
+    });
+    child.stdin.end(input);
+  });
+}
+
+function wranglerError(message: string, remedy: string): EdgebanError {
+  return new EdgebanError('ERR_SETUP_WRANGLER', message, { remedy });
+}

@@ -1,0 +1,69 @@
+/** Setup as it is lived: wrangler itself uploads to the fake Cloudflare, and what it uploaded runs in workerd. */
+import { mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { freePort, makeRealWorker, type RealWorker } from '../edge/real-worker.ts';
+import { type Account, openAccount, zone } from './account.ts';
+
+let account: Account;
+let worker: RealWorker;
+
+beforeAll(async () => {
+  const port = await freePort();
+  account = await openAccount({}, `http://127.0.0.1:${port}`);
+  const folder = join(account.dir, 'workerd');
+  mkdirSync(folder);
+  // as Cloudflare would: vars and secrets are those that were uploaded
+  const settings = () =>
+    Object.fromEntries(uploaded().flatMap(({ name, text }) => (typeof text === 'string' ? [[name, text]] : [])));
+  worker = await makeRealWorker(folder, { port, settings });
+});
+
+afterAll(async () => {
+  await worker.kill();
+  await account.close();
+});
+
+function uploaded() {
+  return account.fake.control.state().scripts['edgeban']?.bindings ?? [];
+}
+
+test('sets up, enforces, changes nothing the second time, and is torn down without a trace', async () => {
+  account.fake.control.seedItems({ list: 'edgeban', items: [{ ip: '198.51.100.77', comment: 'by hand' }] });
+  account.fake.control.seedRules({
+    zone: zone.id,
+    rules: [{ ref: 'by_hand', action: 'block', expression: '(http.host eq "old")' }],
+  });
+  const [first] = await Promise.all([account.setup(['--adopt-list']), startWhenUploaded()]);
+  expect(first).toMatchObject({ code: 0, err: '' });
+  expect(first.out).toMatch(/WAF rule [0-9a-f]{32} in the zone example\.test: seen to by the Worker/);
+  expect(account.fake.control.rules(zone.id).map(({ ref }) => ref)).toEqual(['edgeban', 'by_hand']);
+  expect((await account.run(['ban', '203.0.113.5'])).code).toBe(0);
+  const items = () => account.fake.control.items('edgeban').map(({ ip }) => ip);
+  await vi.waitFor(() => expect(items()).toContain('203.0.113.5'), { timeout: 20_000, interval: 100 });
+
+  account.writes();
+  const second = await account.setup();
+  expect(second).toMatchObject({ code: 0, out: expect.stringContaining('Nothing was changed.') });
+  expect(account.writes()).toEqual([]);
+
+  // an edit is deployed, over the same ledger
+  const third = await account.setup(['--allow', '203.0.113.200']);
+  expect(third.err).toBe('');
+  expect(third).toMatchObject({ code: 0, out: expect.stringContaining('Worker edgeban: changed') });
+  expect(account.fake.control.state().scripts['edgeban']).toMatchObject({ uploads: 2, tag: 'v1' });
+
+  const gone = await account.run(['teardown', '--yes']);
+  expect(gone).toMatchObject({ code: 0, err: '' });
+  await worker.kill();
+  const { scripts, namespaces, tokens } = account.fake.control.state();
+  expect([scripts, namespaces, tokens]).toEqual([{}, [], []]);
+  expect(items()).toEqual(['198.51.100.77']);
+  expect(account.fake.control.rules(zone.id).map(({ ref }) => ref)).toEqual(['by_hand']);
+  expect(readdirSync(join(account.dir, 'etc'))).toEqual([]);
+});
+
+async function startWhenUploaded(): Promise<void> {
+  await vi.waitFor(() => expect(uploaded()).not.toEqual([]), { timeout: 60_000, interval: 50 });
+  await worker.start();
+}
