@@ -28,7 +28,7 @@ const later_ms_max = 6_000;
 const logins_max = 12;
 
 /** Guesses passwords until the door is shut; what each login met. */
-async function bruteForce(machine: Machine, source: string): Promise<Login[]> {
+export async function bruteForce(machine: Machine, source: string): Promise<Login[]> {
   const attacker = await attackerAt(machine, source);
   const target = source.includes(':') ? addresses.v6 : addresses.v4;
   const met: Login[] = [];

@@ -1,7 +1,7 @@
 /** fail2ban's own client, of Debian's package, at our socket; and fail2ban itself, beside us. */
 import { strict as assert } from 'node:assert';
 import { run, sh, write } from './machine.ts';
-import { setOf } from './service.ts';
+import { logged, setOf } from './service.ts';
 import type { Step } from './step.ts';
 
 const theirs = 'fail2ban-client -s /run/edgeban/edgeban.sock';
@@ -46,7 +46,12 @@ export const fail2ban: readonly Step[] = [
       assert.equal(await sh(machine, 'edgeban-client get sshd maxretry'), '7');
       assert.equal(await sh(machine, `${theirs} set sshd unbanip ${address}`), '1');
       assert.equal(await setOf(machine, address), null);
-      return told;
+      // it sends its own configuration along: told once, and left aside
+      for (const _time of [1, 2]) assert.equal(await sh(machine, `${theirs} reload`), 'OK');
+      assert.equal(await sh(machine, 'edgeban-client get sshd maxretry'), '3');
+      const warnings = await logged(machine, 'sends its own configuration along');
+      assert.equal(warnings.length, 1, warnings.join('\n'));
+      return [...told, ...warnings];
     },
   },
   {

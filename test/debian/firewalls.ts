@@ -1,6 +1,7 @@
 /** The firewalls that an administrator may have chosen before. */
 import { strict as assert } from 'node:assert';
-import { type Machine, sh } from './machine.ts';
+import { until } from '../world/wait.ts';
+import { addresses, attackerAt, type Machine, run, sh } from './machine.ts';
 import { banByHand, client, withDropIn } from './service.ts';
 import type { Step, Walk } from './step.ts';
 
@@ -50,7 +51,59 @@ async function tryOut(machine: Machine, { banaction, list }: Firewall): Promise<
   return told;
 }
 
-export const otherFirewalls: readonly Step[] = firewalls.map((firewall) => ({
+const guest = '203.0.113.95';
+
+/** Of the kernel's table of connections, those that this address began. */
+async function openOf(machine: Machine, source: string): Promise<string[]> {
+  const { stdout } = await run(machine, `conntrack -L -f ipv4 -s ${source}`);
+  return stdout.split('\n').filter((line) => line.includes(`src=${source}`));
+}
+
+/** Holds a connection to sshd open while `play` runs. */
+async function withConnection<T>(machine: Machine, source: string, play: () => Promise<T>): Promise<T> {
+  const { place } = await attackerAt(machine, source);
+  const code = `require('net').connect({ host: '${addresses.v4}', port: 22, localAddress: '${source}' }).on('error', () => 0)`;
+  const visit = place.start('a visitor', [process.execPath, '-e', code], `${machine.folder}/visitor.log`);
+  try {
+    await until('the connection', async () => (await openOf(machine, source)).length > 0);
+    return await play();
+  } finally {
+    await visit.kill('SIGKILL');
+  }
+}
+
+const killMode: Step = {
+  name: 'kill-mode = conntrack: a ban takes open connections out of the table; -t misses the program',
+  async play({ machine }) {
+    // the kernel keeps the table where a rule asks for it
+    await sh(
+      machine,
+      "nft 'add table inet walk; add chain inet walk c { type filter hook input priority 9; }; add rule inet walk c ct state new accept'",
+    );
+    const jail = '[sshd]\nenabled = true\nbanaction = nftables[kill-mode=conntrack]\n';
+    try {
+      return await withDropIn(machine, jail, async () => {
+        const told = await withConnection(machine, guest, async () => {
+          const [before = ''] = await openOf(machine, guest);
+          await client(machine, `set sshd banip ${guest}`);
+          await until('its end', async () => (await openOf(machine, guest)).length === 0);
+          return before;
+        });
+        await client(machine, `set sshd unbanip ${guest}`);
+        await sh(machine, 'mv /usr/sbin/conntrack /usr/sbin/conntrack.away');
+        const { code, stderr } = await run(machine, 'edgeban-client -t');
+        await sh(machine, 'mv /usr/sbin/conntrack.away /usr/sbin/conntrack');
+        assert.equal(code, 255);
+        assert.match(stderr, /kill-mode = conntrack.*apt install conntrack/);
+        return [`before the ban: ${told.trim()}`, 'after it: nothing', stderr];
+      });
+    } finally {
+      await sh(machine, 'nft delete table inet walk');
+    }
+  },
+};
+
+const chosen: readonly Step[] = firewalls.map((firewall) => ({
   name: `banaction = ${firewall.banaction}`,
   async play({ machine }: Walk) {
     await client(machine, 'unban --all');
@@ -64,3 +117,5 @@ export const otherFirewalls: readonly Step[] = firewalls.map((firewall) => ({
     }
   },
 }));
+
+export const otherFirewalls: readonly Step[] = [...chosen, killMode];

@@ -11,6 +11,7 @@ export type Release = keyof typeof suites;
 /** A server as its administrator finds it, and what he may have on it beside edgeban. */
 const packages = [
   ...['systemd', 'systemd-sysv', 'dbus', 'libpam-systemd', 'adduser', 'procps', 'logrotate', 'rsyslog'],
+  ...['bsdutils', 'man-db', 'bash-completion', 'conntrack'],
   ...['iproute2', 'nftables', 'iptables', 'ipset', 'ufw', 'firewalld'],
   ...['openssh-server', 'apache2', 'nginx', 'fail2ban'],
 ];

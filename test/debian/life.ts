@@ -3,7 +3,7 @@ import { strict as assert } from 'node:assert';
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { until } from '../world/wait.ts';
-import { type Machine, run, sh } from './machine.ts';
+import { type Machine, run, sh, write } from './machine.ts';
 import { blocked, client, configFolder, knock, setOf } from './service.ts';
 import type { Step } from './step.ts';
 
@@ -46,6 +46,9 @@ done
 echo "$asked $gone"
 `;
 
+const failedLogin =
+  'Jan  1 00:00:00 gate sshd[101]: Failed password for invalid user admin from 192.0.2.1 port 50000 ssh2';
+
 /** fail2ban's programs, service and folder are there, and are edgeban's. */
 async function withOldNames(machine: Machine): Promise<string[]> {
   await sh(machine, 'systemctl restart fail2ban');
@@ -57,6 +60,15 @@ async function withOldNames(machine: Machine): Promise<string[]> {
   await until('the door shut', async () => (await knock(machine, held.v4)) === 'refused');
   const tried = await sh(machine, "fail2ban-regex 'Jan  1 00:00:00 gate: 192.0.2.1 failed' '<HOST> failed$'");
   assert.match(tried, /1 matched/);
+  // a filter by its name is fail2ban's, from its folder
+  await write(machine, '/root/auth.log', `${failedLogin}\n`);
+  const byName = await sh(machine, 'fail2ban-regex /root/auth.log sshd');
+  assert.match(byName, /filter file : sshd, basedir: \/etc\/fail2ban\n/);
+  assert.match(byName, /1 matched/);
+  assert.match(await sh(machine, 'fail2ban-client -t 2>&1'), /^OK: configuration test is successful$/m);
+  assert.equal(await sh(machine, 'fail2ban-client reload'), 'OK');
+  assert.match(await sh(machine, 'fail2ban-client get sshd banip'), new RegExp(held.v4));
+  assert.match(await sh(machine, 'man -w fail2ban-client'), /fail2ban-client\.1/);
   return [state, await sh(machine, 'fail2ban-client --version; dpkg -S /usr/bin/fail2ban-*; ls /etc/fail2ban')];
 }
 

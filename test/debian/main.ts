@@ -14,9 +14,12 @@ import { filters } from './filters.ts';
 import { otherFirewalls } from './firewalls.ts';
 import { makeImage, type Release, suites } from './image.ts';
 import { installation, lastDays } from './life.ts';
+import { logs } from './logs.ts';
 import { boot, clearShelf, type Machine, makeShelf, stop } from './machine.ts';
 import { packagesIn } from './packages.ts';
 import type { Packages, Step } from './step.ts';
+import { takeover } from './takeover.ts';
+import { tools } from './tools.ts';
 import { web } from './web.ts';
 
 const { values, positionals } = parseArgs({
@@ -105,7 +108,7 @@ async function walk(release: Release, shelf: string, packages: Packages): Promis
 /** Without these there is nothing to walk in. */
 const always = [...installation, ...baseline];
 const others = [
-  ...[...bans, ...filters, ...web, ...otherFirewalls, ...fail2ban],
+  ...[...bans, ...filters, ...logs, ...web, ...otherFirewalls, ...tools, ...fail2ban, ...takeover],
   ...(values.figures ? figures : []),
   ...lastDays,
 ];
