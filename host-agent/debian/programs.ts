@@ -105,9 +105,10 @@ function warmUp(lib: string, node: string, cache: string, scratch: string): void
   const tries = [
     program('edgeban-client', ...places, 'ping'),
     program('edgeban-client', ...places, '-t'),
-    program('edgeban-regex', '192.0.2.1 failed', '^<HOST> failed$'),
     program('edgeban', '--help'),
   ];
+  const said = run(node, program('edgeban-regex', '192.0.2.1 failed', '^<HOST> failed$'), { env });
+  if (!/, 1 matched,/.test(said)) throw new BuildError(`the packed edgeban-regex does not match:\n${said}`);
   for (const args of tries) run('sh', ['-c', '"$0" "$@" || true', node, ...args], { env });
   const daemon = program('edgeban-server', ...places, '--logtarget', 'STDERR', '-f', 'start');
   const words = 'edgeban-client -s "$EDGEBAN_SOCKET"';

@@ -29,12 +29,13 @@ bantime = 1h
 
 /** rsyslog runs while `play` does, as on a Debian where an administrator has installed it. */
 async function withRsyslog<T>(machine: Machine, play: () => Promise<T>): Promise<T> {
-  await sh(machine, 'systemctl start rsyslog && logger -p auth.info -t walk began');
+  // its socket starts the unit by an alias that only an enabled one has
+  await sh(machine, 'systemctl -q enable --now rsyslog && logger -p auth.info -t walk began');
   try {
     await until('auth.log', () => sh(machine, `grep -c 'walk.*began' ${authLog}`));
     return await play();
   } finally {
-    await sh(machine, `systemctl stop rsyslog syslog.socket; rm -f ${authLog}`);
+    await sh(machine, `systemctl -q disable --now rsyslog; systemctl stop syslog.socket; rm -f ${authLog}`);
   }
 }
 
