@@ -77,7 +77,7 @@ describe('rules of the account', () => {
 
   it('are found again by a ledger that has lost everything', async () => {
     await scene.settle(wantMany(3));
-    scene.sql.script('DELETE FROM cf_access; DELETE FROM cf_access_rule');
+    scene.sql.script('DELETE FROM cf_access; DELETE FROM cf_page');
     scene.restart();
     const before = asked(scene).length;
     await scene.settle(wantMany(2));

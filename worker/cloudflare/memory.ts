@@ -1,8 +1,10 @@
 /** The state of enforcement in memory and in SQLite at once: changed here, saved before Cloudflare is asked anything. */
+import { z } from 'zod';
 import type { Sql } from '../../shared/store/sql.ts';
 import { type Bucket, budgetLimits } from './budget.ts';
 import type { ListSettings } from './contract.ts';
-import { createTables, type ItemMemory, loadItems, loadState, type State, saveItems, saveState } from './schema.ts';
+import { createPages, Pages } from './pages.ts';
+import { createTables, ItemMemory, loadState, type State, saveState } from './schema.ts';
 
 export interface Memory {
   readonly state: State;
@@ -20,12 +22,9 @@ export function openMemory(sql: Sql, settings: ListSettings): Memory {
   const of = [settings.accountId, settings.listName, settings.instance ?? 'main'].join('/');
   const stored = loadState(sql);
   const state = stored?.of === of ? stored : freshState(of, stored);
-  // loaded when first needed and kept: reading 10,000 rows at every step would use up a free plan
-  let items: Map<string, ItemMemory> | null = null;
-  const known = () => {
-    items ??= loadItems(sql);
-    return items;
-  };
+  if (createPages(sql, 'cf_item')) state.readAt = null;
+  // loaded when first needed and kept
+  const items = new Pages(sql, 'items', z.array(ItemMemory));
   let saved = JSON.stringify(stored);
 
   function save(): void {
@@ -36,21 +35,20 @@ export function openMemory(sql: Sql, settings: ListSettings): Memory {
   }
 
   function replaceItems(next: readonly ItemMemory[]): void {
-    const map = new Map(next.map((item) => [item.id, item]));
+    items.replace(next);
     sql.transaction(() => {
-      saveItems(sql, known(), map);
+      items.save();
       save();
     });
-    items = map;
   }
 
   if (state !== stored) {
     sql.transaction(() => {
-      sql.all('DELETE FROM cf_item');
+      items.clear();
       save();
     });
   }
-  return { state, items: known, save, replaceItems };
+  return { state, items: () => items.all, save, replaceItems };
 }
 
 const none = { count: 0, addresses: [] };

@@ -1,15 +1,10 @@
-/** What enforcement keeps in SQLite: what the list held when it was last read, and where we stand. */
+/** What enforcement keeps in SQLite: where we stand, and the form of what the list held when it was last read (pages.ts). */
 import { z } from 'zod';
 import { type ErrorCode, errorCodes } from '../../shared/errors.ts';
 import type { Sql } from '../../shared/store/sql.ts';
 
-/** `cf_item`: the list's items as last read, ours and others'. `cf_state`: one row, the JSON of State. */
+/** `cf_state`: one row, the JSON of State. */
 const tables = `
-CREATE TABLE IF NOT EXISTS cf_item (
-  id TEXT PRIMARY KEY,
-  address TEXT NOT NULL,
-  comment TEXT NOT NULL
-) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS cf_state (
   only INTEGER PRIMARY KEY CHECK (only = 1),
   state TEXT NOT NULL
@@ -88,12 +83,9 @@ export const State = z.object({
 });
 export type State = z.infer<typeof State>;
 
-export interface ItemMemory {
-  readonly id: string;
-  /** In its canonical spelling, whatever Cloudflare's is. */
-  readonly address: string;
-  readonly comment: string;
-}
+/** Canonical address, whatever Cloudflare's spelling is. */
+export const ItemMemory = z.object({ id: z.string(), address: z.string(), comment: z.string() });
+export type ItemMemory = Readonly<z.infer<typeof ItemMemory>>;
 
 export function createTables(sql: Sql): void {
   sql.script(tables);
@@ -111,27 +103,4 @@ export function saveState(sql: Sql, state: State): void {
     'INSERT INTO cf_state VALUES (1, ?) ON CONFLICT (only) DO UPDATE SET state = excluded.state',
     JSON.stringify(state),
   );
-}
-
-export function loadItems(sql: Sql): Map<string, ItemMemory> {
-  const rows = sql.all('SELECT id, address, comment FROM cf_item');
-  return new Map(rows.map((row) => [String(row['id']), itemOf(row)]));
-}
-
-function itemOf(row: Readonly<Record<string, unknown>>): ItemMemory {
-  return { id: String(row['id']), address: String(row['address']), comment: String(row['comment']) };
-}
-
-/** Makes the table hold `next`, writing only what differs from `known`: written rows are what a free plan counts. */
-export function saveItems(
-  sql: Sql,
-  known: ReadonlyMap<string, ItemMemory>,
-  next: ReadonlyMap<string, ItemMemory>,
-): void {
-  for (const id of known.keys()) if (!next.has(id)) sql.all('DELETE FROM cf_item WHERE id = ?', id);
-  for (const { id, address, comment } of next.values()) {
-    const before = known.get(id);
-    if (before?.address === address && before.comment === comment) continue;
-    sql.all('INSERT OR REPLACE INTO cf_item VALUES (?, ?, ?)', id, address, comment);
-  }
 }

@@ -1,23 +1,15 @@
-/** What the mode keeps in SQLite: the rules as last seen, and where each scope stands; written as things happen. */
+/** What the mode keeps in SQLite: the rules as last seen, and where each scope stands. */
 import { z } from 'zod';
 import type { Sql } from '../../../shared/store/sql.ts';
 import type { UnixTime } from '../../../shared/time.ts';
 import { budgetLimits } from '../budget.ts';
 import type { AccessRulesSettings } from '../contract.ts';
+import { createPages, Pages } from '../pages.ts';
 import { bucket, failure, named, time } from '../schema.ts';
 import type { Scope } from './api.ts';
 
-/** `cf_access_rule`: our rules, and others' that stand in our way. `cf_access`: one row, the JSON of State. */
+/** `cf_access`: one row, the JSON of State. Rules are in pages (pages.ts). */
 const tables = `
-CREATE TABLE IF NOT EXISTS cf_access_rule (
-  scope TEXT NOT NULL,
-  id TEXT NOT NULL,
-  address TEXT NOT NULL,
-  notes TEXT NOT NULL,
-  mine INTEGER NOT NULL,
-  seen_at REAL NOT NULL,
-  PRIMARY KEY (scope, id)
-) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS cf_access (
   only INTEGER PRIMARY KEY CHECK (only = 1),
   state TEXT NOT NULL
@@ -63,13 +55,15 @@ const State = z.object({
 });
 export type State = z.infer<typeof State>;
 
-export interface RuleMemory {
-  readonly id: string;
-  readonly address: string;
-  readonly notes: string;
-  readonly mine: boolean;
-  readonly seenAt: UnixTime;
-}
+/** One of ours, or somebody else's that stands in our way. */
+const RuleMemory = z.object({
+  id: z.string(),
+  address: z.string(),
+  notes: z.string(),
+  mine: z.boolean(),
+  seenAt: time,
+});
+export type RuleMemory = Readonly<z.infer<typeof RuleMemory>>;
 
 /** A reading that goes on over several steps; lost with the process, and then begun anew. */
 export interface Reading {
@@ -83,6 +77,7 @@ export interface Memory {
   readonly readings: Map<string, Reading>;
   scope(scope: Scope): ScopeState;
   rules(scope: Scope): ReadonlyMap<string, RuleMemory>;
+  /** Changes of rules are written by save(); those that a crash loses are read from Cloudflare (`changing`). */
   put(scope: Scope, rule: RuleMemory): void;
   drop(scope: Scope, id: string): void;
   /** Drops the scope with all its rules. */
@@ -98,15 +93,26 @@ export function openMemory(sql: Sql, settings: AccessRulesSettings): Memory {
   const of = [accountId, instance].join('/');
   const stored = load(sql);
   const state = stored?.of === of ? stored : freshState(of, stored);
-  if (state !== stored) sql.all('DELETE FROM cf_access_rule');
+  const former = createPages(sql, 'cf_access_rule');
+  if (former) for (const scope of Object.values(state.scopes)) scope.readAt = null;
+  if (state !== stored) sql.all("DELETE FROM cf_page WHERE kind LIKE 'rules %'");
   let saved = JSON.stringify(stored);
-  const known = new Map<string, Map<string, RuleMemory>>();
-  // loaded when first needed and kept: reading all rows at every step would use up a free plan
-  const rules = (scope: Scope) => {
-    const kept = known.get(scope.id) ?? loadRules(sql, scope);
-    known.set(scope.id, kept);
+  const known = new Map<string, Pages<RuleMemory>>();
+  const rules = ({ id }: Scope) => {
+    const kept = known.get(id) ?? new Pages(sql, `rules ${id}`, z.array(RuleMemory));
+    known.set(id, kept);
     return kept;
   };
+
+  function save(): void {
+    const text = JSON.stringify(state);
+    sql.transaction(() => {
+      for (const each of known.values()) each.save();
+      if (text !== saved) sql.all(upsert, text);
+    });
+    saved = text;
+  }
+
   return {
     state,
     readings: new Map(),
@@ -117,44 +123,21 @@ export function openMemory(sql: Sql, settings: AccessRulesSettings): Memory {
     },
     forget: (scope) => {
       delete state.scopes[scope.id];
-      known.delete(scope.id);
-      sql.all('DELETE FROM cf_access_rule WHERE scope = ?', scope.id);
+      rules(scope).clear();
     },
-    rules,
-    put: (scope, rule) => {
-      rules(scope).set(rule.id, rule);
-      const { id, address, notes, mine, seenAt } = rule;
-      const values = [scope.id, id, address, notes, mine ? 1 : 0, seenAt];
-      sql.all('INSERT OR REPLACE INTO cf_access_rule VALUES (?, ?, ?, ?, ?, ?)', ...values);
-    },
-    drop: (scope, id) => {
-      rules(scope).delete(id);
-      sql.all('DELETE FROM cf_access_rule WHERE scope = ? AND id = ?', scope.id, id);
-    },
-    save: () => {
-      const text = JSON.stringify(state);
-      if (text === saved) return;
-      sql.all('INSERT INTO cf_access VALUES (1, ?) ON CONFLICT (only) DO UPDATE SET state = excluded.state', text);
-      saved = text;
-    },
+    rules: (scope) => rules(scope).all,
+    put: (scope, rule) => rules(scope).set(rule),
+    drop: (scope, id) => rules(scope).delete(id),
+    save,
   };
 }
+
+const upsert = 'INSERT INTO cf_access VALUES (1, ?) ON CONFLICT (only) DO UPDATE SET state = excluded.state';
 
 /** Null if there is none, or if an older version wrote one that cannot be understood: then all is found out anew. */
 function load(sql: Sql): State | null {
   const text = sql.all('SELECT state FROM cf_access')[0]?.['state'];
   return typeof text === 'string' ? (State.safeParse(JSON.parse(text)).data ?? null) : null;
-}
-
-function loadRules(sql: Sql, scope: Scope): Map<string, RuleMemory> {
-  const rows = sql.all('SELECT id, address, notes, mine, seen_at FROM cf_access_rule WHERE scope = ?', scope.id);
-  return new Map(
-    rows.map((row) => {
-      const { id, address, notes, mine, seen_at } = row;
-      const rule = { id: String(id), address: String(address), notes: String(notes), mine: mine === 1 };
-      return [rule.id, { ...rule, seenAt: Number(seen_at) }];
-    }),
-  );
 }
 
 const none = { count: 0, addresses: [] };
