@@ -25,7 +25,8 @@ describe.each(['calls', 'operations', 'changes'] as const)('the budget of %s', (
 
   it('says when there will be enough', () => {
     const empty = { left: 0, at: 50 };
-    expect(readyAt(empty, limit, limit.refill / 2)).toBeCloseTo(50 + limit.window_s / 2);
+    const some = Math.min(limit.burst, limit.refill / 2);
+    expect(readyAt(empty, limit, some)).toBeCloseTo(50 + (some / limit.refill) * limit.window_s);
     const ready = readyAt(empty, limit, 10);
     expect(refill(empty, limit, ready).left).toBeCloseTo(10);
     expect(readyAt(empty, limit, limit.burst * 5)).toBe(readyAt(empty, limit, limit.burst));

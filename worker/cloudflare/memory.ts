@@ -11,7 +11,7 @@ export interface Memory {
   /** The list as last read, by item id. */
   readonly items: () => ReadonlyMap<string, ItemMemory>;
   save(): void;
-  /** Takes in a reading of the whole list. */
+  /** Takes in a reading of the whole list; save() writes it together with the state that says when it was read. */
   replaceItems(next: readonly ItemMemory[]): void;
 }
 
@@ -29,26 +29,18 @@ export function openMemory(sql: Sql, settings: ListSettings): Memory {
 
   function save(): void {
     const text = JSON.stringify(state);
-    if (text === saved) return;
-    saveState(sql, state);
+    sql.transaction(() => {
+      items.save();
+      if (text !== saved) saveState(sql, state);
+    });
     saved = text;
   }
 
-  function replaceItems(next: readonly ItemMemory[]): void {
-    items.replace(next);
-    sql.transaction(() => {
-      items.save();
-      save();
-    });
-  }
-
   if (state !== stored) {
-    sql.transaction(() => {
-      items.clear();
-      save();
-    });
+    items.clear();
+    save();
   }
-  return { state, items: () => items.all, save, replaceItems };
+  return { state, items: () => items.all, save, replaceItems: (next) => items.replace(next) };
 }
 
 const none = { count: 0, addresses: [] };

@@ -12,7 +12,7 @@ const failures_of_chance_max = 4;
 const poll_first_s: Seconds = 0.5;
 const poll_max_s: Seconds = 15;
 
-/** Records the intention, asks, records the id. A crash in between leaves an intention without an id. */
+/** Records the intention and asks; the end of the step records the id. A crash before leaves an intention without one. */
 export async function begin(
   run: Run,
   what: Pick<OperationMemory, 'kind' | 'items' | 'alone'>,
@@ -30,8 +30,6 @@ export async function begin(
     run.found = null;
     if (error instanceof CloudflareFailure) notBegun(run, operation, error);
     throw error;
-  } finally {
-    memory.save();
   }
 }
 

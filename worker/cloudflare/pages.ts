@@ -5,14 +5,14 @@ import type { Sql } from '../../shared/store/sql.ts';
 
 /**
  * `cf_page`: entries of one kind (the list's items, the rules of a scope) whose ids fall into the page. 10,000 of them
- * are 32 rows of about 40 KB; a Durable Object's row may have 2 MB.
+ * are 16 rows of about 80 KB; a Durable Object's row may have 2 MB.
  */
 const table = `
 CREATE TABLE IF NOT EXISTS cf_page (
   kind TEXT NOT NULL, page INTEGER NOT NULL, entries TEXT NOT NULL, PRIMARY KEY (kind, page)
 ) WITHOUT ROWID;
 `;
-const pages_of_a_kind = 32;
+const pages_of_a_kind = 16;
 
 /** Makes the table; true if the tables of before were there, whose rows are given up and read from Cloudflare anew. */
 export function createPages(sql: Sql, former: string): boolean {

@@ -47,7 +47,7 @@ export function nextWork({ sql, holders, enforcement }: Omit<WorkParts, 'now' | 
   const expiry = holders.nextExpiry() ?? Number.POSITIVE_INFINITY;
   const sweeping = state.sweptAt + pace.sweep_every;
   if (recoveryDue(sql)) return Math.min(expiry, surveyDue(state), sweeping);
-  const enforcing = enforcement === null ? Number.POSITIVE_INFINITY : enforcementDue(sql);
+  const enforcing = enforcement === null ? Number.POSITIVE_INFINITY : enforcementDue(sql, enforcement);
   return Math.min(expiry, enforcing, snapshotDue(state), sweeping);
 }
 
@@ -82,10 +82,12 @@ async function snapshot({ sql, roll, kv, now }: WorkParts): Promise<void> {
   if (error !== null) log('ERR_SNAPSHOT_WRITE', { message: error });
 }
 
-function enforcementDue(sql: Sql): UnixTime {
+/** While enforcement waits (for a budget, or after a failure), new bans do not ring it: they come along afterwards. */
+function enforcementDue(sql: Sql, enforcement: Enforcement): UnixTime {
   const { revision, enforcedRevision, enforcedAt, enforceAgain } = readState(sql);
   const due = revision === enforcedRevision ? (enforceAgain ?? Number.POSITIVE_INFINITY) : 0;
-  return Math.max(due, (enforcedAt ?? 0) + pace.enforcement_gap_min);
+  const wait = enforcement.status(0).waitUntil ?? 0;
+  return Math.max(due, wait, (enforcedAt ?? 0) + pace.enforcement_gap_min);
 }
 
 async function recover(parts: WorkParts): Promise<void> {
@@ -122,7 +124,7 @@ async function lookForRemains({
 async function enforce(parts: WorkParts): Promise<void> {
   const { sql, roll, enforcement, now } = parts;
   const time = now();
-  if (enforcement === null || enforcementDue(sql) > time) return;
+  if (enforcement === null || enforcementDue(sql, enforcement) > time) return;
   const { revision } = readState(sql);
   try {
     const { again } = await enforcement.step(roll.wanted(), time);
