@@ -71,7 +71,7 @@ export function memorySql(): Sql {
 const notMade = (): never => {
   throw new Error('not made yet');
 };
-const unmade: Enforcement = { step: notMade, survey: notMade, switch: notMade, status: notMade };
+const unmade: Enforcement = { step: notMade, survey: notMade, waitsUntil: notMade, switch: notMade, status: notMade };
 
 /** What differs between the modes; the list's unless told otherwise. */
 type Mode =

@@ -56,7 +56,7 @@ class Rig {
       holders: this.holders,
       roll: this.#roll,
       kv: env.BANS,
-      enforcement: { step, survey: notAsked, status: notAsked, switch: notAsked },
+      enforcement: { step, waitsUntil: () => null, survey: notAsked, status: notAsked, switch: notAsked },
       guard: notAsked,
       now: () => this.now,
     };

@@ -77,6 +77,7 @@ class Rig {
         this.handed.push(wanted);
         return { again: null };
       },
+      waitsUntil: () => null,
       survey: notAsked,
       status: notAsked,
       switch: notAsked,

@@ -78,6 +78,8 @@ export interface Enforcement {
    * zone that has a rule of ours. The zones' rules afterwards; none where there is no such switch, and steps do it.
    */
   switch(now: UnixTime): Promise<readonly RuleStatus[]>;
+  /** Before this time a step would do nothing (back-off or budget); null: it may try. */
+  waitsUntil(): UnixTime | null;
   /** What is known without asking Cloudflare. */
   status(now: UnixTime): EnforcementStatus;
 }

@@ -41,6 +41,7 @@ function oneAtATime(mode: Enforcement): Enforcement {
     survey: (now) => alone(() => mode.survey(now), { found: null, again: now + 1 }),
     // not put off: who is in a panic does not wait for a step
     switch: (now) => mode.switch(now),
+    waitsUntil: () => mode.waitsUntil(),
     status: (now) => mode.status(now),
   };
 }

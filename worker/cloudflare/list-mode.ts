@@ -52,6 +52,7 @@ export function createListMode(parts: EnforcementParts<ListSettings>): Enforceme
 
   return {
     ...{ step, survey, status },
+    waitsUntil: () => memory.state.waitUntil,
     switch: async (now) => {
       await switchRules(parts, memory, now);
       return status(now).rules;

@@ -86,8 +86,7 @@ async function snapshot({ sql, roll, kv, now }: WorkParts): Promise<void> {
 function enforcementDue(sql: Sql, enforcement: Enforcement): UnixTime {
   const { revision, enforcedRevision, enforcedAt, enforceAgain } = readState(sql);
   const due = revision === enforcedRevision ? (enforceAgain ?? Number.POSITIVE_INFINITY) : 0;
-  const wait = enforcement.status(0).waitUntil ?? 0;
-  return Math.max(due, wait, (enforcedAt ?? 0) + pace.enforcement_gap_min);
+  return Math.max(due, enforcement.waitsUntil() ?? 0, (enforcedAt ?? 0) + pace.enforcement_gap_min);
 }
 
 async function recover(parts: WorkParts): Promise<void> {

@@ -44,6 +44,7 @@ export function createAccessRulesMode(parts: EnforcementParts<AccessRulesSetting
     step,
     survey,
     switch: async () => [],
+    waitsUntil: () => memory.state.waitUntil,
     status: (now) => statusOf(memory, allScopes({ memory, scopes: scopesOf(parts.settings) }), now),
   };
 }
