@@ -39,6 +39,8 @@ export interface Action {
   /** In order; later changes of an address win. ERR_ACTION_GONE: somebody emptied the firewall, call `reconcile`. */
   apply(changes: readonly Change[]): Promise<readonly Outcome[]>;
   list(): Promise<readonly Block[]>;
+  /** Asks whether the address is blocked now, by itself or in a network. Throws like `reconcile`. */
+  holds(address: string): Promise<boolean>;
   /** `flush` takes away everything that the action made; else all stays in force (a restart). */
   close(options: { readonly flush: boolean }): Promise<void>;
 }

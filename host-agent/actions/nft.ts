@@ -1,7 +1,7 @@
 /** The one writer to nft of this process: what comes while an nft runs goes together into the next transaction. */
 import { EdgebanError } from '../../shared/errors.ts';
 import { type NftProgram, NftRefusal, runNft } from './nft-process.ts';
-import { changeKey, type ElementChange, elementScript, lastOfEach, setKey } from './nft-script.ts';
+import { changeKey, type ElementChange, elementScript, lastOfEach, type SetRef, setKey } from './nft-script.ts';
 import { NftTalk } from './nft-talk.ts';
 
 const TRANSACTION_CHANGES_MAX = 100_000;
@@ -16,6 +16,8 @@ export interface NftSession {
   script(text: string): Promise<void>;
   /** The objects under `nftables` of `nft -j …`. Throws ERR_NFT_OUTPUT if it is not that. */
   list(args: readonly string[]): Promise<readonly unknown[]>;
+  /** Is the address (canonical) in the set? Not if there is no such set either. */
+  has(set: SetRef, address: string): Promise<boolean>;
 }
 
 export interface Nft {
@@ -84,8 +86,20 @@ class NftQueue implements Nft {
       script: async (text) => {
         await this.#run(text);
       },
+      has: (set, address) => this.#has(set, address),
       list: async (args) => objectsOf(await runNft(this.#program, ['-j', ...args], '')),
     };
+  }
+
+  /** `get element` knows no JSON (nft 1.0.6): whether it finds the element is what its end says. */
+  async #has({ family, table, set }: SetRef, address: string): Promise<boolean> {
+    try {
+      await runNft(this.#program, ['get', 'element', family, table, set, `{ ${address} }`], '');
+      return true;
+    } catch (error) {
+      if (error instanceof NftRefusal && error.reason === 'gone') return false;
+      throw error;
+    }
   }
 
   #push(job: Job): void {

@@ -90,6 +90,17 @@ class Nftables implements Action {
     });
   }
 
+  async holds(address: string): Promise<boolean> {
+    const prefix = parsePrefix(address);
+    const sets = this.#plan.sets.filter(({ version, networks }) => {
+      return version === prefix?.family && (networks || isSingle(prefix));
+    });
+    return await this.#ports.nft.exclusively(async (session) => {
+      for (const set of sets) if (await session.has(set, address)) return true;
+      return false;
+    });
+  }
+
   list(): Promise<readonly Block[]> {
     return this.#inOrder(() => this.#read());
   }

@@ -4,6 +4,7 @@ import type { Guard } from '../../shared/engine/guard.ts';
 import { EdgebanError } from '../../shared/errors.ts';
 import type { Seconds } from '../../shared/time.ts';
 import type { AgentControl, EdgeReport, JailControl, ReloadOptions } from '../control/agent-control.ts';
+import type { Story } from '../control/story.ts';
 import { amnesty } from './amnesty.ts';
 import { Chores } from './chores.ts';
 import { Court } from './court.ts';
@@ -19,6 +20,7 @@ import type { AgentParts, AgentPlan, Core, EdgeLink } from './parts.ts';
 import { edgeJail } from './plan.ts';
 import { Reading } from './reading.ts';
 import { Roster } from './roster.ts';
+import { storyOf } from './story.ts';
 
 export class Agent implements AgentControl {
   readonly #core: Core;
@@ -97,6 +99,11 @@ export class Agent implements AgentControl {
         }),
       random: () => parts.random(),
     });
+  }
+
+  explain(id: string): Promise<Story> {
+    const jails = this.jails().flatMap((name) => this.#roster.get(name) ?? []);
+    return storyOf({ ...this.#core, jails, compile: (plan) => this.#roster.compile(plan) }, id);
   }
 
   /** Those of jails that do not run are lifted, too: what they left in the firewall is swept out. */

@@ -2,8 +2,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describeError, type EdgebanError } from '../../shared/errors.ts';
 import type { Store } from '../../shared/store/store.ts';
-import type { Block, Change, JailAction } from '../actions/action.ts';
+import type { Ban } from '../../shared/ticket.ts';
+import type { Action, Block, Change, JailAction } from '../actions/action.ts';
 import type { JailFigures, Order, TicketAction, TicketJail } from '../actions/ticket-action.ts';
+import type { ActionState, JailStory } from '../control/story.ts';
 import type { Logger } from '../log.ts';
 import { addressOf } from './court.ts';
 import { Projection } from './projection.ts';
@@ -72,6 +74,19 @@ export class JailActions {
     return [...blocks, ...commands];
   }
 
+  /** How each action stands to a ban: the firewall is asked, of commands it is known. */
+  async statesOf(ban: Ban): Promise<JailStory['actions']> {
+    const address = addressOf(ban);
+    const states: { action: string; state: ActionState }[] = [];
+    for (const each of this.#parts.actions) {
+      const { name } = each.action;
+      if (each.kind === 'blocks') states.push({ action: name, state: await blocked(each.action, address) });
+      else
+        states.push({ action: name, state: each.action.failing().some(({ id }) => id === ban.id) ? 'failed' : 'done' });
+    }
+    return states;
+  }
+
   /** In the reverse order, as fail2ban stops them. `flush`: is what it made taken away? By the action's place. */
   async close({ flush }: { flush(index: number): boolean }): Promise<void> {
     for (const [index, closing] of [...this.#all.entries()].toReversed()) await closing.close({ flush: flush(index) });
@@ -97,6 +112,15 @@ export class JailActions {
       },
       mended: () => log.notice(`${what} works again`),
     });
+  }
+}
+
+async function blocked(action: Action, address: string | null): Promise<ActionState> {
+  if (address === null) return 'missing';
+  try {
+    return (await action.holds(address)) ? 'blocked' : 'missing';
+  } catch {
+    return 'unknown';
   }
 }
 

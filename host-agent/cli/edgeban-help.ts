@@ -12,6 +12,7 @@ export const edgebanHelp = `Usage: edgeban edge setup [--zone NAME]... [--mode M
        edgeban edge enroll --url URL --token-file FILE|- [--name NAME] [-c DIR]
        edgeban edge status [-c DIR] [--json]
        edgeban import-fail2ban [--dry-run] [--from DIR] [--database FILE|None] [-c DIR] [--json]
+       edgeban explain ADDRESS [-c DIR] [-s SOCKET] [--json]
        edgeban replay [OPTIONS]
 
 For the operator of the edge (each takes --operator-file FILE, --json, and --yes where it would ask):
@@ -29,4 +30,5 @@ For a host:
   enroll         makes this host's key and enrols it at a Worker, with a one-time token from its operator
   status         shows the link to the Worker
   import-fail2ban  takes over fail2ban's configuration, its bans and its place; --dry-run shows what it would do
+  explain        the whole story of an address: lines, counts, bans, the firewall, what stands in the way
   replay         whom the jails would have banned in past logs (edgeban replay --help)`;

@@ -6,6 +6,7 @@ import { EdgebanError } from '../../shared/errors.ts';
 import { request } from '../control/client.ts';
 import { isList, type ReplyValue } from '../control/framing.ts';
 import { edgebanHelp } from './edgeban-help.ts';
+import { explain } from './explain.ts';
 import { importFail2ban } from './import-fail2ban.ts';
 import { usage } from './options.ts';
 import type { Enrolment, HostPorts, ServerSettings } from './ports.ts';
@@ -50,6 +51,7 @@ async function runWords(argv: readonly string[], ports: HostPorts, terminal: Ter
   }
   if (room === 'import-fail2ban')
     return await importFail2ban([...(verb === undefined ? [] : [verb]), ...rest], ports, terminal);
+  if (room === 'explain') return await explain(argv.slice(1), ports, terminal);
   if (room !== 'edge') throw usage(`edgeban ${room} is not implemented`, remedy);
   if (verb === 'enroll') return await enroll(parseRest(rest), ports, terminal);
   if (verb === 'status') return await edgeStatus(parseRest(rest), ports, terminal);

@@ -4,6 +4,7 @@ import type { IgnoreCache } from '../../shared/config/jail-values.ts';
 import type { UseDns } from '../../shared/filter/filter.ts';
 import type { Ban } from '../../shared/ticket.ts';
 import type { Seconds, UnixTime } from '../../shared/time.ts';
+import type { Story } from './story.ts';
 
 /** What `status JAIL` counts (fail2ban's Filter and Actions halves). */
 export interface JailCounts {
@@ -185,6 +186,8 @@ export interface AgentControl {
   jail(name: string): JailControl | null;
   /** Asks DNS where addresses are from. Never rejects. */
   origins(ids: readonly BanId[]): Promise<Origins>;
+  /** All that is known of an address, or of any other id; the firewall is asked. */
+  explain(id: BanId): Promise<Story>;
   /** Lifts every ban of every jail; returns how many. */
   unbanAll(): Promise<number>;
   /** Reads the configuration again. Throws ERR_JAIL_UNKNOWN unless `ifExists`. */

@@ -41,6 +41,10 @@ const commands: Readonly<Record<string, Command>> = {
   sleep,
   flushlogs: (agent) => agent.flushLogs(),
   edge,
+  explain: async (agent, [id]) => {
+    if (id === undefined) throw missingWord();
+    return await agent.explain(id);
+  },
 };
 
 /**

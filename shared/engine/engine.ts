@@ -88,6 +88,12 @@ export class Engine {
     return this.#jail(jail).rules;
   }
 
+  /** What is counted of an id (or of the prefix in which the jail counts it) towards its next ban; null: nothing. */
+  counter(jail: string, id: string): Counter | null {
+    const { counters, rules } = this.#jail(jail);
+    return counters.get(canonical(id) ?? id) ?? counters.get(widenedText(id, rules.prefix6));
+  }
+
   /** fail2ban's "Currently failed": ids with failures and no ban. */
   failing(jail: string): number {
     return this.#jail(jail).counters.size;

@@ -139,6 +139,12 @@ export class Bans {
     return this.#sql.all('SELECT DISTINCT jail FROM held_bans').map((row) => text(row, 'jail'));
   }
 
+  /** The bans of a jail that are of networks (or of other ids with a slash in them). */
+  networksIn(jail: string): Ban[] {
+    const query = `SELECT ${held_columns} FROM held_bans WHERE jail = ? AND instr(id, '/') > 0`;
+    return this.#sql.all(query, jail).map(banOf);
+  }
+
   heldCount(jail: string): number {
     const row = this.#sql.all('SELECT COUNT(*) AS held FROM held_bans WHERE jail = ?', jail)[0];
     return row === undefined ? 0 : number(row, 'held');

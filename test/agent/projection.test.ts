@@ -33,6 +33,10 @@ class Firewall implements Action {
     return Promise.resolve(this.blocks);
   }
 
+  holds(address: string) {
+    return Promise.resolve(this.blocks.some((block) => block.address === address));
+  }
+
   close() {
     return Promise.resolve();
   }

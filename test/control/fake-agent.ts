@@ -136,6 +136,8 @@ export function fakeAgent(jails: Record<string, FakeJail>): FakeAgent {
       reloads.push(options);
       return Promise.resolve();
     },
+    explain: (id) =>
+      Promise.resolve({ id, now: 2000, guard: null, jails: [], strangers: Object.keys(jails), holders: [] }),
     stop: (options) => {
       stops.push(options);
       return Promise.resolve();

@@ -26,7 +26,10 @@ export const rooms: readonly Room[] = [
   { path: 'shared/store/', from: judge },
   { path: 'host-agent/', from: ['host-agent/', 'package.json', ...host, 're2', 'undici'] },
   { path: 'host-agent/agent/', from: host, typesFrom: ['host-agent/'] },
-  { path: 'host-agent/cli/', from: [...host, 'host-agent/control/', 'host-agent/log.ts'] },
+  {
+    path: 'host-agent/cli/',
+    from: [...host, 'host-agent/control/', 'host-agent/log.ts', 'host-agent/agent/wording.ts'],
+  },
   // a program by itself: of the daemon it takes the parts that read lines
   {
     path: 'host-agent/regex/',

@@ -1,0 +1,106 @@
+/** A story as text: first the verdict, then jail by jail what led to it, and what stands in the way of a ban. */
+import { durationText, timeText } from '../agent/wording.ts';
+import type { BanStory, JailStory, LineStory, Story } from '../control/story.ts';
+
+const history_shown_max = 5;
+
+export function storyText(story: Story): string[] {
+  const { id, jails, guard, holders, strangers, now } = story;
+  const held = jails.filter(({ ban }) => ban !== null).map(({ jail }) => jail);
+  const verdict = held.length > 0 ? `is banned by ${held.join(', ')}` : `is not banned: ${obstacle(story)}`;
+  return [
+    `${id} ${verdict}`,
+    ...(guard === null ? [] : [`  guard    never to be banned: ${guard.message} (${guard.code})`]),
+    ...jails.flatMap((jail) => ['', ...jailText(jail, now)]),
+    ...(holders.length === 0 ? [] : ['', 'other hosts', ...holders.map(holderText)]),
+    ...(strangers.length === 0 ? [] : ['', `nothing is known of it in: ${strangers.join(', ')}`]),
+  ];
+}
+
+/** Why nobody bans it, as far as one sentence goes. */
+function obstacle({ jails, guard }: Story): string {
+  if (guard !== null) return `a guard forbids it (${guard.code})`;
+  const spared = jails.find((jail) => jail.spared !== null);
+  if (spared !== undefined) return `[${spared.jail}] spares it by ${spared.spared?.by} ${spared.spared?.entry}`;
+  const counted = jails.filter((jail) => jail.counter !== null);
+  if (counted.length > 0) return 'too few failures so far';
+  const [past] = jails.flatMap(({ history }) => history).sort((a, b) => b.at - a.at);
+  return past === undefined ? 'no jail has seen it fail' : `its last ban ended ${timeText(past.until)}`;
+}
+
+function jailText(story: JailStory, now: number): string[] {
+  const { jail, ban, counter, spared, actions, lines, past, history } = story;
+  const earlier = history.filter(({ at }) => at !== ban?.at).slice(0, history_shown_max);
+  return [
+    `[${jail}] ${story.maxretry} failures within ${durationText(story.findtime)} ban for ${durationText(story.bantime)}`,
+    ...(ban === null ? [] : [banText(ban, now)]),
+    ...actions.map(({ action, state }) => `  action   ${action}: ${stateTexts[state]}`),
+    ...(counter === null ? [] : [counterText(counter, story, now)]),
+    ...(spared === null ? [] : [`  spared   by ${spared.by} ${spared.entry}`]),
+    ...lines.flatMap((line) => lineText(line, story.maxretry)),
+    ...regexesText(lines),
+    ...(past === null ? [] : [`  known    ${times(past.count)} banned, the last time ${timeText(past.at)}`]),
+    ...earlier.map(
+      (one) => `  before   ${timeText(one.at)} until ${timeText(one.until)}, after ${one.failures} failures`,
+    ),
+  ];
+}
+
+const stateTexts: Record<JailStory['actions'][number]['state'], string> = {
+  blocked: 'the firewall blocks it (asked just now)',
+  missing: 'the firewall does NOT block it (asked just now)',
+  done: 'its command was run',
+  failed: 'its command FAILED, and is tried again',
+  unknown: 'the firewall could not be asked',
+};
+
+function banText({ at, until, bantime, count, failures }: BanStory, now: number): string {
+  const left = until === null ? '' : `, ${durationText(Math.max(0, until - now))} left`;
+  const length = until === null ? 'for ever' : `for ${durationText(bantime)} until ${timeText(until)}${left}`;
+  return `  banned   ${timeText(at)} ${length}; after ${failures} failures, for the ${ordinal(count)} time`;
+}
+
+function counterText(
+  counter: NonNullable<JailStory['counter']>,
+  { maxretry, findtime }: JailStory,
+  now: number,
+): string {
+  const over = counter.last + findtime - now;
+  const end = over > 0 ? `, forgotten in ${durationText(over)} without another` : '';
+  return `  counted  ${counter.retry} of ${maxretry} (${counter.failures} failures since ${timeText(counter.first)}, the last ${timeText(counter.last)}${end})`;
+}
+
+function lineText({ line, regex, marks, count }: LineStory, maxretry: number): string[] {
+  const label = count === null ? '  line     ' : `  ${`${count} of ${maxretry}`.padEnd(9)}`;
+  const which = regex === null ? 'no regex' : `regex ${regex.index}`;
+  const head = `${label}${which.padEnd(9)} `;
+  const text = line.replaceAll('\n', ' ');
+  const under = marks.length === 0 ? [] : [`${' '.repeat(head.length)}${carets(marks)}`];
+  return [head + text, ...under];
+}
+
+function carets(marks: LineStory['marks']): string {
+  let text = '';
+  for (const [from, to] of marks) text = text.padEnd(from) + '^'.repeat(to - Math.max(from, text.length));
+  return text;
+}
+
+/** Each regex that has hit, once. */
+function regexesText(lines: readonly LineStory[]): string[] {
+  const found = new Map(lines.flatMap(({ regex }) => (regex === null ? [] : [[regex.index, regex.text] as const])));
+  return [...found].map(([index, text]) => `  regex ${String(index).padEnd(2)} ${text}`);
+}
+
+function holderText({ host, jail, at, until }: Story['holders'][number]): string {
+  return `  held     by ${host} [${jail}] since ${timeText(at)} until ${timeText(until)}`;
+}
+
+function times(count: number): string {
+  return count === 1 ? 'once' : `${count} times`;
+}
+
+function ordinal(count: number): string {
+  const last = count % 100;
+  const ending = last >= 11 && last <= 13 ? 'th' : (['th', 'st', 'nd', 'rd'][count % 10] ?? 'th');
+  return `${count}${ending}`;
+}
