@@ -8,7 +8,7 @@ import { Counters, countingLimits } from './findtime.ts';
 import type { Guard } from './guard.ts';
 import { type Identified, isInside, prefixesOf, widenedIds, widenedText } from './ids.ts';
 import { PrefixSet } from './prefix-set.ts';
-import { already, found } from './verdicts.ts';
+import { already, found, type Seed, seedOf } from './verdicts.ts';
 
 export const engineLimits = {
   ...countingLimits,
@@ -44,9 +44,6 @@ interface JailState {
 }
 
 type Refused = Extract<Verdict, { kind: 'refused' }>;
-
-/** What a ban is made of, besides the rules. */
-type Seed = Pick<Ban, 'id' | 'ip' | 'at' | 'failures' | 'matches' | 'forced'>;
 
 export class Engine {
   readonly #history: History;
@@ -115,7 +112,7 @@ export class Engine {
   /** The client's `set JAIL attempt ID [line …]`: one failure for each line, at least one; ignoreip is not asked. */
   attempt(jail: string, id: string, lines: readonly string[], now: UnixTime): Decision {
     const state = this.#jail(jail);
-    const seed = this.#widened(jail, this.#seed(id, now, lines));
+    const seed = this.#widened(jail, seedOf(id, now, lines));
     const refused = this.#refused(seed);
     if (refused !== null) return refused;
     const count = state.counters.add({ ...seed, time: now, matches: lines }, state.rules, Math.max(1, lines.length));
@@ -125,14 +122,14 @@ export class Engine {
 
   /** The client's `set JAIL banip ID`: ignoreip is not asked (as in fail2ban), the guards are, unless it is to be by force. */
   banNow(jail: string, id: string, now: UnixTime, force = false): Verdict {
-    const seed = this.#seed(id, now, []);
+    const seed = seedOf(id, now, []);
     const forced = force && this.#refused(seed) !== null;
     return this.#verdict(jail, this.#jail(jail).rules, { ...seed, forced }, null, now);
   }
 
   /** What a guard says to banNow of this id; null if nothing. */
   refusal(id: string): Refused | null {
-    return this.#refused(this.#seed(id, 0, []));
+    return this.#refused(seedOf(id, 0, []));
   }
 
   /** The bans in force that `unbanip ID` lifts: the one of this id, or all inside it if it is a network. */
@@ -285,11 +282,6 @@ export class Engine {
       if (refusal !== null) return { kind: 'refused', id: seed.id, ...refusal };
     }
     return null;
-  }
-
-  #seed(text: string, at: UnixTime, matches: readonly string[]): Seed {
-    const address = canonical(text);
-    return { id: address ?? text, ip: address, at, failures: 0, matches };
   }
 
   #purge(state: JailState, now: UnixTime): void {

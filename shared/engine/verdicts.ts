@@ -1,7 +1,17 @@
-/** Verdicts that need no more than a comparison. */
+/** Verdicts that need no more than a comparison, and what bans are made of. */
+import { canonical } from '../address.ts';
 import type { Ban } from '../ticket.ts';
-import { laterOf } from '../time.ts';
+import { laterOf, type UnixTime } from '../time.ts';
 import type { Found, KnownBad, Verdict } from './decision.ts';
+
+/** What a ban is made of, besides the rules. */
+export type Seed = Pick<Ban, 'id' | 'ip' | 'at' | 'failures' | 'matches' | 'forced'>;
+
+/** Of an id that a client names. */
+export function seedOf(text: string, at: UnixTime, matches: readonly string[]): Seed {
+  const address = canonical(text);
+  return { id: address ?? text, ip: address, at, failures: 0, matches };
+}
 
 export function found(count: number, maxretry: number, bad: KnownBad | null): Found {
   return { kind: 'found', count, maxretry, bad };
