@@ -4,6 +4,7 @@ import { tagsIn } from '../shared/config/dynamic-tags.ts';
 import type { FilterConf as WrittenFilter } from '../shared/config/filter-conf.ts';
 import { configError, type Finding, findingOf, mildFinding } from '../shared/config/finding.ts';
 import { type JailConf, readJails } from '../shared/config/jail-conf.ts';
+import { type Planes, planesFor } from '../shared/config/planes.ts';
 import type { ConfigFiles } from '../shared/config/read-order.ts';
 import { readServerConf, type ServerConf } from '../shared/config/server-conf.ts';
 import { EdgebanError } from '../shared/errors.ts';
@@ -76,10 +77,11 @@ function checked(
   attempt(() => refuseWide(jail, prefix6));
   for (const action of jail.actions) attempt(() => located(action, () => ports.checkAction(action)));
   attempt(() => checkJournal(jail));
-  const plan = attempt(() => planOf(jail));
+  const { planes, finding } = planesFor(jail.planes, withEdge);
+  const plan = attempt(() => planOf(jail, planes));
   if (plan?.filter != null) attempt(() => createFilter(filterOf(plan), probePorts(plan, ports.re2), ports.now()));
   if (findings.length > before) return null;
-  findings.push(...missingFiles(jail, ports.files));
+  findings.push(...missingFiles(jail, ports.files), ...(finding === null ? [] : [finding]));
   return plan;
 }
 
@@ -158,7 +160,7 @@ function placed<T>({ file, line }: { file: string; line: number }, prefix: strin
   }
 }
 
-function planOf(jail: JailConf): JailPlan {
+function planOf(jail: JailConf, planes: Planes): JailPlan {
   const { name, backend, maxretry, findtime, bantime, increment, ignoreself, sliding } = jail;
   const maxmatches = jail.maxmatches;
   return {
@@ -174,7 +176,9 @@ function planOf(jail: JailConf): JailPlan {
     logpath: jail.logpath.map(({ glob, from }) => ({ path: glob, tail: from === 'tail' })),
     journalmatch: jail.filter.journalmatch.map(({ terms }) => matchOf(terms)),
     journalOptions: backend.options,
-    actions: jail.actions,
+    // bans for the edge alone leave nothing in the firewall
+    actions: planes.own ? jail.actions : [],
+    planes,
   };
 }
 

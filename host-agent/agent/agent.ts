@@ -1,4 +1,5 @@
 /** The agent: jails, sources, store and the link to the edge put together; what the control socket talks to. */
+import { usualPlanes } from '../../shared/config/planes.ts';
 import { Engine } from '../../shared/engine/engine.ts';
 import type { Guard } from '../../shared/engine/guard.ts';
 import { EdgebanError } from '../../shared/errors.ts';
@@ -21,6 +22,7 @@ import { edgeJail } from './plan.ts';
 import { Reading } from './reading.ts';
 import { Roster } from './roster.ts';
 import { storyOf } from './story.ts';
+import { Telling } from './telling.ts';
 
 export class Agent implements AgentControl {
   readonly #core: Core;
@@ -28,6 +30,7 @@ export class Agent implements AgentControl {
   readonly #roster: Roster;
   readonly #reading: Reading;
   readonly #chores: Chores;
+  readonly #telling: Telling;
   readonly #lockout = new Lockout();
   #plan: AgentPlan;
   #link: EdgeLink | null = null;
@@ -40,6 +43,7 @@ export class Agent implements AgentControl {
     this.#fleet = this.#fleetOf(parts.host);
     this.#roster = new Roster(this.#core, this.#fleet, jails);
     this.#reading = new Reading(this.#core, this.#roster);
+    this.#telling = new Telling(this.#core, () => this.#running());
     this.#chores = new Chores({
       ...this.#core,
       dbpurgeage: () => this.#plan.dbpurgeage,
@@ -60,8 +64,9 @@ export class Agent implements AgentControl {
     for (const name of this.#roster.names) parts.log.logger('jail').info(`Jail '${name}' started`);
     await this.#reading.follow();
     if (this.#fleet !== null) {
-      this.#tellNewLedger();
-      this.#link = parts.startLink(this.#fleet, () => this.#tellAnew());
+      this.#telling.tellNewLedger();
+      this.#telling.tellPlanes();
+      this.#link = parts.startLink(this.#fleet, () => this.#telling.tellAnew());
     }
     this.#chores.start();
   }
@@ -227,7 +232,8 @@ export class Agent implements AgentControl {
   #coreOf(parts: AgentParts, jails: ReadonlyMap<string, Jail>): Core {
     const { store, log } = parts;
     const engine = new Engine({ guard: this.#guard(), history: store.bans, random: () => parts.random() });
-    const court = new Court({ store, engine, log, isEnrolled: () => parts.host !== null });
+    const planesOf = (jail: string) => jails.get(jail)?.plan.planes ?? usualPlanes;
+    const court = new Court({ store, engine, log, isEnrolled: () => parts.host !== null, planesOf });
     const desk = new Desk({
       store,
       engine,
@@ -261,34 +267,18 @@ export class Agent implements AgentControl {
       names,
       restart,
     );
+    this.#telling.tellPlanes();
     await this.#sweep();
     await this.#reading.follow();
   }
 
   /** `pardoned`: jails that go on protecting, though they do not run, unless nobody is banned there any more. */
   #sweep(pardoned: readonly string[] = []): Promise<void> {
-    const jails = this.jails().flatMap((name) => this.#roster.get(name) ?? []);
-    return sweepLeftovers(this.#core.parts, jails, this.#plan, pardoned);
+    return sweepLeftovers(this.#core.parts, this.#running(), this.#plan, pardoned);
   }
 
-  /** A Worker at which the host was enrolled just now knows nothing of the bans in force. */
-  #tellNewLedger(): void {
-    const { parts, desk } = this.#core;
-    const { host, store } = parts;
-    if (host === null || store.meta.get('edge.host') === host) return;
-    desk.transact(() => {
-      this.#queueAll();
-      store.meta.set('edge.host', host);
-    });
-  }
-
-  /** The link asks for it when events were lost, here or at the Worker. */
-  #tellAnew(): void {
-    this.#core.desk.transact(() => this.#queueAll());
-  }
-
-  #queueAll(): void {
-    this.#core.court.tellAnew(this.jails().filter((jail) => jail !== edgeJail));
+  #running(): Jail[] {
+    return this.jails().flatMap((name) => this.#roster.get(name) ?? []);
   }
 }
 

@@ -1,5 +1,6 @@
 /** Carries out what the engine decides: writes it to the store, tells the edge, and collects what follows outside. */
 import { canonical } from '../../shared/address.ts';
+import type { Planes } from '../../shared/config/planes.ts';
 import type { Decision, Ignored, KnownBad, Verdict } from '../../shared/engine/decision.ts';
 import type { Engine } from '../../shared/engine/engine.ts';
 import { EdgebanError } from '../../shared/errors.ts';
@@ -19,6 +20,8 @@ export interface CourtParts {
   readonly log: Log;
   /** Does this host tell the Worker? */
   isEnrolled(): boolean;
+  /** Where the bans of a jail are enforced. */
+  planesOf(jail: string): Planes;
 }
 
 /** A refusal of the same address for the same reason is told so often. */
@@ -134,7 +137,12 @@ export class Court {
   tellAnew(jails: readonly string[]): void {
     const { store } = this.#parts;
     store.outbox.restart();
-    for (const jail of jails) for (const ban of store.bans.heldIn(jail)) this.#queue(banEvent(ban));
+    for (const jail of jails) for (const ban of store.bans.heldIn(jail)) this.#queue(this.#banEvent(ban));
+  }
+
+  /** The same for one jail, whose bans are to be enforced elsewhere from now on. */
+  tellOf(jail: string, effects: Effects): void {
+    for (const ban of this.#parts.store.bans.heldIn(jail)) this.#tell(this.#banEvent(ban), effects);
   }
 
   #ban(ban: Ban, base: Seconds, effects: Effects): void {
@@ -147,7 +155,7 @@ export class Court {
     }
     this.#block(ban, effects);
     effects.order({ kind: 'ban', ban });
-    this.#tell(banEvent(ban), effects);
+    this.#tell(this.#banEvent(ban), effects);
   }
 
   #prolong(ban: Ban, effects: Effects): void {
@@ -156,7 +164,7 @@ export class Court {
     effects.say(() => log.logger('actions').info(`[${ban.jail}] Prolong Ban ${ban.id} to ${timeText(ban.until)}`));
     this.#block(ban, effects);
     effects.order({ kind: 'prolong', ban });
-    this.#tell(banEvent(ban), effects);
+    this.#tell(this.#banEvent(ban), effects);
   }
 
   #block(ban: Ban, effects: Effects): void {
@@ -188,6 +196,16 @@ export class Court {
     effects.queued();
   }
 
+  /** What is as usual need not be said. */
+  #banEvent(ban: Ban): ToldEvent | null {
+    const address = addressOf(ban);
+    if (address === null) return null;
+    const { jail, at, until, failures, count } = ban;
+    const { edge, hosts } = this.#parts.planesOf(jail);
+    const planes = { ...(edge === 'block' ? {} : { edge }), ...(hosts ? {} : { hosts }) };
+    return { kind: 'ban', jail, address, at, until: wireUntil(until), failures, count, ...planes };
+  }
+
   #queue(event: ToldEvent | null): void {
     if (event === null) return;
     this.#parts.store.outbox.append(JSON.stringify([event.jail, event.address]), JSON.stringify(event));
@@ -216,13 +234,6 @@ function reasonOf(ignored: Ignored): string {
     case 'guard':
       return `guard: ${ignored.message} (${ignored.code})`;
   }
-}
-
-function banEvent(ban: Ban): ToldEvent | null {
-  const address = addressOf(ban);
-  if (address === null) return null;
-  const { jail, at, until, failures, count } = ban;
-  return { kind: 'ban', jail, address, at, until: wireUntil(until), failures, count };
 }
 
 function unbanEvent(ban: Ban, now: UnixTime): ToldEvent | null {

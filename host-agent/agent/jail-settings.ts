@@ -16,6 +16,7 @@ export function settingsOf(jail: Jail, engine: Engine, files: readonly string[])
   return {
     backend: plan.backend,
     idle: jail.idle,
+    planes: plan.planes,
     ...{ maxretry, findtime, bantime, maxmatches, ignoreself },
     bantimeExtra: Object.fromEntries(bantimeOptions.map((name) => [name, bantimeValue(plan.bantimeExtra, name)])),
     ignorecommand: plan.ignorecommand ?? '',

@@ -3,6 +3,7 @@
 import type { ActionConf } from '../../shared/config/action-conf.ts';
 import type { BantimeExtra } from '../../shared/config/bantime-extra.ts';
 import type { IgnoreCache, IgnoreConf } from '../../shared/config/jail-values.ts';
+import { type Planes, usualPlanes } from '../../shared/config/planes.ts';
 import type { JailRules } from '../../shared/engine/decision.ts';
 import type { FilterConf } from '../../shared/filter/filter.ts';
 
@@ -37,7 +38,9 @@ export interface JailPlan {
   readonly logpath: readonly { readonly path: string; readonly tail: boolean }[];
   readonly journalmatch: readonly string[];
   readonly journalOptions: Readonly<Record<string, string>>;
+  /** None where its bans are for the edge alone. */
   readonly actions: readonly ActionPlan[];
+  readonly planes: Planes;
 }
 
 /**
@@ -68,6 +71,7 @@ export const bareJail = {
   journalmatch: [],
   journalOptions: {},
   actions: [],
+  planes: usualPlanes,
 } satisfies Partial<JailPlan>;
 
 /** The jail that holds what other hosts have banned. */

@@ -1,6 +1,8 @@
 /** The port through which the words of the control socket reach the daemon; the agent implements it. */
+
 import type { BantimeOption } from '../../shared/config/bantime-extra.ts';
 import type { IgnoreCache } from '../../shared/config/jail-values.ts';
+import type { Planes } from '../../shared/config/planes.ts';
 import type { UseDns } from '../../shared/filter/filter.ts';
 import type { Ban } from '../../shared/ticket.ts';
 import type { Seconds, UnixTime } from '../../shared/time.ts';
@@ -25,6 +27,7 @@ export interface JailSettings {
   readonly backend: string;
   /** Is nothing read for it now? */
   readonly idle: boolean;
+  readonly planes: Planes;
   readonly maxretry: number;
   readonly findtime: Seconds;
   readonly bantime: Seconds;

@@ -30,7 +30,7 @@ export async function jailStatus(agent: AgentControl, jail: JailControl, flavor:
   if (flavor === 'stats') return stats(settings.backend, counts);
   const banned = flavor === 'short' ? null : jail.bans().map((ban) => ban.id);
   const origins = flavor === 'cymru' && banned !== null ? originRows(await agent.origins(banned)) : [];
-  const actions = [...actionsStatus(jail, counts, banned), ...origins];
+  const actions = [...actionsStatus(jail, counts, banned), ...planeStatus(settings, flavor), ...origins];
   return [tupleOf('Filter', filterStatus(counts, settings)), tupleOf('Actions', actions)];
 }
 
@@ -66,6 +66,13 @@ function actionsStatus(jail: JailControl, counts: JailCounts, banned: readonly B
   rows.push(tupleOf('Banned IP list', banned));
   const failing = jail.failing().map(({ action, id }) => `${id ?? '*'}[${action}]`);
   return failing.length === 0 ? rows : [...rows, tupleOf('Not in force', failing)];
+}
+
+/** Another row that fail2ban has not, where the jail has a plane or an edge of its own. */
+function planeStatus({ planes: { edge, own } }: JailSettings, flavor: Flavor): ReplyValue[] {
+  if (flavor === 'short' || (own && edge === 'block')) return [];
+  const word = own ? `this host; at the edge: ${edge}` : `the edge alone: ${edge}`;
+  return [tupleOf('Enforced by', word)];
 }
 
 /** Sorted by code point, as Python sorts. */

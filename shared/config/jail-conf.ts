@@ -25,6 +25,7 @@ import {
 } from './jail-values.ts';
 import { type KnownNames, unknownOptions } from './known-options.ts';
 import { isOn, jailNames, openJails } from './open-jails.ts';
+import { type PlaneConf, planeConfOf } from './planes.ts';
 import { type ConfigFiles, joinPath } from './read-order.ts';
 
 export interface JailConf {
@@ -44,6 +45,8 @@ export interface JailConf {
   readonly sliding: boolean;
   /** edgeban's own `ipv6prefix`: IPv6 addresses are counted and banned as prefixes of this length. */
   readonly ipv6prefix: number;
+  /** edgeban's own `edge` and `plane`. */
+  readonly planes: PlaneConf;
   /** Negative: forever. */
   readonly bantime: Seconds;
   readonly increment: IncrementConf | null;
@@ -68,7 +71,9 @@ export interface Jails {
 
 /** Names that the stock configuration defines for use by others, and that may well stand unused. */
 const variables =
-  'port protocol chain mode banaction banaction_allports mta destemail sender sendername fail2ban_agent'.split(' ');
+  'port protocol chain mode banaction banaction_allports mta destemail sender sendername fail2ban_agent web_proxied'.split(
+    ' ',
+  );
 const known: KnownNames = {
   options: [...Object.keys(jailOptions), ...Object.keys(ownOptions), 'skip_if_nologs', 'systemd_if_nologs'],
   variables,
@@ -171,6 +176,7 @@ function jailConf(place: JailPlace, values: JailValues, random: () => number): J
     findtime: values.seconds('findtime', 600, (value) => value > 0),
     sliding: slidingOf(values, maxretry),
     ipv6prefix: values.int('ipv6prefix', 128, 1, 128),
+    planes: planeConfOf(values),
     bantime: values.seconds('bantime', 600, () => true),
     increment: incrementOf(values, random),
     bantimeExtra: bantimeExtraOf(values),

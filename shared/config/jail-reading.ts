@@ -73,6 +73,9 @@ export const jailOptions = {
 export const ownOptions = {
   'findtime.sliding': 'bool',
   ipv6prefix: 'int',
+  edge: 'string',
+  plane: 'string',
+  'plane.proxied': 'bool',
 } as const satisfies Record<string, OptionType>;
 
 const allOptions = { ...jailOptions, ...ownOptions };

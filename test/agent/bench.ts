@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { Conntrack } from '../../host-agent/actions/conntrack.ts';
-import { createNft } from '../../host-agent/actions/nft.ts';
+import { createNft, type Nft } from '../../host-agent/actions/nft.ts';
 import { Agent } from '../../host-agent/agent/agent.ts';
-import type { AgentParts } from '../../host-agent/agent/parts.ts';
+import type { AgentParts, EdgeLink } from '../../host-agent/agent/parts.ts';
 import { sourceName } from '../../host-agent/agent/plan.ts';
 import { diskFiles } from '../../host-agent/config-files.ts';
 import { readConfiguration } from '../../host-agent/configuration.ts';
@@ -34,6 +34,8 @@ export interface AgentBench {
   readonly store: Store;
   /** What the agent has logged. */
   log(): string;
+  /** Events that wait for the Worker, oldest first. */
+  told(): unknown[];
   /** A command of the client's. */
   say(...words: readonly string[]): Promise<unknown>;
 }
@@ -45,18 +47,33 @@ export interface BenchOptions {
   readonly sweep?: AgentParts['sweep'];
   /** In Unix seconds; the real time if not given. */
   now?(): number;
+  /** This host's id at a Worker that never answers; null: it is not enrolled. */
+  readonly host?: string | null;
+  /** The firewall; the machine's own unless told otherwise. */
+  readonly nft?: Nft;
   /** More files of the configuration folder. */
   readonly files?: Readonly<Record<string, string>>;
 }
 
-function noEdge(): never {
-  throw new Error('there is no edge here');
-}
+/** A Worker out of reach. */
+const deadLink: EdgeLink = {
+  wake: () => undefined,
+  report: () => ({ url: '', host: '', feed: 'down', answeredAt: null, waiting: 0, trouble: null }),
+  close: () => Promise.resolve(),
+};
 
 /** `DIR` in the text of jail.conf stands for the configuration folder. */
 export async function startAgent(
   jails: string,
-  { names = {}, shell = {}, files = {}, sweep = async () => [], now = () => Date.now() / 1000 }: BenchOptions = {},
+  {
+    names = {},
+    shell = {},
+    files = {},
+    sweep = async () => [],
+    host = null,
+    nft = createNft(),
+    now = () => Date.now() / 1000,
+  }: BenchOptions = {},
 ): Promise<AgentBench> {
   const dir = mkdtempSync(join(tmpdir(), 'edgeban-agent-'));
   const write = (name: string, text: string) => {
@@ -69,7 +86,7 @@ export async function startAgent(
   const { checkAction } = configurationPorts();
   const ports = { files: diskFiles, re2: createRe2(), random: () => 0.5, now, checkAction };
   const read = () => {
-    const { plan, findings } = readConfiguration(dir, false, ports);
+    const { plan, findings } = readConfiguration(dir, host !== null, ports);
     const error = findings.find(({ severity }) => severity === 'error');
     if (error !== undefined) throw new Error(`${error.file}:${error.line}: ${error.message}`);
     return plan;
@@ -91,13 +108,13 @@ export async function startAgent(
     resolver,
     now,
     random: () => 0.5,
-    createAction: actionMaker({ nft: createNft(), conntrack: new Conntrack(), now }, ticketWorld(store, log, resolver)),
+    createAction: actionMaker({ nft, conntrack: new Conntrack(), now }, ticketWorld(store, log, resolver)),
     sweep,
     createSource: (plan) => sourceInto(sinks, sourceName(plan)),
     plan: async () => read(),
-    host: null,
+    host,
     origins: () => Promise.resolve({ asn: [], country: [], rir: [] }),
-    startLink: noEdge,
+    startLink: () => deadLink,
   };
   const agent = new Agent(parts, read());
   await agent.start();
@@ -109,6 +126,7 @@ export async function startAgent(
   });
   return {
     ...{ agent, dir, store, write, ...feeders(sinks, now), log: () => readFileSync(target, 'utf8') },
+    told: () => store.outbox.peek(1_000)?.events.map((event): unknown => JSON.parse(event)) ?? [],
     say: (...words) => runCommand(agent, words),
   };
 }

@@ -14,7 +14,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true }));
 
-function findings(options: string): string[] {
+function findings(options: string, isEnrolled = false): string[] {
   const text = `[web]\nenabled = true\nlogpath = ${join(dir, 'web.log')}\nfailregex = ^fail <HOST>\n${options}\n`;
   writeFileSync(join(dir, 'jail.conf'), text);
   writeFileSync(join(dir, 'web.log'), '');
@@ -22,7 +22,7 @@ function findings(options: string): string[] {
     throw new Error('no action here');
   };
   const ports = { files: diskFiles, re2: createRe2(), random: () => 0.5, now: () => 1.8e9, checkAction };
-  const all = readConfiguration(dir, false, ports).findings.filter(({ code }) => code !== 'ERR_CONFIG_ACTION');
+  const all = readConfiguration(dir, isEnrolled, ports).findings.filter(({ code }) => code !== 'ERR_CONFIG_ACTION');
   return all.map(({ severity, code, line, message }) => `${line} ${severity} ${code}: ${message}`);
 }
 
@@ -80,4 +80,19 @@ test("edgeban's own options: known, in their types, within bounds, and no part o
   findings('findtime.sliding = true\nipv6prefix = 64');
   const { commands } = readStream(diskFiles, dir, () => []);
   expect(JSON.stringify(commands)).not.toMatch(/sliding|ipv6prefix/);
+});
+
+test('edge and plane: values that are none are errors; a plane that leaves nobody to enforce bans is a warning', () => {
+  expect(findings('edge = challenge\nplane = host\nplane.proxied = yes')).toEqual([]);
+  expect(findings('edge = chalenge')).toEqual(['5 error ERR_CONFIG_VALUE: edge = chalenge: not a value that it takes']);
+  expect(findings('plane = cloud')).toEqual(['5 error ERR_CONFIG_VALUE: plane = cloud: not a value that it takes']);
+  expect(findings('plane = edge', true)).toEqual([]);
+  expect(findings('plane = edge')).toEqual([
+    '5 warning ERR_CONFIG_PLANE: plane = edge, but this host is enrolled at no Worker: its bans are enforced on this host',
+  ]);
+  expect(findings('plane = edge\nedge = off', true)).toEqual([
+    '5 warning ERR_CONFIG_PLANE: plane = edge and edge = off: nobody would enforce its bans, so this host does',
+  ]);
+  findings('edge = challenge\nplane = host\nplane.proxied = yes');
+  expect(JSON.stringify(readStream(diskFiles, dir, () => []).commands)).not.toMatch(/challenge|plane|edge"/);
 });

@@ -1,7 +1,9 @@
 /** Which sources run for which jails: each log is read once, whatever reads it. */
+
 import { afterEach, expect, it } from 'vitest';
 import { edgeRules, type JailPlan, type SourcePlan, sourceName } from '../../host-agent/agent/plan.ts';
 import { Sources } from '../../host-agent/agent/sources.ts';
+import { usualPlanes } from '../../shared/config/planes.ts';
 
 const made: { plan: SourcePlan; jails: readonly string[]; isRunning: boolean }[] = [];
 const sources = new Sources({
@@ -42,7 +44,7 @@ function jail(name: string, options: Partial<JailPlan>): JailPlan {
       logencoding: 'auto',
     },
     filter: { ...nothing, logtimezone: null, usedns: 'warn', findtime: 600 },
-    ...{ backend: 'auto', logpath: [], journalmatch: [], journalOptions: {}, actions: [] },
+    ...{ backend: 'auto', logpath: [], journalmatch: [], journalOptions: {}, actions: [], planes: usualPlanes },
     ...options,
   };
 }

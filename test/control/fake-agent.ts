@@ -1,4 +1,5 @@
 /** A daemon without jails of its own kind: what the control tests and the client tests talk to. */
+import { usualPlanes } from '../../shared/config/planes.ts';
 import type { AgentControl, JailControl, JailSettings, ReloadOptions } from '../../host-agent/control/agent-control.ts';
 import { unknownJail } from '../../host-agent/control/errors.ts';
 import type { Ban } from '../../shared/ticket.ts';
@@ -64,6 +65,7 @@ function defaultSettings(backend: 'polling' | 'systemd') {
     ignorecommand: '',
     usedns: 'warn' as const,
     logencoding: 'auto',
+    planes: usualPlanes,
   };
 }
 
