@@ -62,19 +62,18 @@ const deadLink: EdgeLink = {
   close: () => Promise.resolve(),
 };
 
+const usual: Required<Omit<BenchOptions, 'nft'>> = {
+  names: {},
+  shell: {},
+  files: {},
+  sweep: async () => [],
+  host: null,
+  now: () => Date.now() / 1000,
+};
+
 /** `DIR` in the text of jail.conf stands for the configuration folder. */
-export async function startAgent(
-  jails: string,
-  {
-    names = {},
-    shell = {},
-    files = {},
-    sweep = async () => [],
-    host = null,
-    nft = createNft(),
-    now = () => Date.now() / 1000,
-  }: BenchOptions = {},
-): Promise<AgentBench> {
+export async function startAgent(jails: string, options: BenchOptions = {}): Promise<AgentBench> {
+  const { names, shell, files, sweep, host, nft = createNft(), now } = { ...usual, ...options };
   const dir = mkdtempSync(join(tmpdir(), 'edgeban-agent-'));
   const write = (name: string, text: string) => {
     mkdirSync(dirname(join(dir, name)), { recursive: true });
