@@ -1,7 +1,8 @@
 /** A daemon without jails of its own kind: what the control tests and the client tests talk to. */
-import { usualPlanes } from '../../shared/config/planes.ts';
+
 import type { AgentControl, JailControl, JailSettings, ReloadOptions } from '../../host-agent/control/agent-control.ts';
 import { unknownJail } from '../../host-agent/control/errors.ts';
+import { usualPlanes } from '../../shared/config/planes.ts';
 import type { Ban } from '../../shared/ticket.ts';
 
 export interface FakeJail extends JailControl {
