@@ -66,6 +66,29 @@ export function widened(prefix: Prefix, bits: number): Prefix {
     : prefix;
 }
 
+/**
+ * The IPv6 forms that carry an IPv4 address: 6to4 (RFC 3056), NAT64 (RFC 6052) and its local prefix (RFC 8215, with the
+ * address at the end), IPv4-translated (RFC 2765). IPv4-mapped ones are IPv4 already when they have been read.
+ */
+const carriers = [
+  { first: 0x2002n << 112n, bits: 16 },
+  { first: 0x64_ff9bn << 96n, bits: 96 },
+  { first: 0x64_ff9b_0001n << 80n, bits: 96 },
+  { first: 0xffff_0000n << 32n, bits: 96 },
+] as const;
+
+/** The IPv4 address or network that an IPv6 one stands for, in any of its forms; null if it stands for none. */
+export function carried(prefix: Prefix): Prefix | null {
+  if (prefix.family === 4) return null;
+  for (const { first, bits } of carriers) {
+    if (!overlaps({ family: 6, bits, first }, prefix)) continue;
+    if (prefix.bits <= bits) return { family: 4, bits: 0, first: 0n };
+    const inside = (prefix.first >> BigInt(128 - bits - 32)) & 0xffffffffn;
+    return withBits(4, inside, Math.min(32, prefix.bits - bits));
+  }
+  return null;
+}
+
 /** Is every address of `inner` in `outer`? */
 export function contains(outer: Prefix, inner: Prefix): boolean {
   return outer.family === inner.family && outer.first <= inner.first && lastOf(inner) <= lastOf(outer);

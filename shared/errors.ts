@@ -14,6 +14,7 @@ const table = {
   ERR_GUARD_RESERVED: { status: 422, title: 'private, local or reserved addresses are never banned' },
   ERR_GUARD_CLOUDFLARE: { status: 422, title: "Cloudflare's own addresses are never banned" },
   ERR_GUARD_OWN: { status: 422, title: 'an address of the host itself is never banned' },
+  ERR_GUARD_HOST: { status: 422, title: 'an address of an enrolled host is never banned' },
   ERR_GUARD_ALLOWED: { status: 422, title: 'an address on the allow list is never banned' },
   ERR_GUARD_ADMIN: { status: 422, title: 'an administrator is logged in from there' },
   ERR_GUARD_GATEWAY: { status: 422, title: 'the default gateway is never banned' },

@@ -6,18 +6,23 @@ import type { UnixTime } from '../shared/time.ts';
 import type { EnrollReply, EnrollRequest, EventReceipt, FeedPage, RotateReply } from '../shared/wire.ts';
 import { readSigned, type SignedRequest, sha256 } from './auth.ts';
 import type { Enforcement } from './cloudflare/enforcement.ts';
-import { listActs, noteAct, type Person } from './ledger/acts.ts';
+import { listActs, type Person } from './ledger/acts.ts';
 import { nextWork, type WorkParts, work } from './ledger/alarm.ts';
 import { viewAllowed } from './ledger/allow-list.ts';
 import { listBans, viewBan } from './ledger/bans.ts';
+import { BrakeChore } from './ledger/brake.ts';
+import type { Chore } from './ledger/chores.ts';
 import { Desk, readAddress } from './ledger/desk.ts';
 import { Door } from './ledger/door.ts';
 import { Emergency, type Switch } from './ledger/emergency.ts';
-import { readBatch, takeEvents } from './ledger/events.ts';
+import { enrol, rotate } from './ledger/enrolment.ts';
+import { type EventsParts, readBatch, takeEvents } from './ledger/events.ts';
 import { greet, hangUp, isBehind, listen, pageAfter, push, readPlace } from './ledger/feed.ts';
-import { enrollHost, readRotation, rotateKey } from './ledger/hosts.ts';
+import { ledgerLimits } from './ledger/limits.ts';
 import { Roll } from './ledger/roll.ts';
 import { prepareTables } from './ledger/schema.ts';
+import { stanceChore } from './ledger/stance.ts';
+import { readBrake } from './ledger/standing.ts';
 import { readState } from './ledger/state.ts';
 import { viewHosts, viewStatus } from './ledger/status.ts';
 import { makeWorld, type World } from './ledger/world.ts';
@@ -49,6 +54,8 @@ export class Ledger extends DurableObject<Env> {
   readonly #roll: Roll;
   readonly #id: string;
   readonly #door: Door;
+  readonly #brake: BrakeChore;
+  readonly #stance: Chore;
   readonly #desk: Desk;
   readonly #emergency: Emergency;
   #world: World | null = null;
@@ -63,9 +70,12 @@ export class Ledger extends DurableObject<Env> {
     prepareTables(this.#sql, crypto.randomUUID(), now());
     this.#holders = new Holders(this.#sql);
     this.#roll = new Roll(this.#sql);
-    this.#door = new Door(this.#sql, now);
+    // without settings there is no guard that could be renewed
+    this.#door = new Door(this.#sql, () => this.#world?.renewGuard(), now);
+    this.#brake = new BrakeChore(this.#sql);
+    this.#stance = stanceChore(this.#sql, () => this.#enforcement());
     this.#id = readState(this.#sql).id;
-    const parts = { ...this.#bansParts(), changed: () => this.#changed(), now };
+    const parts = { ...this.#bansParts(), roll: this.#roll, changed: () => this.#changed(), now };
     this.#desk = new Desk({ ...parts, world: () => this.#worldNow() });
     this.#emergency = new Emergency({ ...parts, enforcement: () => this.#enforcement() });
     this.#behind = isBehind(this.#feedParts(), ctx.getWebSockets());
@@ -78,16 +88,7 @@ export class Ledger extends DurableObject<Env> {
 
   /** `id` and `ledger` of a new host; the public key is all that is kept. */
   enroll(request: EnrollRequest, place: string | null): Promise<Answer<EnrollReply>> {
-    return answer(async () => {
-      const hash = await sha256(request.token);
-      const id = this.#sql.transaction(() => {
-        const made = enrollHost(this.#sql, request, hash, crypto.randomUUID(), now());
-        noteAct(this.#sql, { who: made, place }, 'enrolled', request.name, now());
-        return made;
-      });
-      log('enrolled', { host: id, name: request.name });
-      return { host: id, ledger: this.#id };
-    });
+    return answer(async () => ({ host: await enrol(this.#sql, request, place, now()), ledger: this.#id }));
   }
 
   openEnrollToken(person: Person): Promise<Answer<OpenToken>> {
@@ -98,10 +99,12 @@ export class Ledger extends DurableObject<Env> {
   events(request: SignedRequest, body: string): Promise<Answer<EventReceipt>> {
     return answer(async () => {
       const host = await this.#door.admit(request);
-      const parts = { sql: this.#sql, holders: this.#holders, guard: this.#worldNow().guard, roll: this.#roll };
       const allow = (count: number) => this.#door.take('events', host.id, count);
-      const { receipt, changed } = takeEvents(parts, host.id, readBatch(body), allow, now());
+      const taken = takeEvents(this.#eventsParts(), host.id, readBatch(body), allow, now());
+      const { receipt, changed, weight, cut } = taken;
+      if (host.enrolledAt < now() - ledgerLimits.newly_enrolled) this.#brake.note(weight, now());
       if (receipt.refused.length > 0) log('events-refused', { host: host.id, events: receipt.refused.length });
+      if (cut > 0) log('bantime-cut', { host: host.id, bans: cut });
       if (changed) await this.#changed();
       return receipt;
     });
@@ -193,14 +196,9 @@ export class Ledger extends DurableObject<Env> {
   rotate(request: SignedRequest, body: string): Promise<Answer<RotateReply>> {
     return answer(async () => {
       const host = await this.#door.admit(request);
-      const { key } = readRotation(body);
       this.#door.take('new keys', host.id, 1);
-      const rotated = this.#sql.transaction(() => {
-        const fresh = rotateKey(this.#sql, host, key, now());
-        if (fresh) noteAct(this.#sql, { who: host.id, place: request.place }, 'rotated', host.name, now());
-        return fresh;
-      });
-      if (rotated) hangUp(this.ctx, host.id, 'rotated');
+      const { key, fresh } = rotate(this.#sql, host, body, request.place, now());
+      if (fresh) hangUp(this.ctx, host.id, 'rotated');
       return { host: host.id, key };
     });
   }
@@ -217,6 +215,7 @@ export class Ledger extends DurableObject<Env> {
     this.#alarmAt = null;
     try {
       this.#pushAll();
+      this.#brake.save();
       await work(this.#workParts());
     } catch (error) {
       problemOf(error);
@@ -236,7 +235,8 @@ export class Ledger extends DurableObject<Env> {
   }
 
   async #wake(): Promise<void> {
-    const due = this.#behind ? 0 : nextWork({ ...this.#bansParts(), enforcement: this.#enforcement() });
+    const parts = { ...this.#bansParts(), enforcement: this.#enforcement(), chores: this.#chores() };
+    const due = this.#behind ? 0 : nextWork(parts);
     const at = Math.max(Math.ceil(due * 1000), Date.now());
     if (this.#alarmAt !== null && this.#alarmAt <= at) return;
     this.#alarmAt = at;
@@ -245,7 +245,7 @@ export class Ledger extends DurableObject<Env> {
 
   /** Throws ERR_SETTINGS. */
   #worldNow(): World {
-    this.#world ??= makeWorld(this.env, this.#sql);
+    this.#world ??= makeWorld(this.env, { ...this.#bansParts(), roll: this.#roll }, () => void this.#changed());
     return this.#world;
   }
 
@@ -261,7 +261,18 @@ export class Ledger extends DurableObject<Env> {
   #workParts(): WorkParts {
     const { env } = this;
     const guard = () => this.#worldNow().guard;
-    return { ...this.#bansParts(), roll: this.#roll, kv: env.BANS, enforcement: this.#enforcement(), guard, now };
+    const parts = { ...this.#bansParts(), roll: this.#roll, kv: env.BANS, guard, now };
+    return { ...parts, enforcement: this.#enforcement(), chores: this.#chores() };
+  }
+
+  #chores(): readonly Chore[] {
+    return [this.#brake, this.#stance, ...(this.#world?.chores ?? [])];
+  }
+
+  #eventsParts(): EventsParts {
+    const { guard, settings, enforcement } = this.#worldNow();
+    const soften = enforcement !== null && settings.enforcement?.mode !== 'list' && readBrake(this.#sql) !== null;
+    return { ...this.#bansParts(), roll: this.#roll, guard, longest: settings.maxBantime, soften };
   }
 
   #bansParts(): { sql: Sql; holders: Holders } {

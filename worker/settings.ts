@@ -1,7 +1,9 @@
 /** What the operator set for the Worker: bindings, vars and secrets, checked once and refused by name where wrong. */
 import { z } from 'zod';
 import { type Prefix, parsePrefix } from '../shared/address.ts';
+import { parseSeconds } from '../shared/config/arithmetic.ts';
 import { EdgebanError } from '../shared/errors.ts';
+import type { Seconds } from '../shared/time.ts';
 import type { EnforcementSettings } from './cloudflare/enforcement.ts';
 import type { Ledger } from './ledger.ts';
 
@@ -19,6 +21,7 @@ export interface Env {
   readonly CLOUDFLARE_API_TOKEN?: string;
   readonly OPERATOR_TOKEN?: string;
   readonly METRICS_TOKEN?: string;
+  readonly MAX_BANTIME?: string;
 }
 
 export interface Settings {
@@ -27,6 +30,8 @@ export interface Settings {
   readonly metricsToken: string | null;
   /** Addresses and networks that are never banned. */
   readonly allow: readonly Prefix[];
+  /** The longest ban that a host may make, in seconds; null: as long as it likes. */
+  readonly maxBantime: Seconds | null;
   /** Null in the mode `none`: the ledger is kept and fed to hosts and KV, but nothing is changed at Cloudflare. */
   readonly enforcement: EnforcementSettings | null;
 }
@@ -39,6 +44,7 @@ const words = word.default('').transform((text) => text.split(/[\s,]+/).filter((
 const Vars = z.object({
   OPERATOR_TOKEN: word.min(16, 'missing or shorter than 16 characters: wrangler secret put OPERATOR_TOKEN'),
   METRICS_TOKEN: word.min(16, 'shorter than 16 characters: wrangler secret put METRICS_TOKEN').optional(),
+  MAX_BANTIME: word.default('1y').transform(toSeconds),
   ALLOW: words.pipe(z.array(z.string().transform(toPrefix)).max(allow_entries_max)),
   ENFORCEMENT: z.enum(['list', 'access-rules', 'none'], 'must be "list", "access-rules" or "none"').default('none'),
 });
@@ -74,6 +80,7 @@ export function readSettings(env: Env): Settings {
     operatorToken: vars.OPERATOR_TOKEN,
     metricsToken: vars.METRICS_TOKEN ?? null,
     allow: vars.ALLOW,
+    maxBantime: vars.MAX_BANTIME < 0 ? null : vars.MAX_BANTIME,
     enforcement: enforcementOf(vars.ENFORCEMENT, env),
   };
 }
@@ -112,4 +119,14 @@ function toPrefix(text: string, context: z.RefinementCtx): Prefix {
   if (prefix !== null) return prefix;
   context.addIssue({ code: 'custom', message: 'not an IP address or network' });
   return z.NEVER;
+}
+
+/** As fail2ban writes lengths of time: `600`, `4w`, `1y`; negative: without end. */
+function toSeconds(text: string, context: z.RefinementCtx): Seconds {
+  try {
+    return parseSeconds(text);
+  } catch {
+    context.addIssue({ code: 'custom', message: 'not a length of time such as 600, 4w or 1y' });
+    return z.NEVER;
+  }
 }

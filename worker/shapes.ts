@@ -77,7 +77,7 @@ export type Allowed = z.infer<typeof Allowed>;
 export const Panic = z.strictObject({ since: time, by: z.string(), reason: z.string() });
 export type Panic = z.infer<typeof Panic>;
 
-/** Blocks are challenges since then; `rate`: new bans in the minute that set it off, `usual`: the mean of the hour before. */
+/** Blocks are challenges since then; `rate`: new bans, by weight, in the minute that set it off, `usual`: the mean of the hour before. */
 export const Brake = z.strictObject({
   since: time,
   by: z.string().meta({ description: '`ledger`, or who has set it by hand' }),
@@ -85,6 +85,14 @@ export const Brake = z.strictObject({
   usual: z.number(),
 });
 export type Brake = z.infer<typeof Brake>;
+
+/** Cloudflare's own ranges: how many are guarded, when they were last told, and why the newest answer does not count. */
+export const RangesView = z.strictObject({
+  known: z.number().int(),
+  at: time.nullable(),
+  error: z.string().nullable(),
+});
+export type RangesView = z.infer<typeof RangesView>;
 
 export const PanicRequest = z.strictObject({ reason: z.string().max(200).default('') });
 
@@ -182,6 +190,7 @@ export const StatusView = z.strictObject({
     .meta({ description: 'what an empty ledger has taken over from Cloudflare, refused by guards; due: not yet done' }),
   panic: Panic.nullable().meta({ description: 'all enforcement at the edge is lifted since then' }),
   brake: Brake.nullable().meta({ description: 'blocks are challenges since then' }),
+  ranges: RangesView,
   snapshot: z.strictObject({
     current: z.boolean(),
     written_at: time.nullable(),

@@ -1,5 +1,5 @@
 /** Which addresses are never banned, whatever a log line, a host or an operator says. */
-import { formatPrefix, type Prefix, parsePrefix } from '../address.ts';
+import { carried, formatPrefix, type Prefix, parsePrefix } from '../address.ts';
 import type { ErrorCode } from '../errors.ts';
 import { PrefixSet } from './prefix-set.ts';
 
@@ -12,6 +12,8 @@ export interface Refusal {
 export interface GuardSettings {
   /** The addresses of the host itself. */
   readonly own?: readonly Prefix[];
+  /** Addresses of the other hosts that are enrolled. */
+  readonly hosts?: readonly Prefix[];
   /** The operator's allow list. */
   readonly allowed?: readonly Prefix[];
   /** Cloudflare's ranges as of today (`GET /ips`), in addition to the ones known here. */
@@ -67,12 +69,16 @@ export class Guard {
     this.#checks = [
       ['ERR_GUARD_CLOUDFLARE', "Cloudflare's", new PrefixSet(cloudflare)],
       ['ERR_GUARD_OWN', 'the host itself,', this.#own],
+      ['ERR_GUARD_HOST', 'of an enrolled host,', new PrefixSet(named(settings.hosts ?? []))],
       ['ERR_GUARD_ALLOWED', 'on the allow list,', new PrefixSet(named(settings.allowed ?? []))],
       ['ERR_GUARD_RESERVED', 'private, local or reserved,', new PrefixSet(written(reserved))],
     ];
   }
 
-  /** Null if `prefix` may be banned. A network is refused if it has one address in common with what is guarded. */
+  /**
+   * Null if `prefix` may be banned. A network is refused if it has one address in common with what is guarded, and an
+   * IPv6 one also if the IPv4 address that it stands for is (6to4, NAT64).
+   */
   check(prefix: Prefix): Refusal | null {
     const widest = this.#widest[prefix.family];
     if (prefix.bits < widest)
@@ -80,9 +86,15 @@ export class Guard {
         code: 'ERR_GUARD_WIDE',
         message: `${formatPrefix(prefix)} is wider than /${widest}, the widest to be banned`,
       };
+    const inner = carried(prefix);
+    return this.#guarded(prefix, prefix) ?? (inner === null ? null : this.#guarded(inner, prefix));
+  }
+
+  /** `told`: as which it is refused. */
+  #guarded(prefix: Prefix, told: Prefix): Refusal | null {
     for (const [code, whose, set] of this.#checks) {
       const range = set.overlapping(prefix);
-      if (range !== undefined) return { code, message: `${formatPrefix(prefix)} is ${whose} ${range}` };
+      if (range !== undefined) return { code, message: `${formatPrefix(told)} is ${whose} ${range}` };
     }
     return this.#spared(prefix);
   }

@@ -40,12 +40,25 @@ test.each([
   ['::ffff:104.16.1.1', 'ERR_GUARD_CLOUDFLARE'],
   ['2a06:98c0:3600::103', 'ERR_GUARD_CLOUDFLARE'],
   ['2606:4700:4700::/48', 'ERR_GUARD_CLOUDFLARE'],
+  ['2002:6810:101::/48', 'ERR_GUARD_CLOUDFLARE'],
+  ['2002:6810:101::1', 'ERR_GUARD_CLOUDFLARE'],
+  ['2002:cb00:7107:5::/64', 'ERR_GUARD_OWN'],
+  ['2002:a01:203::1', 'ERR_GUARD_RESERVED'],
+  ['64:ff9b::104.16.1.1', 'ERR_GUARD_CLOUDFLARE'],
+  ['64:ff9b::203.0.113.0/120', 'ERR_GUARD_OWN'],
+  ['64:ff9b::/64', 'ERR_GUARD_CLOUDFLARE'],
+  ['64:ff9b:1::198.51.100.97', 'ERR_GUARD_ALLOWED'],
+  ['::ffff:0:192.0.2.66', 'ERR_GUARD_HOST'],
+  ['2002:c000:242::7', 'ERR_GUARD_HOST'],
+  ['192.0.2.66', 'ERR_GUARD_HOST'],
+  ['192.0.2.64/26', 'ERR_GUARD_HOST'],
   ['203.0.113.7', 'ERR_GUARD_OWN'],
   ['203.0.113.0/24', 'ERR_GUARD_OWN'],
   ['198.51.100.99', 'ERR_GUARD_ALLOWED'],
   ['198.51.100.0/23', 'ERR_GUARD_ALLOWED'],
 ])('%s is refused with %s', (text, code) => {
-  const guard = new Guard({ own: prefixes('203.0.113.7'), allowed: prefixes('198.51.100.96/27') });
+  const [own, hosts, allowed] = [prefixes('203.0.113.7'), prefixes('192.0.2.66'), prefixes('198.51.100.96/27')];
+  const guard = new Guard({ own, hosts, allowed });
   expect(guard.check(prefix(text))?.code).toBe(code);
 });
 
@@ -57,6 +70,9 @@ test.each([
   '2001:db8:1::/48',
   '8.8.8.8',
   '::ffff:8.8.8.8',
+  '2002:808:808::/48',
+  '64:ff9b::8.8.8.8',
+  '64:ff9b:2::1',
 ])('%s may be banned', (text) => {
   expect(new Guard().check(prefix(text))).toBeNull();
 });

@@ -81,7 +81,14 @@ export class TestLedger {
   }
 
   tell(host: string, stream: string, first: number, events: readonly unknown[]): EventReceipt {
-    const parts = { sql: this.sql, holders: this.holders, roll: this.roll, guard: this.#guard };
+    const parts = {
+      sql: this.sql,
+      holders: this.holders,
+      roll: this.roll,
+      guard: this.#guard,
+      longest: null,
+      soften: false,
+    };
     const batch = { stream, first, events: [...events] };
     return takeEvents(parts, host, batch, (count) => count, this.#scene.clock.now).receipt;
   }
@@ -132,6 +139,6 @@ export class TestLedger {
   get #parts(): WorkParts {
     const { sql, holders, roll, kv } = this;
     const now = () => this.#scene.clock.now;
-    return { sql, holders, roll, kv, enforcement: this.#enforcement, guard: () => this.#guard, now };
+    return { sql, holders, roll, kv, enforcement: this.#enforcement, guard: () => this.#guard, chores: [], now };
   }
 }

@@ -58,6 +58,7 @@ class Rig {
       kv: env.BANS,
       enforcement: { step, waitsUntil: () => null, survey: notAsked, status: notAsked, switch: notAsked },
       guard: notAsked,
+      chores: [],
       now: () => this.now,
     };
   }

@@ -83,7 +83,7 @@ class Rig {
       switch: notAsked,
     };
     const holders = new Holders(this.#sql);
-    return { sql: this.#sql, holders, kv: env.BANS, enforcement, guard: notAsked, now: () => this.now };
+    return { sql: this.#sql, holders, kv: env.BANS, enforcement, guard: notAsked, chores: [], now: () => this.now };
   }
 
   work(): Promise<void> {
@@ -97,7 +97,7 @@ class Rig {
 
   tell(...events: readonly unknown[]): void {
     const batch = { stream: this.#stream, first: this.#next, events: [...events] };
-    const parts = { ...this.#parts, guard: new Guard({ allowed: [] }), roll: this.roll };
+    const parts = { ...this.#parts, guard: new Guard(), roll: this.roll, longest: null, soften: false };
     const { receipt } = takeEvents(parts, this.#host, batch, (count) => count, this.now);
     expect(receipt.refused).toEqual([]);
     this.#next += events.length;

@@ -11,6 +11,9 @@ export interface Person {
   readonly place: string | null;
 }
 
+/** The ledger's own decisions: the brake, Cloudflare's ranges. */
+export const itself: Person = { who: 'ledger', place: null };
+
 export function operatorAt(place: string | null): Person {
   return { who: operatorName, place };
 }

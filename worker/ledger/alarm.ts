@@ -5,6 +5,8 @@ import type { Sql } from '../../shared/store/sql.ts';
 import type { UnixTime } from '../../shared/time.ts';
 import type { Enforcement } from '../cloudflare/enforcement.ts';
 import { log } from '../problem.ts';
+import { type Chore, nextChore } from './chores.ts';
+import { sweepAddresses } from './host-addresses.ts';
 import { sweepNonces, sweepTokens } from './hosts.ts';
 import { pace } from './limits.ts';
 import { type Remains, recoveryDue, takeOver } from './recovery.ts';
@@ -22,6 +24,7 @@ export interface WorkParts {
   readonly enforcement: Enforcement | null;
   /** What may be taken over from Cloudflare; throws ERR_SETTINGS. */
   readonly guard: () => Guard;
+  readonly chores: readonly Chore[];
   readonly now: () => UnixTime;
 }
 
@@ -30,6 +33,8 @@ export async function work(parts: WorkParts): Promise<void> {
   await stage('expiry', () => expire(parts));
   const surveyed = recoveryDue(parts.sql);
   if (surveyed) await stage('recovery', () => recover(parts));
+  for (const chore of parts.chores)
+    if (chore.due() <= parts.now()) await stage(chore.name, () => chore.run(parts.now()));
   await stage('roll', () => follow(parts));
   // an empty ledger would wipe out what it has not yet taken over
   const outwards = !recoveryDue(parts.sql);
@@ -42,10 +47,11 @@ export async function work(parts: WorkParts): Promise<void> {
 }
 
 /** When work() has something to do next, whatever its mode. */
-export function nextWork({ sql, holders, enforcement }: Omit<WorkParts, 'now' | 'kv' | 'roll' | 'guard'>): UnixTime {
+export function nextWork(parts: Omit<WorkParts, 'now' | 'kv' | 'roll' | 'guard'>): UnixTime {
+  const { sql, holders, enforcement, chores } = parts;
   const state = readState(sql);
   const expiry = holders.nextExpiry() ?? Number.POSITIVE_INFINITY;
-  const sweeping = state.sweptAt + pace.sweep_every;
+  const sweeping = Math.min(state.sweptAt + pace.sweep_every, nextChore(chores));
   if (recoveryDue(sql)) return Math.min(expiry, surveyDue(state), sweeping);
   const enforcing = enforcement === null ? Number.POSITIVE_INFINITY : enforcementDue(sql, enforcement);
   return Math.min(expiry, enforcing, snapshotDue(state), sweeping);
@@ -141,6 +147,7 @@ function sweep(parts: WorkParts): void {
   sql.transaction(() => {
     sweepNonces(sql, time);
     sweepTokens(sql, time);
+    sweepAddresses(sql, time);
     purge(parts, time);
     noteSwept(sql, time);
   });

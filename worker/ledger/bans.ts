@@ -1,5 +1,5 @@
 /** The ledger's bans as the operator sees and changes them, and as enforcement wants them. */
-import { formatPrefix, overlaps, type Prefix, parsePrefix } from '../../shared/address.ts';
+import { formatPrefix, type Prefix, parsePrefix } from '../../shared/address.ts';
 import type { Guard } from '../../shared/engine/guard.ts';
 import { EdgebanError } from '../../shared/errors.ts';
 import { edgeStateOf } from '../../shared/store/edge-state.ts';
@@ -79,13 +79,21 @@ export function liftAll({ holders }: BansParts, address: Prefix, now: UnixTime):
   return held.filter((holder) => liftNow(holders, holder, now)).length;
 }
 
-/** Lifts all bans that have an address in common with `allowed`. Returns how many holders they had. */
-export function liftOverlapping({ sql, holders }: BansParts, allowed: Prefix, now: UnixTime): number {
-  const inside = holders.effectiveAll(now).flatMap(({ address }) => {
+/**
+ * Lifts every one of the addresses that is spared; to be called with those that the roll tells. Returns how many holders
+ * they had.
+ */
+export function liftSpared(
+  parts: BansParts,
+  banned: Iterable<string>,
+  isSpared: (prefix: Prefix) => boolean,
+  now: UnixTime,
+): number {
+  const spared = [...banned].flatMap((address) => {
     const prefix = parsePrefix(address);
-    return prefix !== null && overlaps(allowed, prefix) ? [prefix] : [];
+    return prefix !== null && isSpared(prefix) ? [prefix] : [];
   });
-  return inside.reduce((lifted, prefix) => lifted + liftAll({ sql, holders }, prefix, now), 0);
+  return spared.reduce((lifted, prefix) => lifted + liftAll(parts, prefix, now), 0);
 }
 
 /** Lifts all that one host holds: a key that is no longer trusted leaves no bans. Returns how many they were. */

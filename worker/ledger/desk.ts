@@ -1,5 +1,5 @@
 /** What the operator does by hand: each act and its line in the ledger's record in one transaction. */
-import { formatPrefix, type Prefix, parsePrefix } from '../../shared/address.ts';
+import { formatPrefix, overlaps, type Prefix, parsePrefix } from '../../shared/address.ts';
 import { EdgebanError } from '../../shared/errors.ts';
 import type { Holders } from '../../shared/store/holders.ts';
 import type { Sql } from '../../shared/store/sql.ts';
@@ -9,14 +9,17 @@ import { log } from '../problem.ts';
 import type { Allowed, AllowRequest, BanView, Lifted, OpenToken, OperatorBan } from '../shapes.ts';
 import { noteAct, type Person } from './acts.ts';
 import { addAllowed, dropAllowed } from './allow-list.ts';
-import { addOperatorBan, liftAll, liftHost, liftOverlapping, viewBan } from './bans.ts';
+import { addOperatorBan, liftAll, liftHost, liftSpared, viewBan } from './bans.ts';
+import { forgetAddresses } from './host-addresses.ts';
 import { addEnrollToken, revokeHost } from './hosts.ts';
+import type { Roll } from './roll.ts';
 import { noteChange } from './state.ts';
 import type { World } from './world.ts';
 
 export interface DeskParts {
   readonly sql: Sql;
   readonly holders: Holders;
+  readonly roll: Roll;
   /** Throws ERR_SETTINGS. */
   readonly world: () => World;
   /** To be called after a change of who is banned. */
@@ -71,13 +74,15 @@ export class Desk {
    * counts no more. An address that another host or the operator holds as well stays banned.
    */
   async revoke(id: string, person: Person): Promise<{ host: string; lifted: number }> {
-    const { sql, now } = this.#parts;
+    const { sql, now, world } = this.#parts;
     const time = now();
     const lifted = await this.#change(() => {
       const { name } = revokeHost(sql, id, time);
+      forgetAddresses(sql, id);
       noteAct(sql, person, 'revoked', `${id} ${name}`, time);
       return liftHost(this.#parts, id, time);
     });
+    world().renewGuard();
     log('revoked', { host: id, lifted });
     return { host: id, lifted };
   }
@@ -86,11 +91,12 @@ export class Desk {
   async allow({ address, note }: AllowRequest, person: Person): Promise<Allowed> {
     const prefix = readAddress(address);
     const name = formatPrefix(prefix);
-    const { sql, now, world } = this.#parts;
+    const { sql, roll, now, world } = this.#parts;
+    roll.follow(now());
     const lifted = await this.#change(() => {
       addAllowed(sql, prefix, note, now());
       noteAct(sql, person, 'allow', name, now());
-      return liftOverlapping(this.#parts, prefix, now());
+      return liftSpared(this.#parts, roll.banned(), (banned) => overlaps(prefix, banned), now());
     });
     world().renewGuard();
     log('allowed', { address: name, lifted });

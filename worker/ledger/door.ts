@@ -4,6 +4,7 @@ import type { UnixTime } from '../../shared/time.ts';
 import { checkClock, checkSignature, type SignedRequest } from '../auth.ts';
 import { RequestRefusal } from '../problem.ts';
 import { Buckets } from './buckets.ts';
+import { noteAddress } from './host-addresses.ts';
 import { enrolledHost, type Host, noteSeen, spendNonce } from './hosts.ts';
 import { ledgerLimits } from './limits.ts';
 
@@ -19,8 +20,12 @@ export class Door {
     'new keys': new Buckets(rotations_burst, rotations_per_minute_max),
   };
 
-  constructor(sql: Sql, now: () => UnixTime) {
+  readonly #onAddress: () => void;
+
+  /** `onAddress`: a host has come from an address that was not known. */
+  constructor(sql: Sql, onAddress: () => void, now: () => UnixTime) {
     this.#sql = sql;
+    this.#onAddress = onAddress;
     this.#now = now;
   }
 
@@ -34,6 +39,7 @@ export class Door {
     this.take('requests', host.id, 1);
     spendNonce(this.#sql, request);
     noteSeen(this.#sql, host, this.#now());
+    if (request.place !== null && noteAddress(this.#sql, host.id, request.place, this.#now())) this.#onAddress();
     return host;
   }
 

@@ -5,6 +5,8 @@ import type { Enforcement, RuleStatus } from '../cloudflare/enforcement.ts';
 import { log } from '../problem.ts';
 import type { Switched } from '../shapes.ts';
 import { type ActName, noteAct, type Person } from './acts.ts';
+import { holdBrakeOff } from './brake.ts';
+import { carryOut } from './stance.ts';
 import { readBrake, readPanic, writeBrake, writePanic } from './standing.ts';
 import { noteUrgent } from './state.ts';
 
@@ -35,7 +37,10 @@ export class Emergency {
       if (what === 'panic') writePanic(sql, readPanic(sql) ?? { since: now(), by, reason });
       else if (what === 'resume') writePanic(sql, null);
       else if (what === 'brake') writeBrake(sql, readBrake(sql) ?? { since: now(), by, rate: 0, usual: 0 });
-      else writeBrake(sql, null);
+      else {
+        writeBrake(sql, null);
+        holdBrakeOff(sql, now());
+      }
     });
   }
 
@@ -46,7 +51,7 @@ export class Emergency {
       body();
       noteUrgent(sql);
     });
-    const rules = (await enforcement()?.switch(now())) ?? null;
+    const rules = await carryOut(sql, enforcement(), now());
     await changed();
     const panic = readPanic(sql);
     log(panic === null ? 'edge-in-force' : 'edge-lifted', { rules: rules?.length ?? 0 });

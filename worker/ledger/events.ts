@@ -5,7 +5,7 @@ import { EdgebanError, type ErrorCode } from '../../shared/errors.ts';
 import { type Holders, type Holding, holderOf, type Lift } from '../../shared/store/holders.ts';
 import { number } from '../../shared/store/row.ts';
 import type { Sql } from '../../shared/store/sql.ts';
-import { isOver, laterOf, type UnixTime } from '../../shared/time.ts';
+import { isOver, laterOf, type Seconds, type UnixTime, type Until } from '../../shared/time.ts';
 import { EventBatch, type EventReceipt, HostEvent, wireLimits } from '../../shared/wire.ts';
 import { readJson } from '../body.ts';
 import { RequestRefusal } from '../problem.ts';
@@ -23,12 +23,20 @@ export interface EventsParts {
   readonly holders: Holders;
   readonly guard: Guard;
   readonly roll: Roll;
+  /** The longest ban that a host may make, in seconds; null: as long as it likes. */
+  readonly longest: Seconds | null;
+  /** The brake is on, and there is no rule that turns all blocks into challenges: new ones are challenges. */
+  readonly soften: boolean;
 }
 
 export interface Taken {
   readonly receipt: EventReceipt;
   /** Is anything banned or lifted that was not before? */
   readonly changed: boolean;
+  /** What the bans weigh that the host's jail did not hold before (weight.ts). */
+  readonly weight: number;
+  /** Bans that were longer than may be. */
+  readonly cut: number;
 }
 
 /**
@@ -57,7 +65,8 @@ export function takeEvents(
     intake.end();
     if (fresh > 0) advance(parts.sql, host, batch.stream, last + fresh, now);
     if (intake.changed) noteChange(parts.sql);
-    return { receipt: { stream: batch.stream, acked: last + fresh, refused: intake.refused }, changed: intake.changed };
+    const { refused, changed, weight, cut } = intake;
+    return { receipt: { stream: batch.stream, acked: last + fresh, refused }, changed, weight, cut };
   });
 }
 
@@ -72,6 +81,8 @@ const shareCodes: readonly ErrorCode[] = ['ERR_CAP_HOLDERS', 'ERR_CAP_BANS'];
 class Intake {
   readonly refused: RefusedEvent[] = [];
   changed = false;
+  weight = 0;
+  cut = 0;
   readonly #parts: EventsParts;
   readonly #host: string;
   readonly #now: UnixTime;
@@ -108,8 +119,16 @@ class Intake {
     const at = Math.min(event.at, this.#now + wireLimits.clock_skew_max);
     const holding = { address, jail, at, host: this.#host };
     if (event.kind === 'unban') return this.#lift(holding);
-    const { until, edge, hosts } = event;
-    return this.#hold({ ...holding, until, edge, hosts });
+    const { edge, hosts } = event;
+    const softer = this.#parts.soften && edge === 'block' ? 'challenge' : edge;
+    return this.#hold({ ...holding, until: this.#shortened(event.until, at), edge: softer, hosts });
+  }
+
+  #shortened(until: Until, at: UnixTime): Until {
+    const { longest } = this.#parts;
+    if (longest === null || (until !== null && until <= at + longest)) return until;
+    this.cut += 1;
+    return at + longest;
   }
 
   #hold(holding: Holding): boolean {
@@ -120,6 +139,7 @@ class Intake {
     this.#share.check(weight);
     if (!this.#parts.holders.hold(holding)) return false;
     this.#share.spend(weight);
+    this.weight += weight;
     handOver(this.#parts, holding, this.#now);
     return true;
   }

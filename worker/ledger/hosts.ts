@@ -3,8 +3,7 @@ import { EdgebanError } from '../../shared/errors.ts';
 import { number, numberOrNull, text, textOrNull } from '../../shared/store/row.ts';
 import type { Sql, SqlRow } from '../../shared/store/sql.ts';
 import type { UnixTime } from '../../shared/time.ts';
-import { type EnrollRequest, RotateRequest, type SignedParts, wireLimits } from '../../shared/wire.ts';
-import { readJson } from '../body.ts';
+import { type EnrollRequest, type SignedParts, wireLimits } from '../../shared/wire.ts';
 import { ledgerLimits } from './limits.ts';
 import { countOf } from './state.ts';
 
@@ -81,11 +80,6 @@ export function rotateKey(sql: Sql, { id, key: old }: Host, key: string, now: Un
   );
   sql.all('UPDATE hosts SET key = ? WHERE id = ?', key, id);
   return true;
-}
-
-/** Throws ERR_REQUEST_INVALID. */
-export function readRotation(body: string): RotateRequest {
-  return readJson(RotateRequest, body);
 }
 
 function refuseTaken(sql: Sql, { name, key }: EnrollRequest): void {

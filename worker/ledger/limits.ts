@@ -34,6 +34,23 @@ export const ledgerLimits = {
   /** A host may replace its key so often at once, and then so often a minute. */
   rotations_burst: 5,
   rotations_per_minute_max: 0.1,
+  /**
+   * The brake is set when hosts have newly made more bans (by weight) in a minute than so many, and than so many times
+   * the mean of the hour before; bans of hosts that were enrolled in the last hour do not count, for they tell all that they have.
+   * It is released when bans have not jumped for so long, in seconds; and not set again for an hour after the operator
+   * has released it.
+   */
+  brake_bans_min: 600,
+  brake_factor: 10,
+  brake_calm: 900,
+  brake_look: 60,
+  brake_off: 3_600,
+  newly_enrolled: 3_600,
+  /** Addresses of one host that are never banned; how long one must be unseen before another takes its place, and is forgotten. */
+  addresses_per_host_max: 8,
+  host_address_step: 3_600,
+  host_address_rest: 86_400,
+  host_address_life: 30 * 86_400,
   /** Bans on one page of the operator's list. */
   bans_page_max: 1_000,
   /** Bans that an empty ledger takes over from Cloudflare and KV (recovery.ts). */
@@ -62,6 +79,9 @@ export const pace = {
   /** It is written again after so long even if nothing has changed: heals an emptied KV. */
   snapshot_refresh: 86_400,
   enforcement_gap_min: 0.25,
+  /** Cloudflare's ranges are asked for so often, and so soon after it failed. */
+  ranges_every: 86_400,
+  ranges_retry: 3_600,
   /** After a stage of the alarm has failed. */
   retry_after: 10,
   /** Spent nonces and old tokens are swept so often. */

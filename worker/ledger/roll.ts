@@ -67,6 +67,11 @@ export class Roll {
     return [...this.#entries.values()].flatMap((holders) => [...holders.values()].filter(({ edge }) => edge !== 'off'));
   }
 
+  /** All addresses and networks that somebody holds. */
+  banned(): Iterable<string> {
+    return this.#entries.keys();
+  }
+
   heldBy(host: string): Held {
     return this.#held.get(host) ?? nothing;
   }

@@ -5,6 +5,7 @@ import type { Enforcement } from '../cloudflare/enforcement.ts';
 import type { HostView, StatusView } from '../shapes.ts';
 import { allHosts, type Host } from './hosts.ts';
 import { ledgerLimits } from './limits.ts';
+import { viewRanges } from './ranges.ts';
 import type { Roll } from './roll.ts';
 import { bansLeft } from './share.ts';
 import { snapshotDue } from './snapshot.ts';
@@ -40,6 +41,7 @@ export function viewStatus(
     },
     panic: readPanic(sql),
     brake: readBrake(sql),
+    ranges: viewRanges(sql),
     snapshot: {
       current: state.snapshotRevision === state.revision,
       written_at: state.snapshotAt,

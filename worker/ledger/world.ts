@@ -1,47 +1,82 @@
 /** What the ledger makes of the operator's settings: the guards, and the enforcement at Cloudflare. */
-import { Guard } from '../../shared/engine/guard.ts';
+import { formatPrefix } from '../../shared/address.ts';
+import { Guard, type GuardSettings } from '../../shared/engine/guard.ts';
+import type { Holders } from '../../shared/store/holders.ts';
 import type { Sql } from '../../shared/store/sql.ts';
-import { createEnforcement, type Enforcement, type EnforcementSettings } from '../cloudflare/enforcement.ts';
+import {
+  createEnforcement,
+  type Enforcement,
+  type EnforcementSettings,
+  type Fetch,
+} from '../cloudflare/enforcement.ts';
 import { log } from '../problem.ts';
 import { type Env, readSettings, type Settings } from '../settings.ts';
 import { allowedPrefixes } from './allow-list.ts';
+import type { Chore } from './chores.ts';
+import { hostAddresses } from './host-addresses.ts';
+import { rangesChore, toldRanges } from './ranges.ts';
+import type { Roll } from './roll.ts';
+import { SparedChore } from './spared.ts';
 import { stanceOf } from './standing.ts';
+
+interface Tables {
+  readonly sql: Sql;
+  readonly holders: Holders;
+  readonly roll: Roll;
+}
 
 export interface World {
   readonly settings: Settings;
   readonly guard: Guard;
   /** Null: nothing is changed at Cloudflare. */
   readonly enforcement: Enforcement | null;
+  readonly chores: readonly Chore[];
   /** To be called when something that the guard goes by has changed in the tables. */
   renewGuard(): void;
 }
 
-/** Throws ERR_SETTINGS. */
-export function makeWorld(env: Env, sql: Sql): World {
+/** `changed`: hosts and Cloudflare have something to follow. Throws ERR_SETTINGS. */
+export function makeWorld(env: Env, tables: Tables, changed: () => void): World {
+  const { sql } = tables;
   const settings = readSettings(env);
-  let guard = makeGuard(settings, sql);
+  let guard = new Guard(guarded(settings, sql));
+  const sources = () =>
+    JSON.stringify(Object.values(guarded(settings, sql)).map((prefixes) => prefixes.map(formatPrefix)));
+  const spared = new SparedChore({ ...tables, guard: () => guard, sources, changed });
+  const renewGuard = () => {
+    guard = new Guard(guarded(settings, sql));
+    spared.renew();
+  };
+  const enforcement = settings.enforcement === null ? null : enforce(settings.enforcement, sql);
+  const api = settings.enforcement === null ? null : { ...settings.enforcement, fetch: ask };
   return {
     settings,
     get guard() {
       return guard;
     },
-    enforcement: settings.enforcement === null ? null : enforce(settings.enforcement, sql),
-    renewGuard: () => {
-      guard = makeGuard(settings, sql);
-    },
+    enforcement,
+    chores: [spared, ...(api === null ? [] : [rangesChore(sql, api, renewGuard)])],
+    renewGuard,
   };
 }
 
-function makeGuard({ allow }: Settings, sql: Sql): Guard {
-  return new Guard({ allowed: [...allow, ...allowedPrefixes(sql)] });
+/** What is never banned beside what is in the code. */
+function guarded({ allow }: Settings, sql: Sql) {
+  return {
+    allowed: [...allow, ...allowedPrefixes(sql)],
+    hosts: hostAddresses(sql),
+    cloudflare: toldRanges(sql),
+  } satisfies GuardSettings;
 }
+
+const ask: Fetch = (url, init) => fetch(url, init);
 
 function enforce(settings: EnforcementSettings, sql: Sql): Enforcement {
   return createEnforcement({
     sql,
     settings,
     stance: () => stanceOf(sql),
-    fetch: (url, init) => fetch(url, init),
+    fetch: ask,
     log: (message) => log('enforcement', { message }),
   });
 }

@@ -98,6 +98,6 @@ function wholeZone(world: World, { id, name }: FakeOptions['zones'][number]): Zo
   };
 }
 
-export function ips(): Reply {
-  return granted({ ...ranges, etag: '38f79d050aa027e3be3865e495dcc9bc' });
+export function ips({ state }: World): Reply {
+  return granted({ ...(state.ranges ?? ranges), etag: '38f79d050aa027e3be3865e495dcc9bc' });
 }

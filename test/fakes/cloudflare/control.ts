@@ -43,6 +43,7 @@ const Settings = z.strictObject({
 });
 const Fates = z.strictObject({ fates: z.array(z.enum(['done', 'failed', 'stuck', 'forgotten', 'dropped'])) });
 const Named = z.strictObject({ name: z.string() });
+const Ranges = z.strictObject({ ipv4_cidrs: z.array(z.string()), ipv6_cidrs: z.array(z.string()) });
 const RuleOf = z.strictObject({ zone: z.string(), ref: z.string() });
 
 export interface Seen {
@@ -144,6 +145,10 @@ function weather(world: World) {
       state.operation_ms = operation_ms ?? state.operation_ms;
       state.frozen = frozen ?? state.frozen;
       state.v6 = v6 ?? state.v6;
+    },
+    /** What `/ips` tells from now on. */
+    setRanges: (input: z.input<typeof Ranges>) => {
+      state.ranges = Ranges.parse(input);
     },
     /** The next `count` requests are treated so. */
     fault: (input: z.input<typeof FaultInput>) => {

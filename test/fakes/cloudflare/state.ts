@@ -107,6 +107,8 @@ export interface State {
   operation_ms: number;
   /** `long` writes IPv6 addresses out in full, as one may not be surprised by. */
   v6: 'kept' | 'long';
+  /** What `/ips` tells; null: Cloudflare's own ranges as they are published. */
+  ranges: { readonly ipv4_cidrs: readonly string[]; readonly ipv6_cidrs: readonly string[] } | null;
 }
 
 export function emptyState(operation_ms: number): State {
@@ -128,6 +130,7 @@ export function emptyState(operation_ms: number): State {
     latency_ms: 0,
     operation_ms,
     v6: 'kept',
+    ranges: null,
   };
 }
 
