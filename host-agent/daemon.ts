@@ -19,7 +19,8 @@ import type { ReplyValue } from './control/framing.ts';
 import { type ControlServer, openControlServer } from './control/server.ts';
 import { originsBy } from './cymru.ts';
 import { Resolver } from './dns.ts';
-import { type EdgeSettings, edgeFiles, readSettings, withCredential } from './edge/settings.ts';
+import { areSettings, edgeFiles } from './edge/files.ts';
+import type { EdgeSettings } from './edge/settings.ts';
 import { actionMaker, configurationPorts, sourceOf, sweeper } from './kit.ts';
 import { Log } from './log.ts';
 import { neighbourhood, sharedJails } from './neighbour.ts';
@@ -82,7 +83,7 @@ async function run({ settings, configDir, ready }: ServeOptions, log: Log, super
   try {
     const sql = openDatabase(settings.dbfile, log);
     try {
-      const enrolled = withCredential(readSettings(edgeFiles(settings.dbfile).settings), process.env);
+      const enrolled = await enrolment(settings.dbfile);
       const read = () => readConfiguration(configDir, enrolled !== null, configurationPorts());
       const configuration = usable(read(), log);
       tell(sharedJails(namesOf(configuration), neighbourhood(diskFiles)), log);
@@ -112,6 +113,14 @@ async function run({ settings, configDir, ready }: ServeOptions, log: Log, super
   } finally {
     await control.close();
   }
+}
+
+/** Null if the host is not enrolled: what checks the settings takes 8 MB, which it does not need then. */
+async function enrolment(dbfile: string): Promise<EdgeSettings | null> {
+  const files = edgeFiles(dbfile);
+  if (!areSettings(files)) return null;
+  const { readSettings, withCredential } = await import('./edge/settings.ts');
+  return withCredential(readSettings(files.settings), process.env);
 }
 
 interface Answering {

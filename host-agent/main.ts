@@ -9,6 +9,7 @@ import type { Enrolment, Finding, HostPorts, ServerSettings } from './cli/ports.
 import { runServer } from './cli/server.ts';
 import { processTerminal } from './cli/terminal.ts';
 import { diskFiles } from './config-files.ts';
+import { areSettings, edgeFiles } from './edge/files.ts';
 import { version } from './version.ts';
 
 const here = fileURLToPath(import.meta.url);
@@ -16,7 +17,8 @@ const here = fileURLToPath(import.meta.url);
 // what takes long to load (the regex engine, HTTP, the daemon) is loaded only where it is needed: a client has to be quick
 const ports: HostPorts = {
   version,
-  serverCommand: [process.execPath, here, 'edgeban-server'],
+  // as the launcher starts it
+  serverCommand: [process.execPath, '--max-semi-space-size=4', here, 'edgeban-server'],
   serverSettings: async (configDir) => settingsIn(configDir),
   testConfiguration: async (configDir) => {
     const { readConfiguration } = await import('./configuration.ts');
@@ -41,7 +43,6 @@ const ports: HostPorts = {
   },
   enroll: async ({ settings, url, token, name }) => {
     const { enroll } = await import('./edge/enroll.ts');
-    const { edgeFiles } = await import('./edge/settings.ts');
     const { realWorld } = await import('./edge/world.ts');
     const files = edgeFiles(settings.dbfile);
     const made = await enroll({ files, url, token, name, world: realWorld });
@@ -74,8 +75,10 @@ function databaseOf(from: ServerConf['from'], dbfile: string | null): string {
 }
 
 async function enrolmentOf(settings: ServerSettings): Promise<Enrolment | null> {
-  const { edgeFiles, readSettings } = await import('./edge/settings.ts');
-  const file = edgeFiles(settings.dbfile).settings;
+  const files = edgeFiles(settings.dbfile);
+  if (!areSettings(files)) return null;
+  const { readSettings } = await import('./edge/settings.ts');
+  const file = files.settings;
   const found = readSettings(file);
   return found === null ? null : { url: found.url, host: found.host, ledger: found.ledger, file };
 }

@@ -1,6 +1,5 @@
 /** Tells systemd how the daemon is (sd_notify(3)): ready, reloading, stopping, and alive while it is watched. */
 import { createRequire } from 'node:module';
-import { z } from 'zod';
 
 export interface Supervisor {
   /** Everything is started, or a reload is over. */
@@ -65,12 +64,11 @@ function watchdogPeriod(env: SupervisorPorts['env'], pid: number): number | null
   return Math.max(1, Math.floor(Number(usec) / 2000));
 }
 
-const Addon = z.object({ notify: z.custom<Notify>((value) => typeof value === 'function') });
-
 /** The compiled part, which the package has beside the programs; null in a checkout. */
 export function loadNotify(file: URL = new URL('../native/sd-notify.node', import.meta.url)): Notify | null {
   try {
-    return Addon.parse(createRequire(import.meta.url)(file.pathname)).notify;
+    const addon: { readonly notify: Notify } = createRequire(import.meta.url)(file.pathname);
+    return addon.notify;
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'MODULE_NOT_FOUND') return null;
     throw error;

@@ -1,5 +1,5 @@
 /** Reads what `nft -j list` prints: what stands in a table, and which addresses a set holds until when. */
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { canonical } from '../../shared/address.ts';
 import { EdgebanError } from '../../shared/errors.ts';
 import type { UnixTime } from '../../shared/time.ts';
@@ -9,14 +9,18 @@ import { NftRefusal } from './nft-process.ts';
 import type { SetRef } from './nft-script.ts';
 
 /** Some versions of nft write a single flag without brackets. */
-const flagsShape = z.union([z.string().transform((flag) => [flag]), z.array(z.string())]).default([]);
+const oneFlag = z.pipe(
+  z.string(),
+  z.transform((flag: string) => [flag]),
+);
+const flagsShape = z._default(z.union([oneFlag, z.array(z.string())]), []);
 const setShape = z.object({ name: z.string(), type: z.unknown(), flags: flagsShape });
 const chainShape = z.object({ name: z.string() });
 const ruleShape = z.object({
   chain: z.string(),
-  handle: z.number().int(),
-  comment: z.string().default(''),
-  expr: z.array(z.unknown()).default([]),
+  handle: z.int(),
+  comment: z._default(z.string(), ''),
+  expr: z._default(z.array(z.unknown()), []),
 });
 
 export type FoundSet = z.infer<typeof setShape>;
@@ -96,7 +100,7 @@ async function listOrNull(session: NftSession, args: readonly string[]): Promise
   }
 }
 
-function objectsUnder<T>(key: string, shape: z.ZodType<T>, objects: readonly unknown[]): T[] {
+function objectsUnder<T>(key: string, shape: z.ZodMiniType<T>, objects: readonly unknown[]): T[] {
   const found = objects.map((object) => property(object, key)).filter((value) => value !== undefined);
   const read = z.array(shape).safeParse(found);
   if (read.success) return read.data;

@@ -1,5 +1,5 @@
 /** What an action has done, in memory and written down: a command that has run leaves no other trace that we could read. */
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import type { Ban } from '../../shared/ticket.ts';
 import { untilOf } from '../../shared/time.ts';
 import type { Stage } from './lifecycle.ts';
@@ -10,7 +10,7 @@ export type MarkState = 'trying' | 'done' | 'skipped';
 
 const markShape = z.object({
   state: z.enum(['trying', 'done', 'skipped']),
-  ip: z.string().nullable(),
+  ip: z.nullable(z.string()),
   at: z.number(),
   bantime: z.number(),
   count: z.number(),

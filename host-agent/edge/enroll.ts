@@ -5,9 +5,10 @@ import { existsSync } from 'node:fs';
 import { EdgebanError } from '../../shared/errors.ts';
 import { EnrollRequest } from '../../shared/wire.ts';
 import { type ClientLimits, postEnroll } from './client.ts';
+import type { EdgeFiles } from './files.ts';
 import { makeKey, publicKeyText, readKey } from './key.ts';
 import type { EdgeWorld } from './ports.ts';
-import { type EdgeFiles, type EdgeSettings, workerOrigin, writeSettings } from './settings.ts';
+import { type EdgeSettings, workerOrigin, writeSettings } from './settings.ts';
 
 export interface EnrollInput {
   readonly files: EdgeFiles;

@@ -1,6 +1,6 @@
 /** What an enrolled host knows of its Worker, in a file beside its database. */
 import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, isAbsolute, join } from 'node:path';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { contains, type Prefix, parseAddress, parsePrefix } from '../../shared/address.ts';
 import { EdgebanError } from '../../shared/errors.ts';
@@ -14,18 +14,7 @@ const EdgeSettings = z.strictObject({
 });
 export type EdgeSettings = z.infer<typeof EdgeSettings>;
 
-export interface EdgeFiles {
-  readonly settings: string;
-  readonly key: string;
-}
-
 const settings_bytes_max = 16 * 1024;
-
-/** Beside the database `dbfile`; for `None` and `:memory:` in the default state folder. */
-export function edgeFiles(dbfile: string): EdgeFiles {
-  const folder = isAbsolute(dbfile) ? dirname(dbfile) : '/var/lib/edgeban';
-  return { settings: join(folder, 'edge.json'), key: join(folder, 'edge.key') };
-}
 
 /** Null if the host is not enrolled. Throws ERR_EDGE_SETTINGS if the file is there but of no use. */
 export function readSettings(path: string): EdgeSettings | null {

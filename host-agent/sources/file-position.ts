@@ -1,5 +1,5 @@
 /** The position of a file source, as it is saved: where reading stopped in the file and in those rotated before it. */
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import type { UnixTime } from '../../shared/time.ts';
 import type { Place } from './tail.ts';
 
@@ -16,19 +16,19 @@ export interface Finished extends Place {
 const place = z.object({
   dev: z.string(),
   ino: z.string(),
-  offset: z.number().int().nonnegative(),
+  offset: z.int().check(z.nonnegative()),
   mark: z.string(),
-  head: z.string().optional(),
-  skip: z.boolean().default(false),
+  head: z.optional(z.string()),
+  skip: z._default(z.boolean(), false),
 });
 const finishedPlace = z.object({ ...place.shape, mtime: z.number() });
 
 const shape = z.object({
   v: z.literal(1),
   looked: z.number(),
-  files: z.array(place).max(FILES_MAX),
-  finished: z.array(finishedPlace).max(FINISHED_MAX).default([]),
-  old: z.array(z.string()).max(OLD_MAX).nullable().default(null),
+  files: z.array(place).check(z.maxLength(FILES_MAX)),
+  finished: z._default(z.array(finishedPlace).check(z.maxLength(FINISHED_MAX)), []),
+  old: z._default(z.nullable(z.array(z.string()).check(z.maxLength(OLD_MAX))), null),
 });
 
 export interface FilePosition {

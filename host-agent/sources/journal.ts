@@ -1,6 +1,6 @@
 /** The systemd journal as a source: journalctl followed from a cursor, restarted when it dies. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { EdgebanError } from '../../shared/errors.ts';
 import type { Line } from '../../shared/ticket.ts';
 import type { UnixTime } from '../../shared/time.ts';
@@ -34,7 +34,7 @@ export interface JournalOptions {
 
 const positionShape = z.object({
   v: z.literal(1),
-  cursor: z.string().regex(/^s=[0-9a-f]{32};i=[0-9a-f;=bmtx]{1,200}$/),
+  cursor: z.string().check(z.regex(/^s=[0-9a-f]{32};i=[0-9a-f;=bmtx]{1,200}$/)),
 });
 
 /** Throws ERR_JOURNAL_MATCH or ERR_JOURNAL_OPTION; starts nothing yet. */

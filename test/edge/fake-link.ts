@@ -6,7 +6,7 @@ import { afterEach, beforeEach } from 'vitest';
 import { enroll } from '../../host-agent/edge/enroll.ts';
 import { EdgeLink } from '../../host-agent/edge/link.ts';
 import type { LiveFeedLimits } from '../../host-agent/edge/live-feed.ts';
-import { type EdgeFiles, edgeFiles } from '../../host-agent/edge/settings.ts';
+import { type EdgeFiles, edgeFiles } from '../../host-agent/edge/files.ts';
 import type { BackoffLimits } from '../../host-agent/edge/standing.ts';
 import {
   type FakeEvents,

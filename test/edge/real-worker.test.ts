@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { enroll } from '../../host-agent/edge/enroll.ts';
 import { EdgeLink } from '../../host-agent/edge/link.ts';
 import type { EventOutbox, FeedSink } from '../../host-agent/edge/ports.ts';
-import { edgeFiles } from '../../host-agent/edge/settings.ts';
+import { edgeFiles } from '../../host-agent/edge/files.ts';
 import { realWorld } from '../../host-agent/edge/world.ts';
 import { openSqlite } from '../../host-agent/sqlite.ts';
 import { Heard } from '../../shared/store/feed.ts';
