@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach } from 'vitest';
 import { enroll } from '../../host-agent/edge/enroll.ts';
+import { type EdgeFiles, edgeFiles } from '../../host-agent/edge/files.ts';
 import { EdgeLink } from '../../host-agent/edge/link.ts';
 import type { LiveFeedLimits } from '../../host-agent/edge/live-feed.ts';
-import { type EdgeFiles, edgeFiles } from '../../host-agent/edge/files.ts';
 import type { BackoffLimits } from '../../host-agent/edge/standing.ts';
 import {
   type FakeEvents,
