@@ -119,10 +119,9 @@ class FileSource implements Source {
     const following = this.#following;
     const isStart = one.tail.offset === 0;
     if (isStart && ((await following.searchBefore(one)) || (await following.dropsCopy(one)))) return AGAIN;
-    const { size } = await one.tail.stat();
     const chunk = await one.tail.read();
     if (chunk === null) {
-      one.end = size;
+      one.end = one.tail.size;
       return null;
     }
     if (chunk === REPLACED) {

@@ -57,6 +57,8 @@ export class Tail {
   readonly #file: OpenFile;
   readonly #unpacked: Unpacked | null;
   #stand = atStart;
+  /** Its size when it was last read. */
+  #size = 0;
   /** How it stood before the last chunk, and that chunk. */
   #before = atStart;
   #chunk: { readonly bytes: Buffer; readonly ends: readonly number[] } | null = null;
@@ -91,6 +93,10 @@ export class Tail {
 
   get offset(): number {
     return this.#stand.offset;
+  }
+
+  get size(): number {
+    return this.#size;
   }
 
   get isPacked(): boolean {
@@ -134,7 +140,8 @@ export class Tail {
   /** The next whole lines, at least one step further; null if there is nothing more for now. */
   async read(): Promise<Chunk | typeof REPLACED | null> {
     const { offset, last, skip } = this.#stand;
-    const size = this.isPacked ? Number.POSITIVE_INFINITY : (await this.stat()).size;
+    this.#size = (await this.stat()).size;
+    const size = this.isPacked ? Number.POSITIVE_INFINITY : this.#size;
     // The bytes before are read again with the new ones: one look that no truncation can slip through, even if the file has
     // grown to the same size again, in the same tick of its times.
     const bytes = await this.peek(offset - last.length, Math.min(size, offset + CHUNK_BYTES_MAX));

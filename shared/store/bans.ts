@@ -1,6 +1,7 @@
 /** Bans in force, what is remembered of earlier ones, and their history. */
 import type { Ban, PastBan } from '../ticket.ts';
 import { laterOf, type Seconds, type UnixTime, type Until } from '../time.ts';
+import { HeldLately } from './held-lately.ts';
 import { number, numberOrNull, strings, text, textOrNull, texts } from './row.ts';
 import type { Sql, SqlRow, SqlValue } from './sql.ts';
 
@@ -44,6 +45,7 @@ export class Bans {
   readonly #limits: BanLimits;
   /** How many were added since the history was cut to its limit; more than it may be there, but no more than this. */
   #untrimmed = 0;
+  readonly #lately = new HeldLately();
 
   constructor(sql: Sql, settings: BansSettings) {
     this.#sql = sql;
@@ -54,6 +56,7 @@ export class Bans {
   /** Writes a new ban: it is held, its id is known, and it goes into the history. */
   add(ban: Ban): void {
     const values = this.#valuesOf(ban);
+    this.#lately.drop(ban.jail, ban.id);
     this.#sql.all(insertHeld, ban.jail, ...values, groupsText(ban.groups), ban.forced === true ? 1 : 0);
     this.#remember(ban, values);
   }
@@ -83,6 +86,7 @@ export class Bans {
 
   /** Writes the new end of a ban that is held (prolonged, or cut at a restart); the history keeps it as it was made. */
   change(ban: Ban): void {
+    this.#lately.drop(ban.jail, ban.id);
     this.#sql.all(
       'UPDATE held_bans SET at = ?, bantime = ?, until = ? WHERE jail = ? AND id = ?',
       ...[ban.at, ban.bantime, ban.until, ban.jail, ban.id],
@@ -90,8 +94,18 @@ export class Bans {
   }
 
   held(jail: string, id: string): Ban | null {
+    const lately = this.#lately.get(jail, id);
+    if (lately !== undefined) return lately;
     const row = this.#sql.all(`SELECT ${held_columns} FROM held_bans WHERE jail = ? AND id = ?`, jail, id)[0];
-    return row === undefined ? null : banOf(row);
+    if (row === undefined) return null;
+    const ban = banOf(row);
+    this.#lately.put(ban);
+    return ban;
+  }
+
+  /** What was written last is undone: the transaction was not committed. */
+  rolledBack(): void {
+    this.#lately.clear();
   }
 
   /** In the order in which they were made. Read as they are asked for: meanwhile bans may be changed and taken out. */
@@ -172,11 +186,13 @@ export class Bans {
 
   /** Ends a ban; its id stays known (a ban that is dropped at a restart, or that has ended). */
   release(jail: string, id: string): void {
+    this.#lately.drop(jail, id);
     this.#sql.all('DELETE FROM held_bans WHERE jail = ? AND id = ?', jail, id);
   }
 
   /** What an operator's unban does: nothing of the id is remembered, as in fail2ban. True if the ban was in force. */
   forget(jail: string, id: string): boolean {
+    this.#lately.drop(jail, id);
     this.#sql.all('DELETE FROM known_ids WHERE id = ? AND jail = ?', id, jail);
     this.#sql.all('DELETE FROM ban_history WHERE id = ? AND jail = ?', id, jail);
     return this.#sql.all('DELETE FROM held_bans WHERE jail = ? AND id = ? RETURNING id', jail, id).length > 0;
@@ -220,6 +236,7 @@ export class Bans {
          (SELECT jail, n FROM held_bans WHERE ${which} LIMIT ?) RETURNING ${held_columns}`,
       ...[...values, limit],
     );
+    for (const row of rows) this.#lately.drop(text(row, 'jail'), text(row, 'id'));
     return rows.map(banOf).sort((a, b) => (a.until ?? Infinity) - (b.until ?? Infinity));
   }
 

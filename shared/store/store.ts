@@ -31,8 +31,9 @@ export interface Store {
 export function openStore(sql: Sql, settings: StoreSettings): Store {
   migrate(sql, 'store', storeMigrations);
   const holders = new Holders(sql);
+  const bans = new Bans(sql, settings);
   return {
-    bans: new Bans(sql, settings),
+    bans,
     counters: new SavedCounters(sql),
     positions: new Positions(sql),
     outbox: new Outbox(sql, settings.freshStream),
@@ -40,6 +41,13 @@ export function openStore(sql: Sql, settings: StoreSettings): Store {
     holders,
     heard: new Heard(sql, holders),
     marks: new Marks(sql),
-    transaction: (body) => sql.transaction(body),
+    transaction: (body) => {
+      try {
+        return sql.transaction(body);
+      } catch (error) {
+        bans.rolledBack();
+        throw error;
+      }
+    },
   };
 }

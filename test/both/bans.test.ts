@@ -28,6 +28,44 @@ test('a ban comes back as it was written', async () => {
   });
 });
 
+test('a ban that was read before is told as it is now', async () => {
+  await onStore((store) => {
+    const { bans } = store;
+    const first = banAt(100, 600);
+    const read = () => bans.held('sshd', '192.0.2.1');
+    bans.add(first);
+    expect([read(), read()]).toEqual([first, first]);
+    bans.change({ ...first, bantime: 900, until: 1000 });
+    expect(read()?.until).toBe(1000);
+    bans.add({ ...first, count: 2 });
+    expect(read()?.count).toBe(2);
+    expect(bans.takeEnded(2_000, 10)).toHaveLength(1);
+    expect(read()).toBeNull();
+    bans.add(first);
+    expect(read()).toEqual(first);
+    bans.release('sshd', '192.0.2.1');
+    expect(read()).toBeNull();
+    bans.add(first);
+    expect(read()).toEqual(first);
+    bans.forget('sshd', '192.0.2.1');
+    expect(read()).toBeNull();
+  });
+});
+
+test('a ban whose transaction was undone is none, though it was read in it', async () => {
+  await onStore((store) => {
+    const { bans } = store;
+    const undone = () =>
+      store.transaction(() => {
+        bans.add(banAt(100, 600));
+        expect(bans.held('sshd', '192.0.2.1')).not.toBeNull();
+        throw new Error('no');
+      });
+    expect(undone).toThrow('no');
+    expect(bans.held('sshd', '192.0.2.1')).toBeNull();
+  });
+});
+
 test('bans are told in the order in which they were made, however many there are', async () => {
   await onStore(({ bans }) => {
     const ids = Array.from({ length: 2_500 }, (_, i) => `id${(i * 7) % 2_500}`);
