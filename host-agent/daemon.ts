@@ -19,7 +19,7 @@ import type { ReplyValue } from './control/framing.ts';
 import { type ControlServer, openControlServer } from './control/server.ts';
 import { originsBy } from './cymru.ts';
 import { Resolver } from './dns.ts';
-import { areSettings, edgeFiles } from './edge/files.ts';
+import { enrolment } from './edge/files.ts';
 import type { EdgeSettings } from './edge/settings.ts';
 import { actionMaker, configurationPorts, sourceOf, sweeper } from './kit.ts';
 import { Log } from './log.ts';
@@ -113,14 +113,6 @@ async function run({ settings, configDir, ready }: ServeOptions, log: Log, super
   } finally {
     await control.close();
   }
-}
-
-/** Null if the host is not enrolled: what checks the settings takes 8 MB, which it does not need then. */
-async function enrolment(dbfile: string): Promise<EdgeSettings | null> {
-  const files = edgeFiles(dbfile);
-  if (!areSettings(files)) return null;
-  const { readSettings, withCredential } = await import('./edge/settings.ts');
-  return withCredential(readSettings(files.settings), process.env);
 }
 
 interface Answering {

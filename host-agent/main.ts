@@ -9,7 +9,7 @@ import type { Enrolment, Finding, HostPorts, ServerSettings } from './cli/ports.
 import { runServer } from './cli/server.ts';
 import { processTerminal } from './cli/terminal.ts';
 import { diskFiles } from './config-files.ts';
-import { areSettings, edgeFiles } from './edge/files.ts';
+import { edgeFiles, enrolment } from './edge/files.ts';
 import { version } from './version.ts';
 
 const here = fileURLToPath(import.meta.url);
@@ -75,12 +75,10 @@ function databaseOf(from: ServerConf['from'], dbfile: string | null): string {
 }
 
 async function enrolmentOf(settings: ServerSettings): Promise<Enrolment | null> {
-  const files = edgeFiles(settings.dbfile);
-  if (!areSettings(files)) return null;
-  const { readSettings } = await import('./edge/settings.ts');
-  const file = files.settings;
-  const found = readSettings(file);
-  return found === null ? null : { url: found.url, host: found.host, ledger: found.ledger, file };
+  const found = await enrolment(settings.dbfile);
+  return found === null
+    ? null
+    : { url: found.url, host: found.host, ledger: found.ledger, file: edgeFiles(settings.dbfile).settings };
 }
 
 function shown(finding: ConfigFinding): Finding {
