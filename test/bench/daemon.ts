@@ -7,23 +7,50 @@ import { Netns } from '../actions/netns.ts';
 const root = join(import.meta.dirname, '../..');
 const clockTicks = 100;
 
-/** The same jail for both. */
-const jail = (log: string, backend: string) =>
-  ['[DEFAULT]', 'bantime = 1d', 'banaction = nftables', '', '[sshd]', 'enabled = true', `backend = ${backend}`]
-    .concat([`logpath = ${log}`, 'maxretry = 5', 'findtime = 10m', ''])
-    .join('\n');
+/** What a daemon runs in; by default a namespace and a jail of its own. */
+export interface Site {
+  readonly netns: Netns;
+  /** Of the jails' lines: where they come from. */
+  readonly source: readonly string[];
+  readonly table: string;
+  /** sshd, and others that are the same under other names. */
+  readonly jails: readonly string[];
+}
+
+/** The same jails for both. */
+function jailLocal({ source, table, jails }: Omit<Site, 'netns'>): string {
+  const common = [
+    '[DEFAULT]',
+    'bantime = 1d',
+    `banaction = nftables[table=${table}]`,
+    'maxretry = 5',
+    'findtime = 10m',
+  ];
+  const each = jails.flatMap((name) => [`[${name}]`, 'enabled = true', 'filter = sshd', ...source]);
+  return [...common, ...each, ''].join('\n');
+}
 
 export abstract class Daemon {
-  readonly netns = new Netns();
+  readonly netns: Netns;
   readonly folder: string;
+  readonly #ownsNetns: boolean;
+  readonly #site: Partial<Site>;
   readonly log: string;
   #process: ChildProcess | null = null;
 
-  constructor(folder: string) {
+  constructor(folder: string, site: Partial<Site>) {
     mkdirSync(folder, { recursive: true });
     this.folder = folder;
+    this.#site = site;
+    this.#ownsNetns = site.netns === undefined;
+    this.netns = site.netns ?? new Netns();
     this.log = join(folder, 'auth.log');
     if (!existsSync(this.log)) writeFileSync(this.log, '');
+  }
+
+  protected jails(backend: string): string {
+    const source = [`backend = ${backend}`, `logpath = ${this.log}`];
+    return jailLocal({ source, table: 'f2b-table', jails: ['sshd'], ...this.#site });
   }
 
   protected abstract server(): { readonly command: readonly string[]; readonly env: NodeJS.ProcessEnv };
@@ -110,17 +137,17 @@ export abstract class Daemon {
 
   remove(): void {
     this.#process?.kill('SIGKILL');
-    this.netns.remove();
+    if (this.#ownsNetns) this.netns.remove();
   }
 }
 
 export class Edgeban extends Daemon {
   readonly name = 'edgeban';
 
-  constructor(folder: string) {
-    super(folder);
+  constructor(folder: string, site: Partial<Site> = {}) {
+    super(folder, site);
     cpSync(join(root, 'host-agent/etc'), this.config, { recursive: true });
-    writeFileSync(join(this.config, 'jail.local'), jail(this.log, 'auto'));
+    writeFileSync(join(this.config, 'jail.local'), this.jails('auto'));
     const settings = [`dbfile = ${join(folder, 'edgeban.sqlite3')}`, `logtarget = ${join(folder, 'edgeban.log')}`];
     writeFileSync(join(this.config, 'edgeban.local'), ['[Definition]', ...settings, ''].join('\n'));
   }
@@ -138,12 +165,14 @@ export class Edgeban extends Daemon {
 export class Fail2ban extends Daemon {
   readonly name = 'fail2ban';
   readonly #checkout: string;
+  readonly #python: string;
 
-  constructor(folder: string, checkout: string) {
-    super(folder);
+  constructor(folder: string, checkout: string, site: Partial<Site> = {}, python = 'python3') {
+    super(folder, site);
     this.#checkout = checkout;
+    this.#python = python;
     cpSync(join(checkout, 'config'), this.config, { recursive: true });
-    writeFileSync(join(this.config, 'jail.local'), jail(this.log, 'polling'));
+    writeFileSync(join(this.config, 'jail.local'), this.jails('polling'));
     const settings = [`dbfile = ${join(folder, 'fail2ban.sqlite3')}`, `logtarget = ${join(folder, 'fail2ban.log')}`];
     writeFileSync(join(this.config, 'fail2ban.local'), ['[Definition]', ...settings, ''].join('\n'));
   }
@@ -154,11 +183,11 @@ export class Fail2ban extends Daemon {
 
   protected server() {
     const program = join(this.#checkout, 'bin/fail2ban-client');
-    return { command: ['python3', program, ...this.paths, '-f', 'start'], env: this.#env };
+    return { command: [this.#python, program, ...this.paths, '-f', 'start'], env: this.#env };
   }
 
   protected clientCommand() {
-    return { command: ['python3', join(this.#checkout, 'bin/fail2ban-client'), ...this.paths], env: this.#env };
+    return { command: [this.#python, join(this.#checkout, 'bin/fail2ban-client'), ...this.paths], env: this.#env };
   }
 }
 

@@ -1,11 +1,13 @@
 /** `npm run bench:scale`: 50,000 bans, restarts, latencies, a burst of a million lines, beside fail2ban where there is a checkout. */
-import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { randomOf } from '../random.ts';
+import { besides } from './besides.ts';
+import { addressOf, burstOf } from './burst.ts';
 import { type Daemon, Edgeban, Fail2ban, pause } from './daemon.ts';
+import { jailsOnOneLog } from './jails.ts';
+import { failed, figure, Monitor, ms, spread } from './monitor.ts';
 
 const { values } = parseArgs({
   options: {
@@ -15,93 +17,10 @@ const { values } = parseArgs({
     only: { type: 'string', default: '' },
     'their-bans': { type: 'string', default: '1000' },
     'their-lines': { type: 'string', default: '200000' },
+    'jail-lines': { type: 'string', default: '200000' },
   },
 });
-const attackers = 7_000;
-const seed = 20_260_601;
 const wanted = (part: string) => values.only === '' || values.only.split(',').includes(part);
-
-const figure = (name: string, value: string) => console.log(`    ${name.padEnd(44)} ${value}`);
-const ms = (value: number) => `${value < 100 ? value.toFixed(1) : Math.round(value)} ms`;
-
-function addressOf(i: number): string {
-  return `${11 + Math.floor(i / 65_536)}.${(i >> 8) & 255}.${i & 255}.77`;
-}
-
-function stamp(): string {
-  const at = new Date();
-  const month = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'][at.getMonth()];
-  return `${month} ${String(at.getDate()).padStart(2)} ${at.toTimeString().slice(0, 8)}`;
-}
-
-function failed(address: string, port = 40_022): string {
-  return `${stamp()} web1 sshd[4242]: Failed password for root from ${address} port ${port} ssh2\n`;
-}
-
-const probe =
-  'table inet bench { set probe { type ipv4_addr; }; }\nflush set inet bench probe\nadd element inet bench probe { 192.0.2.1 }\n';
-
-/** Tells when the kernel takes an element in. */
-class Monitor {
-  readonly #child;
-  readonly #waiting = new Map<string, (at: number) => void>();
-  #rest = '';
-
-  constructor(daemon: Daemon) {
-    const [file, ...args] = [...daemon.netns.prefix, 'nft', 'monitor', 'elements'];
-    this.#child = spawn(file, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-    this.#child.stdout.on('data', (chunk: Buffer) => this.#take(chunk.toString('latin1'), performance.now()));
-  }
-
-  #take(text: string, at: number): void {
-    const lines = (this.#rest + text).split('\n');
-    this.#rest = lines.pop() ?? '';
-    for (const line of lines) {
-      const address = /^add element .*\{ (\S+)/.exec(line)?.[1];
-      if (address !== undefined) this.#waiting.get(address)?.(at);
-    }
-  }
-
-  /**
-   * nft first reads all elements that are there, which takes longer the more there are; what comes meanwhile it never tells.
-   * Each change makes it begin anew. So an element is added somewhere else, ever less often, until it tells of one.
-   */
-  static async listening(daemon: Daemon): Promise<Monitor> {
-    const monitor = new Monitor(daemon);
-    const heard = monitor.seen('192.0.2.1', 60_000).then(() => true);
-    let wait_ms = 100;
-    do {
-      daemon.netns.script(probe);
-      wait_ms *= 2;
-    } while (!(await Promise.race([heard, pause(wait_ms)])));
-    daemon.netns.script('delete table inet bench\n');
-    return monitor;
-  }
-
-  seen(address: string, ms_max = 30_000): Promise<number> {
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`${address} did not come`)), ms_max);
-      this.#waiting.set(address, (at) => {
-        clearTimeout(timer);
-        this.#waiting.delete(address);
-        resolve(at);
-      });
-    });
-  }
-
-  close(): void {
-    this.#child.kill();
-  }
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
-}
-
-function spread(values: readonly number[]): string {
-  const sorted = [...values].sort((a, b) => a - b);
-  return `median ${ms(median(values))}, 90 % ${ms(sorted[Math.floor(sorted.length * 0.9)] ?? 0)}, n = ${values.length}`;
-}
 
 async function untilInKernel(daemon: Daemon, count: number): Promise<void> {
   const deadline = performance.now() + 120_000;
@@ -114,7 +33,7 @@ async function untilInKernel(daemon: Daemon, count: number): Promise<void> {
 let serial = 0;
 
 async function latency(daemon: Daemon, rounds: number): Promise<string> {
-  const monitor = await Monitor.listening(daemon);
+  const monitor = await Monitor.listening(daemon.netns);
   const took: number[] = [];
   for (let i = 0; i < rounds; i += 1) {
     serial += 1;
@@ -131,7 +50,7 @@ async function latency(daemon: Daemon, rounds: number): Promise<string> {
 }
 
 async function oneMore(daemon: Daemon, rounds: number): Promise<string> {
-  const monitor = await Monitor.listening(daemon);
+  const monitor = await Monitor.listening(daemon.netns);
   const took: number[] = [];
   for (let i = 0; i < rounds; i += 1) {
     const address = `198.51.100.${i}`;
@@ -185,29 +104,11 @@ async function restarts(daemon: Daemon, count: number): Promise<void> {
   figure('memory then', `${daemon.memory().now_mb} MB (peak ${daemon.memory().peak_mb})`);
 }
 
-/** 40 % failures of 7,000 addresses among what else stands in an auth.log, all of now. */
-function burstOf(count: number): string {
-  const random = randomOf(seed);
-  const below = (limit: number) => Math.floor(random() * limit);
-  const at = stamp();
-  let text = '';
-  for (let i = 0; i < count; i += 1) {
-    const pid = 1_000 + below(30_000);
-    if (random() < 0.4) {
-      const user = below(3) === 0 ? `invalid user u${below(90)}` : 'root';
-      text += `${at} web1 sshd[${pid}]: Failed password for ${user} from ${addressOf(300_000 + below(attackers))} port ${1024 + below(60_000)} ssh2\n`;
-    } else if (random() < 0.5)
-      text += `${at} web1 CRON[${pid}]: pam_unix(cron:session): session opened for user root(uid=0) by (uid=0)\n`;
-    else text += `${at} web1 systemd-logind[612]: New session ${pid} of user deploy.\n`;
-  }
-  return text;
-}
-
 async function burst(daemon: Daemon, count: number): Promise<void> {
   const text = burstOf(count);
   const last = '203.0.113.250';
-  const monitor = await Monitor.listening(daemon);
-  const seen = monitor.seen(last, 900_000);
+  const monitor = await Monitor.listening(daemon.netns);
+  const seen = monitor.seen(last, 'f2b-table', 900_000);
   const cpu = daemon.cpu();
   const began = performance.now();
   daemon.write(text + failed(last).repeat(5));
@@ -240,10 +141,15 @@ async function measure(
   }
 }
 
-await measure('edgeban', (folder) => new Edgeban(folder), { bans: Number(values.bans), lines: Number(values.lines) });
 const checkout = process.env['F2B_CHECKOUT'];
-if (checkout === undefined) console.log('\nfail2ban skipped: set F2B_CHECKOUT');
+const parts = ['idle', 'latency', 'burst', 'bans'].some(wanted);
+if (parts)
+  await measure('edgeban', (folder) => new Edgeban(folder), { bans: Number(values.bans), lines: Number(values.lines) });
+if (!parts || checkout === undefined) console.log('\nfail2ban skipped: set F2B_CHECKOUT');
 else {
   const counts = { bans: Number(values['their-bans']), lines: Number(values['their-lines']) };
   await measure('fail2ban', (folder) => new Fail2ban(folder, checkout), counts);
 }
+
+if (wanted('beside')) await besides(Number(values.rounds), checkout ?? null);
+if (wanted('jails')) await jailsOnOneLog(Number(values['jail-lines']));
