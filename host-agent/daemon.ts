@@ -21,6 +21,7 @@ import { originsBy } from './cymru.ts';
 import { Resolver } from './dns.ts';
 import { enrolment } from './edge/files.ts';
 import type { EdgeSettings } from './edge/settings.ts';
+import { openFigures } from './figures.ts';
 import { actionMaker, configurationPorts, sourceOf, sweeper } from './kit.ts';
 import { Log } from './log.ts';
 import { neighbourhood, sharedJails } from './neighbour.ts';
@@ -102,7 +103,9 @@ async function run({ settings, configDir, ready }: ServeOptions, log: Log, super
       ready();
       supervisor.ready();
       log.logger('server').info('Server ready');
+      const figures = await openFigures(agent, configuration.server.metrics, supervisor, log);
       await untilStopped(agent, stopped, supervisor);
+      await figures.close();
       await control.close();
     } finally {
       sql.close();

@@ -4,7 +4,7 @@ import { describeError, EdgebanError } from '../shared/errors.ts';
 import type { Log } from './log.ts';
 
 /** What is opened or bound once. */
-const lasting = ['socket', 'pidfile', 'dbfile', 'dbmaxmatches', 'allowipv6'] as const;
+const lasting = ['socket', 'pidfile', 'dbfile', 'dbmaxmatches', 'allowipv6', 'metrics'] as const;
 
 export class ServerSettings {
   readonly #log: Log;
@@ -28,7 +28,7 @@ export class ServerSettings {
       this.#apply('logtarget', next.logtarget, (value) => this.#log.setTarget(value));
     if (next.syslogsocket !== last.syslogsocket)
       this.#apply('syslogsocket', next.syslogsocket, (value) => this.#log.setSyslogSocket(value));
-    const waiting = lasting.filter((name) => next[name] !== this.#started[name]);
+    const waiting = lasting.filter((name) => JSON.stringify(next[name]) !== JSON.stringify(this.#started[name]));
     if (waiting.length === 0) return;
     const names = waiting.join(', ');
     this.#log.logger('server').warning(`changed, but in force only after a restart: ${names} (edgeban-client restart)`);

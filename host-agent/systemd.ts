@@ -4,6 +4,8 @@ import { createRequire } from 'node:module';
 export interface Supervisor {
   /** Everything is started, or a reload is over. */
   ready(): void;
+  /** What stands behind Status: in `systemctl status`. */
+  status(text: string): void;
   reloading(): void;
   stopping(): void;
   /** Ends the signs of life. */
@@ -23,6 +25,7 @@ export interface SupervisorPorts {
 
 const noSupervisor: Supervisor = {
   ready: () => undefined,
+  status: () => undefined,
   reloading: () => undefined,
   stopping: () => undefined,
   close: () => undefined,
@@ -49,6 +52,7 @@ export function openSupervisor({ env, pid, notify, warn }: SupervisorPorts): Sup
   const timer = period === null ? null : setInterval(() => tell('WATCHDOG=1'), period).unref();
   return {
     ready: () => tell('READY=1\nSTATUS=Ready'),
+    status: (text) => tell(`STATUS=${text.replaceAll('\n', ' ')}`),
     reloading: () => tell('RELOADING=1\nSTATUS=Reading the configuration again'),
     stopping: () => tell('STOPPING=1\nSTATUS=Stopping'),
     close: () => {

@@ -55,6 +55,7 @@ const table = {
   ERR_CONTROL_SOCKET: { status: 503, title: 'the control socket cannot be used' },
   ERR_CONTROL_PROTOCOL: { status: 400, title: 'the other end of the control socket speaks another protocol' },
   ERR_PID_FILE: { status: 500, title: 'the pid file cannot be written' },
+  ERR_METRICS: { status: 500, title: 'the figures cannot be shown there' },
   ERR_LOG_TARGET: { status: 400, title: 'the log cannot be written there' },
   ERR_LOG_LEVEL: { status: 400, title: 'not a log level' },
   // the link between host and Worker

@@ -29,6 +29,8 @@ export interface ServerConf {
   /** Null: find out. */
   readonly allowipv6: boolean | null;
   readonly guard: GuardConf;
+  /** Where Prometheus finds the host's figures; both empty: nowhere. */
+  readonly metrics: { readonly listen: string; readonly textfile: string };
 }
 
 /** As the engine's guard takes it. */
@@ -68,6 +70,7 @@ const known = {
     ...['dbfile', 'dbmaxmatches', 'dbpurgeage'],
   ],
   Guard: ['private', 'prefix4', 'prefix6', 'allow', 'admins'],
+  Metrics: ['listen', 'textfile'],
   Thread: ['stacksize'],
 } as const;
 
@@ -103,6 +106,7 @@ export function readServerConf(
         .split(/[\s,]+/)
         .filter((name) => name !== ''),
     },
+    metrics: { listen: settings.listen(), textfile: settings.path('Metrics', 'textfile') },
   };
   if (config !== null) findings.push(...oddOptions(config));
   return { server, findings };
@@ -208,6 +212,29 @@ export class Settings {
       findingOf(configError('ERR_LOG_LEVEL', message, place, `write one of ${logLevels.join(', ')}`)),
     );
     return 'INFO';
+  }
+
+  /** Of loopback only: the figures are nobody else's business. */
+  listen(): string {
+    const source = this.find('Metrics', 'listen');
+    const text = source?.text ?? '';
+    if (source === null || text === '' || /^(?:\/.+|(?:127(?:\.\d{1,3}){3}|localhost|\[::1\]):\d{1,5})$/.test(text))
+      return text;
+    this.#refuse(
+      source,
+      'listen',
+      'neither a path nor a port of loopback',
+      'write /run/edgeban/metrics.sock or 127.0.0.1:9191',
+    );
+    return '';
+  }
+
+  path(section: string, name: string): string {
+    const source = this.find(section, name);
+    const text = source?.text ?? '';
+    if (source === null || text === '' || text.startsWith('/')) return text;
+    this.#refuse(source, name, 'no absolute path', 'write one that begins with /');
+    return '';
   }
 
   allowipv6(): boolean | null {
