@@ -24,7 +24,7 @@ function compileDate(re2: Re2, regex: string, numbered: boolean): Pattern {
   const known = datePatterns.get(re2) ?? new Map<string, Pattern>();
   datePatterns.set(re2, known);
   const key = `${numbered} ${regex}`;
-  const pattern = known.get(key) ?? compilePattern(regex, { re2, numbered });
+  const pattern = known.get(key) ?? compilePattern(regex, { re2, numbered, alike: true });
   if (known.size < date_patterns_max) known.set(key, pattern);
   return pattern;
 }

@@ -67,12 +67,11 @@ class Match implements PatternMatch {
 
   agrees(other: PatternMatch, from: number, otherFrom: number): boolean {
     if (!(other instanceof Match) || other.#names !== this.#names) return false;
-    for (const group of this.#names.values()) {
-      for (let mark = 2 * group; mark <= 2 * group + 1; mark += 1) {
-        const here = this.#marks[mark] ?? -1;
-        const there = other.#marks[mark] ?? -1;
-        if (here < 0 || there < 0 ? here !== there : here - from !== there - otherFrom) return false;
-      }
+    if (other.#marks === this.#marks && from === otherFrom) return true;
+    for (let mark = 2; mark < this.#marks.length; mark += 1) {
+      const here = this.#marks[mark] ?? -1;
+      const there = other.#marks[mark] ?? -1;
+      if (here < 0 || there < 0 ? here !== there : here - from !== there - otherFrom) return false;
     }
     return true;
   }
@@ -107,6 +106,7 @@ class CompiledPattern implements Pattern {
   readonly tree: Tree;
   readonly #re2: Re2;
   readonly #briefSteps: number;
+  readonly #alike: boolean;
   readonly #ascii: Route;
   readonly #unicode: Route;
   #matcher: Matcher | null = null;
@@ -119,6 +119,7 @@ class CompiledPattern implements Pattern {
     this.#re2 = options.re2;
     this.tree = tree;
     this.#briefSteps = options.briefSteps ?? briefStepsMax;
+    this.#alike = options.alike ?? false;
     const all = Array.from({ length: tree.groups }, (_, i) => i + 1);
     this.#kept = options.numbered === true ? all : [...tree.names.values()];
     this.#places = new Map(this.names.map((name) => [name, 1 + this.#kept.indexOf(tree.names.get(name) ?? 0)]));
@@ -196,7 +197,7 @@ class CompiledPattern implements Pattern {
       return true;
     }
     if (budget.steps < (3 * lineStepsMax) / 4) return false;
-    this.#quick = quickSearch(this.tree, this.#re2, this.#kept);
+    this.#quick = quickSearch(this.tree, this.#re2, { kept: this.#kept, alike: this.#alike });
     const cost = quickMakingCost * this.#ascii.translation.size;
     // what is left has to do for the searches of the line
     budget.steps = Math.max(lineStepsMax / 2, budget.steps - cost);

@@ -55,7 +55,7 @@ export interface PatternMatch {
   readonly groups: Readonly<Record<string, string | undefined>>;
   /** What a group caught, by the number of `Pattern.numbers`; undefined where it took no part. */
   caught(number: number): string | undefined;
-  /** Whether each named group stands in both matches at the same place, counted from `from` here and from `otherFrom` there. */
+  /** Whether each group that is kept stands in both matches at the same place, counted from `from` here and from `otherFrom` there. */
   agrees(other: PatternMatch, from: number, otherFrom: number): boolean;
   /** Start and end of a group by name, or by number where the pattern was compiled with `numbered`. */
   span(group: string | number): readonly [number, number] | null;
@@ -85,6 +85,8 @@ export interface PatternOptions {
   readonly ignoreCase?: boolean;
   /** Keep unnamed groups too, for `span(1)`. Costs speed. */
   readonly numbered?: boolean;
+  /** Texts are expected that begin alike, as lines with dates do: one of which the same is certain is not searched. */
+  readonly alike?: boolean;
   /** Steps that the matcher may take where RE2 could give the groups too; by default 2,000. With 0 RE2 gives them always. */
   readonly briefSteps?: number;
 }

@@ -224,7 +224,7 @@ class Compiler {
 }
 
 /** Where an instruction can lead, bodies of look-arounds included. */
-function successors(instruction: Instruction, next: number): readonly number[] {
+export function successors(instruction: Instruction, next: number): readonly number[] {
   switch (instruction.op) {
     case 'split':
       return [instruction.first, instruction.second];

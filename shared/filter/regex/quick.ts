@@ -1,5 +1,6 @@
 /** Runs the code that is generated for an expression, in the texts and within the steps that it is for. */
 
+import { Alike } from './alike.ts';
 import { type Generated, generate, parameters } from './generate.ts';
 import type { Budget, Re2, Search } from './pattern.ts';
 import { compileProgram, type Program } from './program.ts';
@@ -11,6 +12,9 @@ const stack = new Int32Array(stackSize);
 /** Steps that remain, and where the text begins and ends. */
 const state = new Int32Array(3);
 
+/** Searches between two texts that are taken for an example: to find out what is alike takes as long as some ten of them. */
+const examplesEvery = 128;
+
 export class QuickSearch {
   readonly #search: Search;
   readonly #low: Uint8Array;
@@ -18,9 +22,20 @@ export class QuickSearch {
   readonly #marks: Int32Array;
   readonly #registers: Int32Array;
   readonly #kept: readonly number[];
+  /** Where texts are expected that begin alike. */
+  readonly #program: Program | null;
+  #alike: Alike | null = null;
+  #searches = 0;
 
-  constructor(search: Search, { low, lead }: Generated, { groups, registers }: Program, kept: readonly number[]) {
+  constructor(
+    search: Search,
+    { low, lead }: Generated,
+    program: Program,
+    { kept, alike }: { kept: readonly number[]; alike: boolean },
+  ) {
+    const { groups, registers } = program;
     this.#search = search;
+    this.#program = alike ? program : null;
     this.#kept = [0, ...kept];
     this.#low = low;
     this.#lead = lead;
@@ -48,6 +63,8 @@ export class QuickSearch {
     budget: Budget,
     steps: number,
   ): readonly number[] | null | undefined {
+    const known = this.#alike?.marksIn(bytes, start, end) ?? null;
+    if (known !== null) return known;
     if (!this.#mayMatch(bytes, start, end)) return null;
     const allowed = Math.min(steps, budget.steps);
     state[0] = allowed;
@@ -67,6 +84,9 @@ export class QuickSearch {
       marks[2 * place] = placeIn(this.#marks[2 * group], start);
       marks[2 * place + 1] = placeIn(this.#marks[2 * group + 1], start);
     }
+    if (this.#program !== null && this.#searches++ % examplesEvery === 0) {
+      this.#alike = Alike.of(this.#program, bytes, start, end, marks);
+    }
     return marks;
   }
 }
@@ -81,10 +101,14 @@ function placeIn(mark: number | undefined, start: number): number {
 }
 
 /** Null where the host cannot make functions, or the expression has what only the matcher can do. */
-export function quickSearch(tree: Tree, re2: Re2, kept: readonly number[]): QuickSearch | null {
+export function quickSearch(
+  tree: Tree,
+  re2: Re2,
+  options: { readonly kept: readonly number[]; readonly alike: boolean },
+): QuickSearch | null {
   if (re2.build === undefined) return null;
   const program = compileProgram(tree);
   const generated = generate(program);
   if (generated === null) return null;
-  return new QuickSearch(re2.build(parameters, generated.body), generated, program, kept);
+  return new QuickSearch(re2.build(parameters, generated.body), generated, program, options);
 }

@@ -42,7 +42,7 @@ function compare(source: string, multiline: boolean, random: Random, tally: Tall
   const parsed = parsePattern(source, { multiline });
   const tree: Tree = { ...parsed, root: dropLooks(parsed.root) };
   const all = Array.from({ length: tree.groups }, (_, at) => at + 1);
-  const quick = quickSearch(tree, re2, all);
+  const quick = quickSearch(tree, re2, { kept: all, alike: false });
   if (quick === null) {
     tally.left += 1;
     return;
