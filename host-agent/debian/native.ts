@@ -4,7 +4,7 @@ import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync,
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { BuildError, isOnPath, run, say } from './commands.ts';
+import { BuildError, run, say } from './commands.ts';
 import { sysroot } from './sysroot.ts';
 import { oldest, type Target } from './target.ts';
 
@@ -56,10 +56,6 @@ function build(tools: Toolchain, folder: string): void {
 }
 
 function toolchain(cache: string, target: Target, nodeDir: string): Toolchain {
-  if (!isOnPath(compiler(target, 'g++'))) {
-    const debianPackage = `g++-${target.triplet.replace('_', '-')}`;
-    throw new BuildError(`${compiler(target, 'g++')} is missing: apt-get install ${debianPackage}`);
-  }
   const root = sysroot(cache, target);
   const libraries = join(root, 'usr/lib', target.triplet);
   return {

@@ -13,7 +13,7 @@ import {
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { BuildError, isOnPath, run, say } from './commands.ts';
+import { BuildError, run, say } from './commands.ts';
 import { sysroot } from './sysroot.ts';
 import { isForeign, type Target } from './target.ts';
 
@@ -64,12 +64,10 @@ function locked(name: string): { version: string; integrity: string } {
 /** A program that runs the packed `node` here; `scratch` is where it may be written. */
 export function runnerOf(node: string, target: Target, cache: string, scratch: string): string {
   if (!isForeign(target)) return node;
-  const { emulator } = target;
-  if (!isOnPath(emulator)) {
-    throw new BuildError(`${emulator} runs the programs while they are packed: apt-get install qemu-user-static`);
-  }
   mkdirSync(scratch, { recursive: true });
   const file = join(scratch, 'node');
-  writeFileSync(file, `#!/bin/sh\nexec ${emulator} -L '${sysroot(cache, target)}' '${node}' "$@"\n`, { mode: 0o755 });
+  writeFileSync(file, `#!/bin/sh\nexec ${target.emulator} -L '${sysroot(cache, target)}' '${node}' "$@"\n`, {
+    mode: 0o755,
+  });
   return file;
 }

@@ -5,13 +5,13 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { version } from '../version.ts';
-import { BuildError, run, say } from './commands.ts';
+import { BuildError, isOnPath, run, say } from './commands.ts';
 import { companion, type Edition, edgeban } from './contents.ts';
 import { writeDeb } from './deb.ts';
 import { nativeFiles } from './native.ts';
 import { nodeDirOf, runnerOf } from './node.ts';
 import { writePrograms } from './programs.ts';
-import { type Target, targets } from './target.ts';
+import { isForeign, type Target, targets } from './target.ts';
 import { Tree } from './tree.ts';
 
 const checkout = fileURLToPath(new URL('../../', import.meta.url));
@@ -32,12 +32,23 @@ function orderOf(args: readonly string[]): Order {
   const { arch, revision, fast } = parseArgs({ args: [...args], options }).values;
   const target = targets.find(({ debian }) => debian === arch);
   if (target === undefined) throw new BuildError(`--arch ${arch}: amd64 or arm64`);
+  refuseWithoutTools(target);
   if (!/^[a-z0-9.+~]+$/i.test(revision)) throw new BuildError(`--revision ${revision}: letters, digits, . + ~`);
   return {
     target,
     compression: fast ? 0 : 6,
     edition: { version: `${version}-${revision}`, architecture: target.debian, epoch: epochOf() },
   };
+}
+
+/** Of another machine's kind: what compiles for it and what runs it, for the programs are run while they are packed. */
+function refuseWithoutTools(target: Target): void {
+  if (!isForeign(target)) return;
+  const needed = { [`${target.triplet}-g++`]: `g++-${target.triplet}`, [target.emulator]: 'qemu-user-static' };
+  const missing = Object.keys(needed).filter((program) => !isOnPath(program));
+  if (missing.length === 0) return;
+  const packages = missing.map((program) => needed[program]?.replace('_', '-')).join(' ');
+  throw new BuildError(`--arch ${target.debian}: ${missing.join(' and ')} missing here: apt-get install ${packages}`);
 }
 
 /** When this version was made: the last commit's time, so that two builds of it are the same. */

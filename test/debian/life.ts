@@ -60,12 +60,15 @@ async function withOldNames(machine: Machine): Promise<string[]> {
   await until('the door shut', async () => (await knock(machine, held.v4)) === 'refused');
   const tried = await sh(machine, "fail2ban-regex 'Jan  1 00:00:00 gate: 192.0.2.1 failed' '<HOST> failed$'");
   assert.match(tried, /1 matched/);
+  await sh(machine, 'pgrep -x fail2ban-server');
+  const tested = await sh(machine, 'fail2ban-client -t 2>&1');
+  assert.match(tested, /^OK: configuration test is successful$/m);
+  assert.doesNotMatch(tested, /ERR_CONFIG_NEIGHBOUR/, 'it is no neighbour of itself');
   // a filter by its name is fail2ban's, from its folder
   await write(machine, '/root/auth.log', `${failedLogin}\n`);
   const byName = await sh(machine, 'fail2ban-regex /root/auth.log sshd');
   assert.match(byName, /^Use +(jail|filter file) : sshd/m);
   assert.match(byName, /1 matched/);
-  assert.match(await sh(machine, 'fail2ban-client -t 2>&1'), /^OK: configuration test is successful$/m);
   assert.equal(await sh(machine, 'fail2ban-client reload'), 'OK');
   assert.match(await sh(machine, 'fail2ban-client get sshd banip'), new RegExp(held.v4));
   assert.match(await sh(machine, 'man -w fail2ban-client'), /edgeban-client\.1/);

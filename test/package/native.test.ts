@@ -1,4 +1,6 @@
-/** What a compiled part may need of the C library. */
+/** What a compiled part may need of the C library, and what a build for another kind of machine needs of this one. */
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { newSymbols } from '../../host-agent/debian/native.ts';
 
@@ -21,4 +23,15 @@ describe('a symbol', () => {
     ];
     expect(newSymbols(table.join('\n'))).toEqual(['arc4random']);
   });
+});
+
+it('a package for another kind of machine is refused, by name, where nothing compiles for it and nothing runs it', () => {
+  const program = fileURLToPath(new URL('../../host-agent/debian/package.ts', import.meta.url));
+  const other = process.arch === 'arm64' ? 'amd64' : 'arm64';
+  const { status, stderr } = spawnSync(process.execPath, [program, '--arch', other], {
+    env: { PATH: '' },
+    encoding: 'utf8',
+  });
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/apt-get install g\+\+-\S+-linux-gnu qemu-user-static/);
 });
