@@ -107,9 +107,9 @@ function warmUp(lib: string, node: string, cache: string, scratch: string): void
     program('edgeban-client', ...places, '-t'),
     program('edgeban', '--help'),
   ];
+  for (const args of tries) run('sh', ['-c', '"$0" "$@" || true', node, ...args], { env });
   const said = run(node, program('edgeban-regex', '192.0.2.1 failed', '^<HOST> failed$'), { env });
   if (!/, 1 matched,/.test(said)) throw new BuildError(`the packed edgeban-regex does not match:\n${said}`);
-  for (const args of tries) run('sh', ['-c', '"$0" "$@" || true', node, ...args], { env });
   const daemon = program('edgeban-server', ...places, '--logtarget', 'STDERR', '-f', 'start');
   const words = 'edgeban-client -s "$EDGEBAN_SOCKET"';
   const script = `"$0" "$@" & daemon=$!
@@ -117,4 +117,8 @@ function warmUp(lib: string, node: string, cache: string, scratch: string): void
     "$0" "$EDGEBAN_MAIN" ${words} status; "$0" "$EDGEBAN_MAIN" ${words} stop; wait $daemon`;
   const told = { ...env, EDGEBAN_SOCKET: socket, EDGEBAN_MAIN: join(lib, 'host-agent/main.js') };
   run('sh', ['-c', script, node, ...daemon], { env: told });
+  // the rest: a program that finds a piece without its cache would write one, where it is root
+  const all =
+    "import fs from 'node:fs'; for (const f of fs.readdirSync('.')) if (/\\.js$/.test(f) && f !== 'main.js') await import(process.cwd() + '/' + f)";
+  run(node, ['--input-type=module', '-e', all], { cwd: join(lib, 'host-agent'), env });
 }

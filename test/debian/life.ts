@@ -119,6 +119,10 @@ export const lastDays: readonly Step[] = [
     name: 'remove: the bans go, the configuration stays',
     async play({ machine }) {
       await sh(machine, 'systemctl start edgeban');
+      // root has run every program by now, and none has written beside itself
+      const own =
+        "dpkg -L edgeban | grep '^/usr/lib/edgeban/' | sort >/root/own; find /usr/lib/edgeban/* | sort >/root/there";
+      assert.equal((await run(machine, `${own}; diff /root/own /root/there`)).stdout, '');
       await client(machine, `set sshd banip ${held.v4}`);
       await blocked(machine, held.v4);
       await sh(machine, 'apt-get remove -y edgeban 2>&1');
