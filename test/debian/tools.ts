@@ -39,7 +39,7 @@ function completed(machine: Machine, program: string, ...words: readonly string[
 }
 
 async function page(machine: Machine, name: string): Promise<string> {
-  const { stdout, stderr } = await run(machine, `MANWIDTH=100 LC_ALL=C.UTF-8 man --warnings ${name} | col -b`);
+  const { stdout, stderr } = await run(machine, `export MANWIDTH=100 LC_ALL=C.UTF-8; man --warnings ${name} | col -b`);
   assert.equal(stderr, '', name);
   assert.match(stdout, /^NAME\n/m, name);
   return `${name}: ${stdout.split('\n').length} lines`;
