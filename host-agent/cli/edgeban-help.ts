@@ -1,6 +1,7 @@
 /** What `edgeban --help` prints; the manual page and the completion are made of it. */
 export const edgebanHelp = `Usage: edgeban edge setup [--zone NAME]... [--mode MODE] [--token-file FILE|-] [--dry-run]
        edgeban edge teardown [--token-file FILE|-] [--dry-run]
+       edgeban edge doctor [--prove ADDRESS]
        edgeban edge token
        edgeban edge hosts [--all]
        edgeban edge revoke HOST
@@ -10,6 +11,7 @@ export const edgebanHelp = `Usage: edgeban edge setup [--zone NAME]... [--mode M
        edgeban edge panic [--reason TEXT] [--direct] [--token-file FILE|-]
        edgeban edge resume [--direct] [--token-file FILE|-]
        edgeban edge enroll --url URL --token-file FILE|- [--name NAME] [-c DIR]
+       edgeban edge rotate [-c DIR]
        edgeban edge status [-c DIR] [--json]
        edgeban import-fail2ban [--dry-run] [--from DIR] [--database FILE|None] [-c DIR] [--json]
        edgeban explain ADDRESS [-c DIR] [-s SOCKET] [--json]
@@ -18,6 +20,9 @@ export const edgebanHelp = `Usage: edgeban edge setup [--zone NAME]... [--mode M
 For the operator of the edge (each takes --operator-file FILE, --json, and --yes where it would ask):
   setup          makes all that the edge needs at Cloudflare, and deploys the Worker
   teardown       takes away what setup made, and nothing else
+  doctor         says whether bans work, and what to do where not; --prove bans an address of
+                 documentation, watches it arrive everywhere, and lifts it; exit code 0: all is
+                 well, 1: with warnings, 2: something is broken
   token          opens a one-time token with which one host may enrol
   hosts          who is enrolled, and who listens
   revoke         refuses a host's key from now on, and lifts its bans
@@ -28,6 +33,7 @@ For the operator of the edge (each takes --operator-file FILE, --json, and --yes
 
 For a host:
   enroll         makes this host's key and enrols it at a Worker, with a one-time token from its operator
+  rotate         gives this host a new key
   status         shows the link to the Worker
   import-fail2ban  takes over fail2ban's configuration, its bans and its place; --dry-run shows what it would do
   explain        the whole story of an address: lines, counts, bans, the firewall, what stands in the way

@@ -88,6 +88,23 @@ export async function postEnroll(options: ClientOptions, enrolment: EnrollReques
   }
 }
 
+/** One signed request of a host, outside of the link. Throws as EdgeClient's do. */
+export async function postSigned(
+  options: ClientOptions & { readonly identity: Identity },
+  path: string,
+  body: string,
+): Promise<string> {
+  const limits = { ...clientLimits, ...options.limits };
+  const dispatcher = newAgent(limits);
+  try {
+    const headers = signRequest(options.identity, { method: 'POST', path, body }, options.world.now());
+    const sent = { method: 'POST', headers, body, signal: new AbortController().signal } as const;
+    return await exchange(options.url + path, sent, limits, dispatcher);
+  } finally {
+    await dispatcher.destroy();
+  }
+}
+
 function feedPath({ ledger, after, resetting }: FeedPlace): string {
   const query = new URLSearchParams({ ...(ledger === null ? {} : { ledger }), cursor: String(after) });
   if (resetting) query.set('resetting', '1');

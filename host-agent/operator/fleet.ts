@@ -40,7 +40,7 @@ function feedOf({ live, seen_at, revoked_at }: Host, now: number): string {
   return live ? 'live' : `seen ${ago(now - seen_at)} ago`;
 }
 
-function ago(seconds: number): string {
+export function ago(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));
   if (whole < 120) return `${whole} s`;
   if (whole < 7200) return `${Math.round(whole / 60)} min`;

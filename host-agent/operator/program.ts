@@ -3,8 +3,10 @@ import { EdgebanError } from '../../shared/errors.ts';
 import type { OperatorPorts } from '../cli/ports.ts';
 import type { Terminal } from '../cli/terminal.ts';
 import { allowAddress, banAddress, unbanAddress } from './bans.ts';
+import { runDoctor } from './doctor/doctor.ts';
 import { listHosts, openToken, revokeHost } from './fleet.ts';
 import { switchEdge } from './panic.ts';
+import { rotate } from './rotate.ts';
 import { setUp } from './setup/setup.ts';
 import { tearDown } from './setup/teardown.ts';
 import { type OperatorWorld, processWorld } from './world.ts';
@@ -14,6 +16,8 @@ type Verb = (argv: readonly string[], world: OperatorWorld) => Promise<number>;
 const verbs: Readonly<Record<string, Verb>> = {
   setup: setUp,
   teardown: tearDown,
+  doctor: runDoctor,
+  rotate,
   token: openToken,
   hosts: listHosts,
   revoke: revokeHost,

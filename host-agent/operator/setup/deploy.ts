@@ -143,7 +143,7 @@ export async function awaitWorker(setup: Setup, operator: OperatorFile): Promise
     if (status !== null && why === null) return status;
     if (setup.world.now() > end)
       throw new EdgebanError('ERR_SETUP_WAIT', `${operator.url}: ${why}`, {
-        remedy: 'all is deployed: run this again in a while',
+        remedy: 'all is deployed: look again with edgeban edge doctor, or run this again',
       });
     await setup.world.sleep(wait_ms);
   }

@@ -6,7 +6,7 @@ import type { Thing } from './record.ts';
 import type { Teardown } from './teardown.ts';
 
 /** With which every comment and note of edgeban's begins (worker/cloudflare/mark.ts). */
-const mark = 'edgeban:main:';
+export const mark = 'edgeban:main:';
 const batch_max = 1000;
 const poll_ms = 500;
 const polls_max = 600;

@@ -194,7 +194,7 @@ function plan({ record, given, files }: Setup, url: string): string[] {
 
 function undo({ files }: Setup): string {
   return [
-    'Done. To enrol a host: edgeban edge token.',
+    'Done. To enrol a host: edgeban edge token; to see whether all works: edgeban edge doctor.',
     `To undo it: edgeban edge teardown${files.operator === '/etc/edgeban/operator.json' ? '' : ` --operator-file ${files.operator}`}, with a token like this one.`,
     'The set-up token was not kept: delete it in the dashboard if it is not needed any more.',
   ].join('\n');
