@@ -4,10 +4,11 @@ import { dirname } from 'node:path';
 import { EdgebanError } from '../../shared/errors.ts';
 import { RotateReply } from '../../shared/wire.ts';
 import { type ClientLimits, check, postSigned } from './client.ts';
+import type { EdgeFiles } from './files.ts';
 import { makeKey, publicKeyText, readKey } from './key.ts';
 import type { EdgeWorld } from './ports.ts';
 import { EdgeRefusal } from './refusal.ts';
-import { type EdgeFiles, readSettings } from './settings.ts';
+import { readSettings } from './settings.ts';
 
 const path = '/v1/rotate';
 

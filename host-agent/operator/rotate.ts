@@ -1,6 +1,6 @@
 /** `edgeban edge rotate`: a new key for this host; whatever gets lost on the way, one of its two keys is good. */
+import { edgeFiles } from '../edge/files.ts';
 import { rotateKey } from '../edge/rotate.ts';
-import { edgeFiles } from '../edge/settings.ts';
 import { realWorld } from '../edge/world.ts';
 import { parseWords, tell } from './words.ts';
 import type { OperatorWorld } from './world.ts';

@@ -1,7 +1,8 @@
 /** This host's own part: is it enrolled, does its daemon follow the feed. */
 import { request } from '../../control/client.ts';
 import { isList, type ReplyValue } from '../../control/framing.ts';
-import { edgeFiles, readSettings } from '../../edge/settings.ts';
+import { edgeFiles } from '../../edge/files.ts';
+import { readSettings } from '../../edge/settings.ts';
 import { ago } from '../fleet.ts';
 import type { OperatorWorld } from '../world.ts';
 import { broken, type Finding, ok, warning } from './finding.ts';
