@@ -4,7 +4,7 @@ import { type Prefix, parsePrefix } from '../shared/address.ts';
 import { parseSeconds } from '../shared/config/arithmetic.ts';
 import { EdgebanError } from '../shared/errors.ts';
 import type { Seconds } from '../shared/time.ts';
-import type { EnforcementSettings } from './cloudflare/enforcement.ts';
+import type { ApiSettings, EnforcementSettings } from './cloudflare/enforcement.ts';
 import type { Ledger } from './ledger.ts';
 
 /** The Worker's environment as wrangler.toml and `wrangler secret` give it; the vars are unchecked until readSettings. */
@@ -16,6 +16,7 @@ export interface Env {
   readonly CLOUDFLARE_ZONE_IDS?: string;
   readonly ENFORCEMENT?: string;
   readonly LIST_NAME?: string;
+  readonly INSTANCE?: string;
   readonly ACCESS_RULES_SCOPE?: string;
   readonly ALLOW?: string;
   readonly CLOUDFLARE_API_TOKEN?: string;
@@ -34,6 +35,8 @@ export interface Settings {
   readonly maxBantime: Seconds | null;
   /** Null in the mode `none`: the ledger is kept and fed to hosts and KV, but nothing is changed at Cloudflare. */
   readonly enforcement: EnforcementSettings | null;
+  /** How to reach Cloudflare; null in a mode that need not, if it is not set. */
+  readonly api: ApiSettings | null;
 }
 
 const allow_entries_max = 1_000;
@@ -63,6 +66,7 @@ const ApiVars = z.object({
     .transform((url) => url.replace(/\/+$/, '')),
   CLOUDFLARE_ACCOUNT_ID: word.regex(/^[0-9a-f]{32}$/, 'not an account id (32 hexadecimal digits)'),
   CLOUDFLARE_API_TOKEN: word.min(1, 'missing: wrangler secret put CLOUDFLARE_API_TOKEN'),
+  INSTANCE: word.regex(/^[a-z0-9-]{1,32}$/, 'not a name (1 to 32 of a-z, 0-9, -)').default('main'),
 });
 const ListVars = ApiVars.extend({
   CLOUDFLARE_ZONE_IDS: zoneIds,
@@ -82,7 +86,13 @@ export function readSettings(env: Env): Settings {
     allow: vars.ALLOW,
     maxBantime: vars.MAX_BANTIME < 0 ? null : vars.MAX_BANTIME,
     enforcement: enforcementOf(vars.ENFORCEMENT, env),
+    api: vars.ENFORCEMENT === 'none' ? apiIfSet(env) : apiOf(check(ApiVars, env)),
   };
+}
+
+function apiIfSet(env: Env): ApiSettings | null {
+  const vars = ApiVars.safeParse(env);
+  return vars.success ? apiOf(vars.data) : null;
 }
 
 function enforcementOf(mode: 'list' | 'access-rules' | 'none', env: Env): EnforcementSettings | null {
@@ -104,7 +114,7 @@ function enforcementOf(mode: 'list' | 'access-rules' | 'none', env: Env): Enforc
 
 function apiOf(vars: z.infer<typeof ApiVars>) {
   const { CLOUDFLARE_API_BASE: apiBase, CLOUDFLARE_ACCOUNT_ID: accountId, CLOUDFLARE_API_TOKEN: token } = vars;
-  return { apiBase, accountId, token };
+  return { apiBase, accountId, token, instance: vars.INSTANCE };
 }
 
 function check<T>(schema: z.ZodType<T>, env: Env): T {

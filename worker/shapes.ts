@@ -174,6 +174,15 @@ const AccessRulesView = z.strictObject({
   scopes: z.array(ScopeView).readonly(),
 });
 
+const FormerView = z.strictObject({
+  mode: z.enum(['list', 'access-rules']),
+  name: z.string().nullable(),
+  left: z.number().int().nullable(),
+  zones: z.number().int(),
+  error: failure,
+  waitUntil: time.nullable(),
+});
+
 export const StatusView = z.strictObject({
   ledger: z.uuid(),
   revision: z.number().int(),
@@ -201,6 +210,9 @@ export const StatusView = z.strictObject({
     mode: z.enum(['list', 'access-rules', 'none']),
     current: z.boolean().meta({ description: 'what the ledger wants is what Cloudflare has, as far as is known' }),
     detail: z.discriminatedUnion('mode', [ListView, AccessRulesView]).nullable(),
+    former: z
+      .array(FormerView)
+      .meta({ description: 'what is left of a former mode, list or zones; it goes once the present mode is in force' }),
   }),
 });
 export type StatusView = z.infer<typeof StatusView>;

@@ -4,9 +4,9 @@ import { canonical } from '../../shared/address.ts';
 import type { Sql, SqlRow } from '../../shared/store/sql.ts';
 import type { UnixTime } from '../../shared/time.ts';
 import {
+  createClearing,
   createEnforcement,
   type Enforcement,
-  type EnforcementSettings,
   type EnforcementStatus,
   type Fetch,
   type Stance,
@@ -35,7 +35,9 @@ export interface Scene {
   readonly patience: { timeout_ms: number };
   enforcement: Enforcement;
   /** A new enforcement over the same tables, as after kill -9 or with other settings. */
-  restart(mode?: Mode): void;
+  restart(mode?: Mode | Off): void;
+  /** Another deployment on the same account and clock. */
+  beside(instance: string): Scene;
   /** All that the Worker knew is gone: an enforcement over empty tables. */
   lose(): void;
   /** One step, then the clock goes to when the next is due. */
@@ -71,9 +73,17 @@ export function memorySql(): Sql {
 const notMade = (): never => {
   throw new Error('not made yet');
 };
-const unmade: Enforcement = { step: notMade, survey: notMade, waitsUntil: notMade, switch: notMade, status: notMade };
+const unmade: Enforcement = {
+  step: notMade,
+  survey: notMade,
+  former: notMade,
+  waitsUntil: notMade,
+  switch: notMade,
+  status: notMade,
+};
 
 /** What differs between the modes; the list's unless told otherwise. */
+type Off = { readonly mode: 'none' };
 type Mode =
   | { readonly mode: 'list'; readonly zoneIds: readonly string[]; readonly listName: string }
   | { readonly mode: 'access-rules'; readonly zoneIds: readonly string[] | null };
@@ -91,24 +101,31 @@ export async function openScene(
     now: () => clock.now * 1000,
   });
   const base = await fake.listen(0, '127.0.0.1');
+  return sceneOn({ fake, base, clock }, mode, 'main');
+}
+
+/** An enforcement of its own on a fake and its clock. */
+function sceneOn(on: Pick<Scene, 'fake' | 'base' | 'clock'>, mode: Mode, instance: string): Scene {
+  const { fake, base, clock } = on;
   const log: string[] = [];
-  let settings: EnforcementSettings = { ...mode, apiBase: base, accountId: account, token: secret };
+  const api = { apiBase: base, accountId: account, token: secret, instance };
+  let set: Mode | Off = mode;
   const line: { fetch: Fetch } = { fetch: (url, init) => fetch(url, init) };
-  const say = (text: string) => log.push(text);
   const patience = { timeout_ms: 10_000 };
   const stance = { panic: false, brake: false };
-  const make = (): Enforcement =>
-    createEnforcement({
-      ...{ sql: scene.sql, settings, log: say, ...patience },
-      fetch: (url, init) => line.fetch(url, init),
-      stance: () => stance,
-    });
+  const make = (): Enforcement => {
+    const parts = { sql: scene.sql, log: (text: string) => log.push(text), stance: () => stance, ...patience };
+    const net: Fetch = (url, init) => line.fetch(url, init);
+    if (set.mode !== 'none') return createEnforcement({ ...parts, fetch: net, settings: { ...set, ...api } });
+    return createClearing({ ...parts, fetch: net, api }) ?? unmade;
+  };
   const scene: Scene = {
-    ...{ fake, base, sql: memorySql(), log, clock, line, stance, patience, enforcement: unmade },
+    ...{ ...on, sql: memorySql(), log, line, stance, patience, enforcement: unmade },
     restart: (other) => {
-      settings = { ...settings, ...other };
+      set = other ?? set;
       scene.enforcement = make();
     },
+    beside: (name) => sceneOn(on, mode, name),
     lose: () => {
       scene.sql = memorySql();
       scene.restart();

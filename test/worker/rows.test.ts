@@ -79,6 +79,7 @@ class Rig {
       },
       waitsUntil: () => null,
       survey: notAsked,
+      former: notAsked,
       status: notAsked,
       switch: notAsked,
     };

@@ -24,6 +24,8 @@ export const budgetLimits = {
   changes: { burst: 300_000, refill: 300_000, window_s: 12 * 3600 },
   /** Calls in the mode `access-rules`, where every ban costs one or two of them. */
   ruleCalls: { burst: 300, refill: 600, window_s: 300 },
+  /** Calls for what a former mode has left, beside those of the present one. */
+  formerCalls: { burst: 60, refill: 180, window_s: 300 },
 } as const satisfies Record<string, BucketLimit>;
 
 export function fullBucket(limit: BucketLimit, now: UnixTime): Bucket {

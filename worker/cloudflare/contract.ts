@@ -2,11 +2,12 @@
 import type { ErrorCode } from '../../shared/errors.ts';
 import type { Sql } from '../../shared/store/sql.ts';
 import type { UnixTime, Until } from '../../shared/time.ts';
+import type { Bucket } from './budget.ts';
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 /** What every mode needs. */
-interface CommonSettings {
+export interface ApiSettings {
   /** `https://api.cloudflare.com/client/v4`, without a slash at the end. */
   readonly apiBase: string;
   readonly accountId: string;
@@ -16,7 +17,7 @@ interface CommonSettings {
 }
 
 /** One list of the account, and one WAF rule in each zone that blocks what it holds. */
-export interface ListSettings extends CommonSettings {
+export interface ListSettings extends ApiSettings {
   readonly mode: 'list';
   readonly zoneIds: readonly string[];
   /** `^[a-z0-9_]{1,50}$` */
@@ -24,7 +25,7 @@ export interface ListSettings extends CommonSettings {
 }
 
 /** One IP access rule for each address, of the whole account or of each zone. */
-export interface AccessRulesSettings extends CommonSettings {
+export interface AccessRulesSettings extends ApiSettings {
   readonly mode: 'access-rules';
   /** Null: rules of the account, which hold for all its zones. */
   readonly zoneIds: readonly string[] | null;
@@ -82,9 +83,29 @@ export interface Enforcement {
   waitsUntil(): UnixTime | null;
   /** What is known without asking Cloudflare. */
   status(now: UnixTime): EnforcementStatus;
+  /** What is still there of former settings. */
+  former(now: UnixTime): readonly FormerStatus[];
 }
 
-export type EnforcementStatus = ListStatus | AccessRulesStatus;
+export type EnforcementStatus = ListStatus | AccessRulesStatus | NoneStatus;
+
+/** Nothing is wanted at Cloudflare; at the most there is something left of a former mode. */
+export interface NoneStatus extends CommonStatus {
+  readonly mode: 'none';
+}
+
+/** What is left of a mode, a list or zones that settings no longer name; it goes once the present mode is in force. */
+export interface FormerStatus {
+  readonly mode: 'list' | 'access-rules';
+  /** The list's name. */
+  readonly name: string | null;
+  /** Items or rules of ours; null: not read yet. */
+  readonly left: number | null;
+  /** Zones (or the account) where something may be left. */
+  readonly zones: number;
+  readonly error: StatusError | null;
+  readonly waitUntil: UnixTime | null;
+}
 
 /** A count, and the first 100 by name. */
 interface Named {
@@ -164,6 +185,10 @@ export interface EnforcementParts<S extends EnforcementSettings = EnforcementSet
   readonly stance?: () => Stance;
   /** One line for the operator, without secrets. */
   readonly log: (line: string) => void;
+  /** What is left of the calls in the mode of before; null: nothing is known of one. */
+  readonly calls?: Bucket | null;
+  /** Is this a former mode, which leaves most of the calls to the present one? */
+  readonly spares?: boolean;
   /** How long one request may take; 15,000 unless set. */
   readonly timeout_ms?: number;
 }

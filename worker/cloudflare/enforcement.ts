@@ -2,9 +2,12 @@
 import { EdgebanError } from '../../shared/errors.ts';
 import { createAccessRulesMode } from './access-rules/mode.ts';
 import type { Enforcement, EnforcementParts, EnforcementSettings } from './contract.ts';
+import { afterFormer, noMode } from './former/after.ts';
+import { callsLeft, type FormerParts, openFormer } from './former/former.ts';
 import { createListMode } from './list-mode.ts';
 
 export type {
+  ApiSettings,
   Enforcement,
   EnforcementParts,
   EnforcementSettings,
@@ -17,11 +20,21 @@ export type {
 
 /** Throws ERR_SETTINGS for settings that cannot be used; makes its tables if they are not there. */
 export function createEnforcement(parts: EnforcementParts): Enforcement {
-  const { settings } = parts;
+  const { settings, stance } = parts;
   checkSettings(settings);
-  return oneAtATime(
-    settings.mode === 'list' ? createListMode({ ...parts, settings }) : createAccessRulesMode({ ...parts, settings }),
-  );
+  const calls = callsLeft(parts.sql);
+  const former = openFormer({ ...parts, api: settings }, settings);
+  const mode =
+    settings.mode === 'list'
+      ? createListMode({ ...parts, settings, calls })
+      : createAccessRulesMode({ ...parts, settings, calls });
+  return oneAtATime(afterFormer(mode, former, () => stance?.().panic === true));
+}
+
+/** For modes that change nothing at Cloudflare: takes away what former ones have left there. Null: there is nothing. */
+export function createClearing(parts: FormerParts): Enforcement | null {
+  const former = openFormer(parts, null);
+  return former.due() === null ? null : oneAtATime(afterFormer(noMode, former, () => false));
 }
 
 /** While a step waits for Cloudflare, another one is put off for a second. */
@@ -43,6 +56,7 @@ function oneAtATime(mode: Enforcement): Enforcement {
     switch: (now) => mode.switch(now),
     waitsUntil: () => mode.waitsUntil(),
     status: (now) => mode.status(now),
+    former: (now) => mode.former(now),
   };
 }
 

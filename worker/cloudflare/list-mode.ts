@@ -17,7 +17,7 @@ import { nextTime, readOnly, runTasks } from './tasks.ts';
 
 /** Makes its tables if they are not there. */
 export function createListMode(parts: EnforcementParts<ListSettings>): Enforcement {
-  const memory = openMemory(parts.sql, parts.settings);
+  const memory = openMemory(parts.sql, parts.settings, parts.calls);
 
   async function step(wanted: readonly Wanted[], now: UnixTime): Promise<{ again: UnixTime | null }> {
     const blocks = wanted.filter(({ action }) => action === 'block');
@@ -51,7 +51,7 @@ export function createListMode(parts: EnforcementParts<ListSettings>): Enforceme
   }
 
   return {
-    ...{ step, survey, status },
+    ...{ step, survey, status, former: () => [] },
     waitsUntil: () => memory.state.waitUntil,
     switch: async (now) => {
       await switchRules(parts, memory, now);

@@ -17,11 +17,13 @@ export interface Memory {
 
 export const batch_items_max = 1000;
 
-export function openMemory(sql: Sql, settings: ListSettings): Memory {
+/** `calls`: the budget of calls, if a mode of before has spent of it. */
+export function openMemory(sql: Sql, settings: ListSettings, calls?: Bucket | null): Memory {
   createTables(sql);
   const of = [settings.accountId, settings.listName, settings.instance ?? 'main'].join('/');
   const stored = loadState(sql);
   const state = stored?.of === of ? stored : freshState(of, stored);
+  state.budgets.calls = calls ?? state.budgets.calls;
   if (createPages(sql, 'cf_item')) state.readAt = null;
   // loaded when first needed and kept
   const items = new Pages(sql, 'items', z.array(ItemMemory));

@@ -5,7 +5,7 @@ import { reconcile_s } from './read-list.ts';
 import type { Run } from './run.ts';
 import type { RuleMemory } from './schema.ts';
 import { delayAfter } from './setback.ts';
-import { ensureRule, type RuleAim, rule_calls_max } from './waf-rule.ts';
+import { ensureRule, type RuleAim, rule_calls_max, ruleRefOf } from './waf-rule.ts';
 
 export async function seeToRules(run: Run): Promise<void> {
   if (run.state.list === null) return;
@@ -35,7 +35,8 @@ async function seeToRule(run: Run, zone: string): Promise<void> {
 /** What the zone's rule is to be like at this moment. */
 export function aimOf({ stance, settings }: Run['parts'], known: RuleMemory | undefined): RuleAim {
   const calm = { panic: false, brake: false };
-  return { ...(stance?.() ?? calm), list: settings.listName, lifted: known?.lifted ?? false };
+  const ref = ruleRefOf(settings.instance);
+  return { ...(stance?.() ?? calm), ref, list: settings.listName, lifted: known?.lifted ?? false };
 }
 
 export function failedRule(before: RuleMemory | undefined, failure: CloudflareFailure, now: UnixTime): RuleMemory {

@@ -4,7 +4,11 @@ import type { Client } from './client.ts';
 import type { Stance } from './contract.ts';
 import { CloudflareFailure } from './failure.ts';
 
-const ruleRef = 'edgeban';
+/** The `ref` of an instance's rule; two edgebans in one zone have a rule each. */
+export function ruleRefOf(instance = 'main'): string {
+  return instance === 'main' ? 'edgeban' : `edgeban-${instance}`;
+}
+
 const phase = 'http_request_firewall_custom';
 
 const id = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
@@ -21,6 +25,7 @@ type Ruleset = z.infer<typeof Ruleset>;
 
 /** What the rule is to be like: the stance, and whether a panic has switched it off. */
 export interface RuleAim extends Stance {
+  readonly ref: string;
   readonly list: string;
   readonly lifted: boolean;
 }
@@ -49,7 +54,7 @@ export async function ensureRule(client: Client, zone: string, aimNow: () => Rul
   const ruleset = await entrypoint(client, zone);
   const aim = aimNow();
   if (ruleset === null) return stateOf(await createRuleset(client, zone, aim), aim, true);
-  const [ours, extra] = ruleset.rules.filter((rule) => rule.ref === ruleRef);
+  const [ours, extra] = ruleset.rules.filter((rule) => rule.ref === aim.ref);
   if (ours === undefined) return stateOf(await addRule(client, zone, ruleset.id, aim), aim, true);
   const { enabled } = ours;
   if (extra !== undefined)
@@ -68,9 +73,24 @@ export async function switchRule(
   return stateOf(await write(client, 'PATCH', rulePath(zone, ruleset, rule), ruleFor(aim, enabled)), aim, enabled);
 }
 
+/** Takes away the zone's rule of this `ref` if it names this list; true if there is none left. */
+export async function dropRule(client: Client, zone: string, ref: string, list: string): Promise<boolean> {
+  const ruleset = await entrypoint(client, zone);
+  const [ours, ...others] = (ruleset?.rules ?? []).filter(
+    (rule) => rule.ref === ref && namesList(rule.expression ?? '', list),
+  );
+  if (ruleset === null || ours === undefined) return true;
+  await write(client, 'DELETE', rulePath(zone, ruleset.id, ours.id));
+  return others.length === 0;
+}
+
+function namesList(expression: string, list: string): boolean {
+  return [...expression.matchAll(/\$([a-z0-9_]+)/g)].some((match) => match[1] === list);
+}
+
 function ruleFor(aim: RuleAim, enabled: boolean) {
   return {
-    ref: ruleRef,
+    ref: aim.ref,
     action: aim.brake ? 'managed_challenge' : 'block',
     expression: `(ip.src in $${aim.list})`,
     description: 'edgeban: block what the list holds',
@@ -91,13 +111,13 @@ function bare(expression: string): string {
 
 /** `enabled`: was it so before? */
 function stateOf(ruleset: Ruleset, aim: RuleAim, enabled: boolean): RuleState {
-  const index = ruleset.rules.findIndex((rule) => rule.ref === ruleRef);
+  const index = ruleset.rules.findIndex((rule) => rule.ref === aim.ref);
   const ours = ruleset.rules[index];
   if (ours === undefined) {
     const message = 'the rule is not in the ruleset that Cloudflare answered with';
     throw new CloudflareFailure('ERR_CLOUDFLARE_ANSWER', message, { outcome: 'unknown', retryAfter: null });
   }
-  const settled = ruleset.rules.filter((rule) => rule.ref === ruleRef).length === 1;
+  const settled = ruleset.rules.filter((rule) => rule.ref === aim.ref).length === 1;
   const lifted = aim.panic && (enabled || aim.lifted);
   return { ruleset: ruleset.id, rule: ours.id, enabled: ours.enabled, first: index === 0, lifted, settled };
 }

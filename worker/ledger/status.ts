@@ -49,13 +49,17 @@ export function viewStatus(
       due_at: snapshotDue(state),
     },
     enforcement:
-      enforcement === null ? { mode: 'none', current: true, detail: null } : following(enforcement, state, now),
+      enforcement === null
+        ? { mode: 'none', current: true, detail: null, former: [] }
+        : following(enforcement, state, now),
   };
 }
 
 function following(enforcement: Enforcement, state: LedgerState, now: UnixTime): StatusView['enforcement'] {
   const detail = enforcement.status(now);
-  return { mode: detail.mode, current: detail.inStep && state.enforcedRevision === state.revision, detail };
+  const former = [...enforcement.former(now)];
+  if (detail.mode === 'none') return { mode: 'none', current: true, detail: null, former };
+  return { mode: detail.mode, current: detail.inStep && state.enforcedRevision === state.revision, detail, former };
 }
 
 function overShare({ id, name, refused }: Host, now: UnixTime): StatusView['over_share'] {

@@ -3,12 +3,7 @@ import { formatPrefix } from '../../shared/address.ts';
 import { Guard, type GuardSettings } from '../../shared/engine/guard.ts';
 import type { Holders } from '../../shared/store/holders.ts';
 import type { Sql } from '../../shared/store/sql.ts';
-import {
-  createEnforcement,
-  type Enforcement,
-  type EnforcementSettings,
-  type Fetch,
-} from '../cloudflare/enforcement.ts';
+import { createClearing, createEnforcement, type Enforcement, type Fetch } from '../cloudflare/enforcement.ts';
 import { log } from '../problem.ts';
 import { type Env, readSettings, type Settings } from '../settings.ts';
 import { allowedPrefixes } from './allow-list.ts';
@@ -47,7 +42,7 @@ export function makeWorld(env: Env, tables: Tables, changed: () => void): World 
     guard = new Guard(guarded(settings, sql));
     spared.renew();
   };
-  const enforcement = settings.enforcement === null ? null : enforce(settings.enforcement, sql);
+  const enforcement = enforce(settings, sql);
   const api = settings.enforcement === null ? null : { ...settings.enforcement, fetch: ask };
   return {
     settings,
@@ -71,12 +66,13 @@ function guarded({ allow }: Settings, sql: Sql) {
 
 const ask: Fetch = (url, init) => fetch(url, init);
 
-function enforce(settings: EnforcementSettings, sql: Sql): Enforcement {
-  return createEnforcement({
+function enforce({ enforcement: settings, api }: Settings, sql: Sql): Enforcement | null {
+  const parts = {
     sql,
-    settings,
     stance: () => stanceOf(sql),
     fetch: ask,
-    log: (message) => log('enforcement', { message }),
-  });
+    log: (message: string) => log('enforcement', { message }),
+  };
+  if (settings !== null) return createEnforcement({ ...parts, settings });
+  return api === null ? null : createClearing({ ...parts, api });
 }

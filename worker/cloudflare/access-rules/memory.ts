@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { Sql } from '../../../shared/store/sql.ts';
 import type { UnixTime } from '../../../shared/time.ts';
-import { budgetLimits } from '../budget.ts';
+import { type Bucket, budgetLimits } from '../budget.ts';
 import type { AccessRulesSettings } from '../contract.ts';
 import { createPages, Pages } from '../pages.ts';
 import { bucket, failure, named, time } from '../schema.ts';
@@ -87,12 +87,13 @@ export interface Memory {
 
 const per_page_max = 1000;
 
-export function openMemory(sql: Sql, settings: AccessRulesSettings): Memory {
-  sql.script(tables);
+/** `calls`: the budget of calls, if a mode of before has spent of it. */
+export function openMemory(sql: Sql, settings: AccessRulesSettings, calls?: Bucket | null): Memory {
   const { accountId, instance = 'main' } = settings;
   const of = [accountId, instance].join('/');
-  const stored = load(sql);
+  const stored = loadState(sql);
   const state = stored?.of === of ? stored : freshState(of, stored);
+  state.calls = calls ?? state.calls;
   const former = createPages(sql, 'cf_access_rule');
   if (former) for (const scope of Object.values(state.scopes)) scope.readAt = null;
   if (state !== stored) sql.all("DELETE FROM cf_page WHERE kind LIKE 'rules %'");
@@ -135,7 +136,8 @@ export function openMemory(sql: Sql, settings: AccessRulesSettings): Memory {
 const upsert = 'INSERT INTO cf_access VALUES (1, ?) ON CONFLICT (only) DO UPDATE SET state = excluded.state';
 
 /** Null if there is none, or if an older version wrote one that cannot be understood: then all is found out anew. */
-function load(sql: Sql): State | null {
+export function loadState(sql: Sql): State | null {
+  sql.script(tables);
   const text = sql.all('SELECT state FROM cf_access')[0]?.['state'];
   return typeof text === 'string' ? (State.safeParse(JSON.parse(text)).data ?? null) : null;
 }

@@ -1,8 +1,10 @@
 /** The mode `access-rules`: one IP access rule an address, of the account or of each zone, kept equal to what is wanted. */
+import type { Sql } from '../../../shared/store/sql.ts';
 import type { UnixTime } from '../../../shared/time.ts';
 import type {
   AccessRulesSettings,
   AccessRulesStatus,
+  ApiSettings,
   Enforcement,
   EnforcementParts,
   ScopeStatus,
@@ -15,7 +17,7 @@ import { Pause } from '../run.ts';
 import { delayAfter, doubtsFrom } from '../setback.ts';
 import type { Scope } from './api.ts';
 import { changeRules } from './change.ts';
-import { type Memory, openMemory, type ScopeState } from './memory.ts';
+import { loadState, type Memory, openMemory, type ScopeState } from './memory.ts';
 import { cut } from './pieces.ts';
 import { nextReading, readIfDue } from './read.ts';
 import { createRun, isRetired, planOf, type Run, retiredScopes, scopesOf } from './run.ts';
@@ -24,7 +26,7 @@ const named_max = 100;
 
 /** Makes its tables if they are not there. */
 export function createAccessRulesMode(parts: EnforcementParts<AccessRulesSettings>): Enforcement {
-  const memory = openMemory(parts.sql, parts.settings);
+  const memory = openMemory(parts.sql, parts.settings, parts.calls);
 
   async function step(wanted: readonly Wanted[], now: UnixTime): Promise<{ again: UnixTime | null }> {
     // there is no switch for all rules at once: in a panic they are taken away one by one, as fast as Cloudflare lets us
@@ -44,6 +46,7 @@ export function createAccessRulesMode(parts: EnforcementParts<AccessRulesSetting
     step,
     survey,
     switch: async () => [],
+    former: () => [],
     waitsUntil: () => memory.state.waitUntil,
     status: (now) => statusOf(memory, allScopes({ memory, scopes: scopesOf(parts.settings) }), now),
   };
@@ -54,6 +57,12 @@ type Task = (run: Run, scope: Scope) => Promise<void>;
 async function readAndChange(run: Run, scope: Scope): Promise<void> {
   await readIfDue(run, scope);
   await changeRules(run, scope);
+}
+
+/** In how many scopes rules of ours may be left. */
+export function accessRulesLeft(sql: Sql, { accountId, instance = 'main' }: ApiSettings): number {
+  const state = loadState(sql);
+  return state?.of === [accountId, instance].join('/') ? Object.keys(state.scopes).length : 0;
 }
 
 /** What all scopes hold of ours, once each has been read. */

@@ -1,6 +1,6 @@
 /** One step's means in the mode `access-rules`: the client, how many calls it may still make, and what pays for them. */
 import type { UnixTime } from '../../../shared/time.ts';
-import { budgetLimits, readyAt, refill } from '../budget.ts';
+import { type BucketLimit, budgetLimits, readyAt, refill } from '../budget.ts';
 import { createClient } from '../client.ts';
 import type { AccessRulesSettings, EnforcementParts } from '../contract.ts';
 import { calls_per_step_max, Pause, timeout_ms_usual } from '../run.ts';
@@ -32,7 +32,7 @@ export function createRun(
   now: UnixTime,
 ): Run {
   const { settings, fetch, timeout_ms = timeout_ms_usual } = parts;
-  const limit = budgetLimits.ruleCalls;
+  const limit: BucketLimit = parts.spares === true ? budgetLimits.formerCalls : budgetLimits.ruleCalls;
   let made = 0;
 
   function beforeCall(): void {
