@@ -43,7 +43,7 @@ export function noteFormerList(sql: Sql, settings: EnforcementSettings | null): 
   });
 }
 
-export function listKey(settings: Extract<EnforcementSettings, { mode: 'list' }>): string {
+function listKey(settings: Extract<EnforcementSettings, { mode: 'list' }>): string {
   return [settings.accountId, settings.listName, settings.instance ?? 'main'].join('/');
 }
 
