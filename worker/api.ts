@@ -57,8 +57,17 @@ const metricsOnly: MiddlewareHandler<Hono> = async (c, next) => {
 
 const isUpgrade = (c: Context<Hono>) => c.req.header('upgrade')?.toLowerCase() === 'websocket';
 
-/** A WebSocket's answer has headers that cannot be added to. */
-const headers: MiddlewareHandler<Hono> = (c, next) => (isUpgrade(c) ? next() : secure(c, next));
+/** On every answer, errors too; only those of a WebSocket cannot be added to. */
+const headers: MiddlewareHandler<Hono> = async (c, next) => {
+  await next();
+  const answered = c.res;
+  if (answered.status === 101) return;
+  // one that the ledger has given does not let its headers be changed
+  c.res = undefined;
+  c.res = new Response(answered.body, answered);
+  c.res.headers.set('cache-control', 'no-store');
+  await secure(c, async () => {});
+};
 const secure = secureHeaders({ contentSecurityPolicy: { defaultSrc: ["'none'"] }, referrerPolicy: 'no-referrer' });
 
 function ledgerOf(env: Env): DurableObjectStub<Ledger> {

@@ -88,7 +88,10 @@ export class Ledger extends DurableObject<Env> {
 
   /** `id` and `ledger` of a new host; the public key is all that is kept. */
   enroll(request: EnrollRequest, place: string | null): Promise<Answer<EnrollReply>> {
-    return answer(async () => ({ host: await enrol(this.#sql, request, place, now()), ledger: this.#id }));
+    return answer(async () => {
+      this.#door.takeEnrolment(place);
+      return { host: await enrol(this.#sql, request, place, now()), ledger: this.#id };
+    });
   }
 
   openEnrollToken(person: Person): Promise<Answer<OpenToken>> {

@@ -1,6 +1,7 @@
 /** Enrolment once only, and every way in which a signed or an operator's request is refused. */
 import { reset } from 'cloudflare:test';
 import { afterEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { randomText } from '../../worker/auth.ts';
 import {
   ban,
@@ -175,4 +176,56 @@ it('describes itself', async () => {
   const text = JSON.stringify(body);
   for (const path of ['/v1/events', '/v1/feed', '/v1/enroll', '/v1/bans/{address}'])
     expect(text).toContain(`"${path}"`);
+});
+
+describe('every answer', () => {
+  it.each([
+    ['GET', '/v1/health', {}],
+    ['GET', '/openapi.json', {}],
+    ['GET', '/nowhere', {}],
+    ['GET', '/nowhere', { upgrade: 'websocket' }],
+    ['GET', '/v1/feed', { upgrade: 'websocket' }],
+    ['POST', '/v1/enroll', {}],
+    ['GET', '/v1/status', {}],
+  ])('%s %s has secure headers and is not kept', async (method, path, headers) => {
+    const response = await call(path, { method, headers });
+    expect(Object.fromEntries(response.headers)).toMatchObject({
+      'content-security-policy': "default-src 'none'",
+      'x-content-type-options': 'nosniff',
+      'strict-transport-security': expect.stringContaining('max-age'),
+      'cache-control': 'no-store',
+    });
+  });
+
+  it('needs somebody who is known, but for health and the description', async () => {
+    const { body } = await read(await call('/openapi.json'));
+    const { paths } = z.object({ paths: z.record(z.string(), z.record(z.string(), z.unknown())) }).parse(body);
+    const routes = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => [method, path]),
+    );
+    const open: string[] = [];
+    for (const [method = '', path = ''] of routes) {
+      const response = await call(path.replace('{address}', '192.0.2.1').replace('{id}', 'x'), {
+        method: method.toUpperCase(),
+      });
+      if (response.status !== 401) open.push(`${method} ${path} ${response.status}`);
+    }
+    // the token of an enrolment is in its body
+    expect(open.toSorted()).toEqual(['get /v1/health 200', 'post /v1/enroll 400']);
+  });
+});
+
+it('enrolment is tried ten times from one address, then told to wait', async () => {
+  const headers = { 'content-type': 'application/json', 'cf-connecting-ip': '2001:db8::1' };
+  const attempt = (from: string) =>
+    call('/v1/enroll', {
+      method: 'POST',
+      headers: { ...headers, 'cf-connecting-ip': from },
+      body: JSON.stringify({ token: 'x'.repeat(32), name: 'web1', key: 'k'.repeat(43) }),
+    });
+  for (let n = 0; n < 10; n++) expect((await attempt(`2001:db8::${n}`)).status).toBe(403);
+  const refused = await attempt('2001:db8::ffff');
+  expect(refused.headers.get('retry-after')).toMatch(/^\d+$/);
+  expect(codeOf(await read(refused))).toBe('ERR_CAP_ENROLMENTS');
+  expect((await attempt('2001:db8:0:1::1')).status).toBe(403);
 });

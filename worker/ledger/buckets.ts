@@ -1,4 +1,4 @@
-/** Token buckets by host, in memory: they slow a host down, and may be full again after an eviction. */
+/** Token buckets by host or address, in memory: they slow it down, and may be full again after an eviction. */
 import type { UnixTime } from '../../shared/time.ts';
 
 interface Level {
@@ -11,17 +11,25 @@ export class Buckets {
   readonly #burst: number;
   readonly #perSecond: number;
 
-  constructor(burst: number, perMinute: number) {
+  readonly #keys_max: number;
+
+  constructor(burst: number, perMinute: number, keys_max = Number.POSITIVE_INFINITY) {
+    this.#keys_max = keys_max;
     this.#burst = burst;
     this.#perSecond = perMinute / 60;
   }
 
-  /** Takes up to `count` tokens of `key` (an enrolled host, so there are at most hosts_max) and says how many. */
+  /** Takes up to `count` tokens of `key` (an enrolled host, so there are at most hosts_max; or keys_max) and says how many. */
   take(key: string, count: number, now: UnixTime): number {
     const before = this.#levels.get(key) ?? { tokens: this.#burst, at: now };
     const tokens = Math.min(this.#burst, before.tokens + Math.max(0, now - before.at) * this.#perSecond);
     const taken = Math.min(count, Math.floor(tokens));
+    this.#levels.delete(key);
     this.#levels.set(key, { tokens: tokens - taken, at: now });
+    for (const oldest of this.#levels.keys()) {
+      if (this.#levels.size <= this.#keys_max) break;
+      this.#levels.delete(oldest);
+    }
     return taken;
   }
 

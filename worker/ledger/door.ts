@@ -1,4 +1,5 @@
 /** The way in for hosts: who has signed, whether the request is new, and how much the host may do in a minute. */
+import { formatPrefix, parsePrefix, widened } from '../../shared/address.ts';
 import type { Sql } from '../../shared/store/sql.ts';
 import type { UnixTime } from '../../shared/time.ts';
 import { checkClock, checkSignature, type SignedRequest } from '../auth.ts';
@@ -9,7 +10,8 @@ import { enrolledHost, type Host, noteSeen, spendNonce } from './hosts.ts';
 import { ledgerLimits } from './limits.ts';
 
 const { events_burst, events_per_minute_max, requests_burst, requests_per_minute_max } = ledgerLimits;
-const { rotations_burst, rotations_per_minute_max } = ledgerLimits;
+const { rotations_burst, rotations_per_minute_max, enrolments_burst, enrolments_per_minute_max } = ledgerLimits;
+const { enrolling_addresses_max } = ledgerLimits;
 
 export class Door {
   readonly #sql: Sql;
@@ -20,6 +22,7 @@ export class Door {
     'new keys': new Buckets(rotations_burst, rotations_per_minute_max),
   };
 
+  readonly #enrolments = new Buckets(enrolments_burst, enrolments_per_minute_max, enrolling_addresses_max);
   readonly #onAddress: () => void;
 
   /** `onAddress`: a host has come from an address that was not known. */
@@ -50,6 +53,15 @@ export class Door {
     if (taken > 0) return taken;
     const retry_after = rates.waitFor(host, count);
     throw new RequestRefusal('ERR_CAP_EVENTS', `the host sends more ${what} than it may`, { retry_after });
+  }
+
+  /** Throws ERR_CAP_ENROLMENTS. */
+  takeEnrolment(place: string | null): void {
+    const prefix = place === null ? null : parsePrefix(place);
+    const from = prefix === null ? '' : formatPrefix(widened(prefix, 64));
+    if (this.#enrolments.take(from, 1, this.#now()) > 0) return;
+    const retry_after = this.#enrolments.waitFor(from, 1);
+    throw new RequestRefusal('ERR_CAP_ENROLMENTS', 'too many enrolments from this address', { retry_after });
   }
 
   /** Forgets what a host has used up. */

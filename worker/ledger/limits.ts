@@ -24,6 +24,10 @@ export const ledgerLimits = {
   /** Signed requests of one host. */
   requests_burst: 600,
   requests_per_minute_max: 600,
+  /** Enrolments tried from one address (IPv6: a /64), and of how many addresses that is remembered. */
+  enrolments_burst: 10,
+  enrolments_per_minute_max: 10,
+  enrolling_addresses_max: 1_000,
   /** Acts that the ledger's own record keeps, and on one page of it. */
   acts_max: 10_000,
   acts_page_max: 500,
