@@ -6,6 +6,8 @@ export const wireLimits = {
   /** A request body, in bytes. */
   body_bytes_max: 64 * 1024,
   batch_events_max: 200,
+  /** Failures that one event tells. */
+  failure_count_max: 1_000,
   feed_changes_max: 500,
   /** How far a signed request's clock may be off, in seconds. */
   clock_skew_max: 120,
@@ -34,6 +36,14 @@ export const HostEvent = z.discriminatedUnion('kind', [
     hosts: z.boolean().default(true),
   }),
   z.strictObject({ kind: z.literal('unban'), jail, address, at: time }),
+  /** `count` failures in a jail that has `fleet = true`, the newest at `at`: the ledger counts them over all hosts. */
+  z.strictObject({
+    kind: z.literal('failure'),
+    jail,
+    address,
+    at: time,
+    count: z.number().int().min(1).max(wireLimits.failure_count_max),
+  }),
 ]);
 export type HostEvent = z.infer<typeof HostEvent>;
 /** An event as a host writes it: what it leaves out is as usual. */

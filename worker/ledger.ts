@@ -10,23 +10,19 @@ import { listActs, type Person } from './ledger/acts.ts';
 import { nextWork, type WorkParts, work } from './ledger/alarm.ts';
 import { viewAllowed } from './ledger/allow-list.ts';
 import { listBans, viewBan } from './ledger/bans.ts';
-import { BrakeChore } from './ledger/brake.ts';
-import type { Chore } from './ledger/chores.ts';
 import { Desk, readAddress } from './ledger/desk.ts';
 import { Door } from './ledger/door.ts';
 import { Emergency, type Switch } from './ledger/emergency.ts';
 import { enrol, rotate } from './ledger/enrolment.ts';
 import { type EventsParts, readBatch, takeEvents } from './ledger/events.ts';
 import { greet, hangUp, isBehind, listen, pageAfter, push, readPlace } from './ledger/feed.ts';
-import { ledgerLimits } from './ledger/limits.ts';
 import { Roll } from './ledger/roll.ts';
 import { prepareTables } from './ledger/schema.ts';
-import { stanceChore } from './ledger/stance.ts';
-import { readBrake } from './ledger/standing.ts';
 import { readState } from './ledger/state.ts';
 import { viewHosts, viewStatus } from './ledger/status.ts';
+import { Upkeep } from './ledger/upkeep.ts';
 import { makeWorld, type World } from './ledger/world.ts';
-import { type Answer, answer, log, problemOf, problemResponse } from './problem.ts';
+import { type Answer, answer, problemOf, problemResponse } from './problem.ts';
 import type { Env } from './settings.ts';
 import type {
   ActsPage,
@@ -54,8 +50,7 @@ export class Ledger extends DurableObject<Env> {
   readonly #roll: Roll;
   readonly #id: string;
   readonly #door: Door;
-  readonly #brake: BrakeChore;
-  readonly #stance: Chore;
+  readonly #upkeep: Upkeep;
   readonly #desk: Desk;
   readonly #emergency: Emergency;
   #world: World | null = null;
@@ -72,8 +67,7 @@ export class Ledger extends DurableObject<Env> {
     this.#roll = new Roll(this.#sql);
     // without settings there is no guard that could be renewed
     this.#door = new Door(this.#sql, () => this.#world?.renewGuard(), now);
-    this.#brake = new BrakeChore(this.#sql);
-    this.#stance = stanceChore(this.#sql, () => this.#enforcement());
+    this.#upkeep = new Upkeep(this.#sql, () => this.#enforcement());
     this.#id = readState(this.#sql).id;
     const parts = { ...this.#bansParts(), roll: this.#roll, changed: () => this.#changed(), now };
     this.#desk = new Desk({ ...parts, world: () => this.#worldNow() });
@@ -104,12 +98,9 @@ export class Ledger extends DurableObject<Env> {
       const host = await this.#door.admit(request);
       const allow = (count: number) => this.#door.take('events', host.id, count);
       const taken = takeEvents(this.#eventsParts(), host.id, readBatch(body), allow, now());
-      const { receipt, changed, weight, cut } = taken;
-      if (host.enrolledAt < now() - ledgerLimits.newly_enrolled) this.#brake.note(weight, now());
-      if (receipt.refused.length > 0) log('events-refused', { host: host.id, events: receipt.refused.length });
-      if (cut > 0) log('bantime-cut', { host: host.id, bans: cut });
-      if (changed) await this.#changed();
-      return receipt;
+      this.#upkeep.note(host, taken, now());
+      if (taken.changed) await this.#changed();
+      return taken.receipt;
     });
   }
 
@@ -218,7 +209,7 @@ export class Ledger extends DurableObject<Env> {
     this.#alarmAt = null;
     try {
       this.#pushAll();
-      this.#brake.save();
+      this.#upkeep.save();
       await work(this.#workParts());
     } catch (error) {
       problemOf(error);
@@ -238,7 +229,7 @@ export class Ledger extends DurableObject<Env> {
   }
 
   async #wake(): Promise<void> {
-    const parts = { ...this.#bansParts(), enforcement: this.#enforcement(), chores: this.#chores() };
+    const parts = { ...this.#bansParts(), enforcement: this.#enforcement(), chores: this.#upkeep.chores(this.#world) };
     const due = this.#behind ? 0 : nextWork(parts);
     const at = Math.max(Math.ceil(due * 1000), Date.now());
     if (this.#alarmAt !== null && this.#alarmAt <= at) return;
@@ -265,17 +256,11 @@ export class Ledger extends DurableObject<Env> {
     const { env } = this;
     const guard = () => this.#worldNow().guard;
     const parts = { ...this.#bansParts(), roll: this.#roll, kv: env.BANS, guard, now };
-    return { ...parts, enforcement: this.#enforcement(), chores: this.#chores() };
-  }
-
-  #chores(): readonly Chore[] {
-    return [this.#brake, this.#stance, ...(this.#world?.chores ?? [])];
+    return { ...parts, enforcement: this.#enforcement(), chores: this.#upkeep.chores(this.#world) };
   }
 
   #eventsParts(): EventsParts {
-    const { guard, settings, enforcement } = this.#worldNow();
-    const soften = enforcement !== null && settings.enforcement?.mode !== 'list' && readBrake(this.#sql) !== null;
-    return { ...this.#bansParts(), roll: this.#roll, guard, longest: settings.maxBantime, soften };
+    return { ...this.#bansParts(), roll: this.#roll, ...this.#upkeep.policy(this.#worldNow()) };
   }
 
   #bansParts(): { sql: Sql; holders: Holders } {

@@ -23,6 +23,9 @@ export interface Env {
   readonly OPERATOR_TOKEN?: string;
   readonly METRICS_TOKEN?: string;
   readonly MAX_BANTIME?: string;
+  readonly FLEET_MAXRETRY?: string;
+  readonly FLEET_FINDTIME?: string;
+  readonly FLEET_BANTIME?: string;
 }
 
 export interface Settings {
@@ -33,6 +36,8 @@ export interface Settings {
   readonly allow: readonly Prefix[];
   /** The longest ban that a host may make, in seconds; null: as long as it likes. */
   readonly maxBantime: Seconds | null;
+  /** How failures are counted over all hosts; null: they are not. */
+  readonly fleet: { readonly maxretry: number; readonly findtime: Seconds; readonly bantime: Seconds } | null;
   /** Null in the mode `none`: the ledger is kept and fed to hosts and KV, but nothing is changed at Cloudflare. */
   readonly enforcement: EnforcementSettings | null;
   /** How to reach Cloudflare; null in a mode that need not, if it is not set. */
@@ -44,9 +49,20 @@ const allow_entries_max = 1_000;
 const word = z.string().trim();
 const words = word.default('').transform((text) => text.split(/[\s,]+/).filter((part) => part !== ''));
 
+/** 0: the fleet bans nobody. It takes two hosts at the least, so 1 is none. */
+const fleetMaxretry = z
+  .number()
+  .int()
+  .min(0)
+  .max(1_000)
+  .refine((count) => count !== 1, 'must be 0 (off) or 2 and more');
+
 const Vars = z.object({
   OPERATOR_TOKEN: word.min(16, 'missing or shorter than 16 characters: wrangler secret put OPERATOR_TOKEN'),
   METRICS_TOKEN: word.min(16, 'shorter than 16 characters: wrangler secret put METRICS_TOKEN').optional(),
+  FLEET_MAXRETRY: word.default('10').transform(Number).pipe(fleetMaxretry),
+  FLEET_FINDTIME: word.default('10m').transform(toSeconds).pipe(z.number().min(60).max(86_400)),
+  FLEET_BANTIME: word.default('1h').transform(toSeconds).pipe(z.number().min(60)),
   MAX_BANTIME: word.default('1y').transform(toSeconds),
   ALLOW: words.pipe(z.array(z.string().transform(toPrefix)).max(allow_entries_max)),
   ENFORCEMENT: z.enum(['list', 'access-rules', 'none'], 'must be "list", "access-rules" or "none"').default('none'),
@@ -85,6 +101,10 @@ export function readSettings(env: Env): Settings {
     metricsToken: vars.METRICS_TOKEN ?? null,
     allow: vars.ALLOW,
     maxBantime: vars.MAX_BANTIME < 0 ? null : vars.MAX_BANTIME,
+    fleet:
+      vars.FLEET_MAXRETRY === 0
+        ? null
+        : { maxretry: vars.FLEET_MAXRETRY, findtime: vars.FLEET_FINDTIME, bantime: vars.FLEET_BANTIME },
     enforcement: enforcementOf(vars.ENFORCEMENT, env),
     api: vars.ENFORCEMENT === 'none' ? apiIfSet(env) : apiOf(check(ApiVars, env)),
   };

@@ -26,6 +26,11 @@ export class SavedCounters {
       this.#sql.all(put, jail, id, ip, first, time, retry, failures, JSON.stringify(times), JSON.stringify(matches));
   }
 
+  get(jail: string, id: string): Counter | null {
+    const row = this.#sql.all('SELECT * FROM counters WHERE jail = ? AND id = ?', jail, id)[0];
+    return row === undefined ? null : counterOf(row);
+  }
+
   /** All of them, the longest without a failure first. */
   all(): Counter[] {
     return this.#sql.all('SELECT * FROM counters ORDER BY time').map(counterOf);

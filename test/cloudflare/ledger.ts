@@ -88,6 +88,7 @@ export class TestLedger {
       guard: this.#guard,
       longest: null,
       soften: false,
+      fleet: null,
     };
     const batch = { stream, first, events: [...events] };
     return takeEvents(parts, host, batch, (count) => count, this.#scene.clock.now).receipt;

@@ -1,5 +1,5 @@
 /** Taking in a host's events: numbered, each judged by itself, and applied exactly once. */
-import { formatPrefix, parsePrefix } from '../../shared/address.ts';
+import { formatPrefix, isSingle, parsePrefix } from '../../shared/address.ts';
 import type { Guard } from '../../shared/engine/guard.ts';
 import { EdgebanError, type ErrorCode } from '../../shared/errors.ts';
 import { type Holders, type Holding, holderOf, type Lift } from '../../shared/store/holders.ts';
@@ -8,8 +8,9 @@ import type { Sql } from '../../shared/store/sql.ts';
 import { isOver, laterOf, type Seconds, type UnixTime, type Until } from '../../shared/time.ts';
 import { EventBatch, type EventReceipt, HostEvent, wireLimits } from '../../shared/wire.ts';
 import { readJson } from '../body.ts';
-import { RequestRefusal } from '../problem.ts';
-import { ledgerLimits } from './limits.ts';
+import { log, RequestRefusal } from '../problem.ts';
+import type { Fleet, FleetFailure, FleetRules } from './fleet.ts';
+import { fleetName, ledgerLimits } from './limits.ts';
 import { handOver } from './recovery.ts';
 import type { Roll } from './roll.ts';
 import { Share } from './share.ts';
@@ -27,6 +28,8 @@ export interface EventsParts {
   readonly longest: Seconds | null;
   /** The brake is on, and there is no rule that turns all blocks into challenges: new ones are challenges. */
   readonly soften: boolean;
+  /** Null: failures do not count. */
+  readonly fleet: { readonly rules: FleetRules; readonly counters: Fleet } | null;
 }
 
 export interface Taken {
@@ -119,9 +122,23 @@ class Intake {
     const at = Math.min(event.at, this.#now + wireLimits.clock_skew_max);
     const holding = { address, jail, at, host: this.#host };
     if (event.kind === 'unban') return this.#lift(holding);
+    if (event.kind === 'failure') return this.#count({ ...event, at: Math.min(at, this.#now) });
     const { edge, hosts } = event;
     const softer = this.#parts.soften && edge === 'block' ? 'challenge' : edge;
     return this.#hold({ ...holding, until: this.#shortened(event.until, at), edge: softer, hosts });
+  }
+
+  /** A failure, which may be the one for which the fleet bans. */
+  #count(failure: FleetFailure): boolean {
+    const { fleet, holders, roll, soften } = this.#parts;
+    const { address } = failure;
+    if (fleet === null || roll.heldBy(fleetName).weight >= ledgerLimits.fleet_held_max) return false;
+    if (!fleet.counters.count(fleet.rules, this.#host, failure, this.#now)) return false;
+    const until = this.#now + fleet.rules.bantime;
+    const planes = { edge: soften ? 'challenge' : 'block', hosts: true } as const;
+    log('fleet-ban', { address, host: this.#host });
+    this.weight += weightOf(address);
+    return holders.hold({ address, host: fleetName, jail: fleetName, at: this.#now, until, ...planes });
   }
 
   #shortened(until: Until, at: UnixTime): Until {
@@ -179,7 +196,9 @@ function judge(raw: unknown, guard: Guard): HostEvent {
   }
   const prefix = parsePrefix(parsed.data.address);
   if (prefix === null) throw new EdgebanError('ERR_ADDRESS_INVALID', 'not an IP address or network');
-  const refusal = parsed.data.kind === 'ban' ? guard.check(prefix) : null;
+  if (parsed.data.kind === 'failure' && !isSingle(prefix))
+    throw new EdgebanError('ERR_EVENT_INVALID', 'address: failures are those of one address');
+  const refusal = parsed.data.kind === 'unban' ? null : guard.check(prefix);
   if (refusal !== null) throw new EdgebanError(refusal.code, refusal.message);
   return { ...parsed.data, address: formatPrefix(prefix) };
 }

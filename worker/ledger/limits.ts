@@ -24,6 +24,15 @@ export const ledgerLimits = {
   /** Signed requests of one host. */
   requests_burst: 600,
   requests_per_minute_max: 600,
+  /** Events of the kind failure that count of one host, so many at once and then so many a minute. */
+  failures_burst: 600,
+  failures_per_minute_max: 300,
+  /** Counters of the fleet: at the most (by so many there may be more for a while), and the fleet's own bans. */
+  fleet_counters_max: 50_000,
+  fleet_counters_slack: 1_000,
+  fleet_bans_burst: 500,
+  fleet_bans_per_minute_max: 10,
+  fleet_held_max: 5_000,
   /** Enrolments tried from one address (IPv6: a /64), and of how many addresses that is remembered. */
   enrolments_burst: 10,
   enrolments_per_minute_max: 10,
@@ -64,6 +73,9 @@ export const ledgerLimits = {
   /** Changes sent to one host at a time, in pages; the rest follows with the alarm. */
   feed_pages_per_push_max: 40,
 } as const;
+
+/** The host id, name and jail of what is banned for its failures at several hosts. */
+export const fleetName = 'fleet';
 
 /** The host id, name and jail of the operator's own bans. */
 export const operatorName = 'operator';

@@ -27,6 +27,10 @@ function ledgerFamilies(status: StatusView): Family[] {
     gauge('hosts_over_share', 'Hosts that were refused bans in the last hour', [over_share.length]),
     gauge('panic', 'All enforcement at the edge is lifted', [Number(status.panic !== null)]),
     gauge('brake', 'Blocks are challenges because bans have jumped', [Number(status.brake !== null)]),
+    gauge('ranges', "Cloudflare's ranges that are guarded", [status.ranges.known]),
+    gauge('ranges_error', "The newest answer of Cloudflare's ranges does not count", [
+      Number(status.ranges.error !== null),
+    ]),
     gauge('snapshot_current', 'KV has what the ledger has', [Number(snapshot.current)]),
     gauge('snapshot_error', 'The last write to KV failed', [Number(snapshot.error !== null)]),
     ...(snapshot.written_at === null
