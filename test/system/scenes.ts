@@ -3,6 +3,7 @@ import { badInput } from './bad-input.ts';
 import { bansSurviveRestart, countsSurviveKill, reloads } from './host-scenes.ts';
 import { hostileScene } from './hostile-lines.ts';
 import { enrolledLater, killed } from './kill.ts';
+import { proven } from './prove.ts';
 
 export const scenes: ReadonlyMap<string, () => Promise<unknown>> = new Map([
   ['counts survive kill -9', countsSurviveKill],
@@ -11,6 +12,7 @@ export const scenes: ReadonlyMap<string, () => Promise<unknown>> = new Map([
   ['bad input', badInput],
   ['hostile lines', hostileScene],
   ['enrolled later', enrolledLater],
+  ['proven', proven],
   ['kill the banning agent', () => killed('hostA', 11)],
   ['kill the other agent', () => killed('hostB', 12)],
   ['kill workerd', () => killed('workerd', 13)],

@@ -157,6 +157,13 @@ export async function wafRules(edge: Edge): Promise<readonly WafRule[]> {
   return ((await cloudflare(edge, path)) as { rules?: WafRule[] }).rules ?? [];
 }
 
+/** As the operator's file has it: for the doctor, with the Worker's own token. */
+export function cloudflareAccess(edge: Edge) {
+  const base = `http://${edgeAddress}:${ports.fake}/client/v4`;
+  const zones = [{ id: zone, name: 'example.test' }];
+  return { base, account, zones, mode: 'list', list: listName, token: edge.cloudflareToken };
+}
+
 /** A request of the operator to the Worker; undefined for a 404. */
 export async function operator(edge: Edge, method: string, path: string, body?: unknown): Promise<unknown> {
   const headers = { authorization: `Bearer ${edge.operatorToken}`, 'content-type': 'application/json' };

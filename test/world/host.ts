@@ -3,7 +3,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Addresses, makeNode } from './network.ts';
-import { Place, type Program } from './place.ts';
+import { Place, type Program, type Ran } from './place.ts';
 import { until } from './wait.ts';
 
 const checkout = fileURLToPath(new URL('../..', import.meta.url));
@@ -112,7 +112,7 @@ function writeConfig(folder: string, settings: HostSettings): string {
   return config;
 }
 
-const program = (name: string): string => join(checkout, 'host-agent/bin', name);
+export const program = (name: string): string => join(checkout, 'host-agent/bin', name);
 
 function common(host: Host): readonly string[] {
   return ['-c', host.config, '-s', host.socket, '-p', join(host.folder, 'edgeban.pid')];
@@ -155,6 +155,11 @@ export async function client(host: Host, ...words: readonly string[]): Promise<s
   const ran = await host.place.run([program('edgeban-client'), ...common(host), ...words]);
   if (ran.code !== 0) throw new Error(`edgeban-client ${words.join(' ')}: ${ran.stderr || ran.stdout}`);
   return ran.stdout;
+}
+
+/** `edgeban WORDS` on this host; a non-zero exit code is an answer. */
+export async function edgeban(host: Host, ...words: readonly string[]): Promise<Ran> {
+  return await host.place.run([program('edgeban'), ...words], { timeout_ms: 90_000 });
 }
 
 /** The agent's own log so far. */

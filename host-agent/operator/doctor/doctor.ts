@@ -17,6 +17,7 @@ import { askWorker, hostFindings, statusFindings } from './worker-checks.ts';
 const options = {
   prove: { type: 'string' },
   conf: { type: 'string', short: 'c', default: '/etc/edgeban' },
+  socket: { type: 'string', short: 's' },
   root: { type: 'string', default: '/' },
 } as const;
 
@@ -34,7 +35,7 @@ export async function runDoctor(argv: readonly string[], world: OperatorWorld): 
   const { file, worker } = operatorOf(values);
   const { cloudflare: access } = file;
   const api = access === null ? null : new CloudflareApi(access.base, access.token, world.sleep);
-  const host = await thisHost(world, values.conf, worker.url);
+  const host = await thisHost(world, values, worker.url);
   const patient = { world, worker, api, access, host, root: values.root };
   if (values.prove !== undefined) return await runProof(patient, values.prove, values.json);
   const findings = await examine(patient);

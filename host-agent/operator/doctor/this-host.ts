@@ -16,10 +16,15 @@ export interface ThisHost {
   readonly socket: string;
 }
 
-export async function thisHost(world: OperatorWorld, configDir: string, url: string): Promise<ThisHost> {
-  const { dbfile, socket } = await world.serverSettings(configDir);
+/** `conf`: the configuration's folder; `socket`: where the daemon listens, if not where that says. */
+export async function thisHost(
+  world: OperatorWorld,
+  { conf, socket: named }: { readonly conf: string; readonly socket?: string | undefined },
+  url: string,
+): Promise<ThisHost> {
+  const { dbfile, socket } = await world.serverSettings(conf);
   const known = readSettings(edgeFiles(dbfile).settings);
-  return { id: known !== null && known.url === new URL(url).origin ? known.host : null, socket };
+  return { id: known !== null && known.url === new URL(url).origin ? known.host : null, socket: named ?? socket };
 }
 
 export async function ownFindings(host: ThisHost, now: number): Promise<Finding[]> {
