@@ -1,7 +1,10 @@
 /** What `edgeban --help` prints; the manual page and the completion are made of it. */
-export const edgebanHelp = `Usage: edgeban edge setup [--zone NAME]... [--mode MODE] [--token-file FILE|-] [--dry-run]
+export const edgebanHelp = `Usage: edgeban edge setup [--zone NAME]... [--account ID] [--mode list|access-rules|none]
+                          [--allow ADDRESSES] [--name NAME] [--list NAME] [--adopt-list] [--url URL]
+                          [--token-file FILE|-] [--runtime-token-file FILE|-] [--take-over]
+                          [--wrangler FILE] [--worker FILE] [--dry-run]
        edgeban edge teardown [--token-file FILE|-] [--dry-run]
-       edgeban edge doctor [--prove ADDRESS]
+       edgeban edge doctor [--prove ADDRESS] [-c DIR] [-s SOCKET]
        edgeban edge token
        edgeban edge hosts [--all]
        edgeban edge revoke HOST

@@ -11,6 +11,7 @@ import type { Target } from './target.ts';
 
 const require = createRequire(import.meta.url);
 const main = fileURLToPath(new URL('../main.ts', import.meta.url));
+const worker = fileURLToPath(new URL('../../worker/index.ts', import.meta.url));
 
 export interface Programs {
   /** usr/lib/edgeban of the package. */
@@ -23,11 +24,12 @@ export interface Programs {
   readonly node: string;
 }
 
-/** Writes `lib`: node, host-agent/, native/, node_modules/re2, cache/. */
+/** Writes `lib`: node, host-agent/, worker/, native/, node_modules/re2, cache/. */
 export async function writePrograms({ lib, target, nodeDir, native, node }: Programs): Promise<void> {
   say('bundling the programs');
   for (const folder of ['native', 'node_modules/re2/build/Release']) mkdirSync(join(lib, folder), { recursive: true });
   await bundle(join(lib, 'host-agent'));
+  await bundleWorker(join(lib, 'worker'));
   cpSync(native.sdNotify, join(lib, 'native/sd-notify.node'));
   const re2 = dirname(require.resolve('re2/package.json'));
   for (const name of ['package.json', 're2.js']) cpSync(join(re2, name), join(lib, 'node_modules/re2', name));
@@ -39,6 +41,27 @@ export async function writePrograms({ lib, target, nodeDir, native, node }: Prog
   say("stripping Node's binary");
   run(`${target.triplet}-strip`, ['-o', join(lib, 'node'), join(nodeDir, 'bin/node')]);
   writeCompileCache(lib, node);
+}
+
+/** What `edgeban edge setup` hands to wrangler: one module, for workerd. */
+export async function bundleWorker(folder: string): Promise<void> {
+  await build({
+    entryPoints: [worker],
+    outdir: folder,
+    bundle: true,
+    platform: 'neutral',
+    mainFields: ['module', 'main'],
+    conditions: ['workerd', 'worker', 'browser'],
+    format: 'esm',
+    target: 'es2024',
+    external: ['cloudflare:*'],
+    minifySyntax: true,
+    minifyWhitespace: true,
+    keepNames: true,
+    legalComments: 'none',
+    plugins: [englishOnly],
+    logLevel: 'error',
+  });
 }
 
 /** Split, so that a client loads only what it needs. */

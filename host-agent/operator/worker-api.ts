@@ -86,8 +86,10 @@ export const Status = z.object({
   hosts: count,
   over_share: z.array(z.object({ name: z.string(), refused: count, code: z.string() })),
   listeners: count,
-  panic: Panic.optional(),
-  brake: Brake.optional(),
+  panic: Panic,
+  brake: Brake,
+  recovery: z.object({ due: z.boolean(), at: time.nullable(), bans: count, refused: count }),
+  ranges: z.object({ known: count, at: time.nullable(), error: z.string().nullable() }),
   snapshot: z.object({ current: z.boolean(), written_at: time.nullable(), error: z.string().nullable() }),
   enforcement: z.object({ mode: z.string(), current: z.boolean(), detail: Detail.nullable() }),
 });

@@ -171,6 +171,8 @@ function status(mode: string, zones: string) {
   };
   return {
     ...{ ledger: 'l', revision: 0, bans: 0, hosts: 0, over_share: [], listeners: 0 },
+    ...{ panic: null, brake: null, recovery: { due: false, at: null, bans: 0, refused: 0 } },
+    ranges: { known: 22, at: null, error: null },
     snapshot: { current: true, written_at: null, error: null },
     enforcement: { mode, current: true, detail: mode === 'none' ? null : detail },
   };

@@ -74,6 +74,7 @@ describe('the package', () => {
     const tried = run('edgeban-regex', '-c', join(root, 'etc/edgeban'), 'failed: 192.0.2.1', '^failed: <ADDR>$');
     expect(tried.stdout).toMatch(/1 matched/);
     expect(run('edgeban-client', '-c', join(root, 'etc/edgeban'), '-t').stderr).not.toMatch(/error:/);
+    expect(readFileSync(join(root, 'usr/lib/edgeban/worker/index.js'), 'utf8')).toContain('cloudflare:workers');
   });
 
   it('says what it installs, and belongs to root', () => {

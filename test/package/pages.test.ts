@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { edgebanHelp } from '../../host-agent/cli/edgeban-help.ts';
 import { helpText } from '../../host-agent/cli/help.ts';
 import { entriesOf, optionsIn, wordsOf } from '../../host-agent/debian/help.ts';
 import { completion, manualPages, roff } from '../../host-agent/debian/pages.ts';
@@ -11,7 +12,7 @@ import { helpText as regexHelp } from '../../host-agent/regex/help.ts';
 
 const helpOf = (program: string): string => {
   if (program === 'edgeban-client' || program === 'edgeban-server') return helpText(program);
-  return program === 'edgeban-regex' ? regexHelp : 'Usage: edgeban edge status';
+  return program === 'edgeban-regex' ? regexHelp : edgebanHelp;
 };
 const pages = manualPages({ version: '1.2.3-1', epoch: 1_790_000_000, helpOf });
 const page = (name: string) => pages[name] ?? '';
@@ -64,8 +65,10 @@ describe('the completion', () => {
     const folder = mkdtempSync(join(tmpdir(), 'edgeban-completion-'));
     try {
       writeFileSync(join(folder, 'script'), script);
+      writeFileSync(join(folder, 'help'), edgebanHelp);
       const ask = `edgeban-client() { printf 'Status\\n\`- Jail list:\\tsshd, nginx\\n'; }
-        . "$0"; COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)); _edgeban_client; printf '%s\\n' "\${COMPREPLY[@]}"`;
+        edgeban() { cat "\${0%script}help"; }
+        . "$0"; COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)); "_\${1//-/_}"; printf '%s\\n' "\${COMPREPLY[@]}"`;
       const told = spawnSync('bash', ['-c', ask, join(folder, 'script'), ...words], { encoding: 'utf8' });
       expect(told.stderr).toBe('');
       return told.stdout.trim().split('\n');
@@ -85,5 +88,12 @@ describe('the completion', () => {
     expect(offered('edgeban-client', '-c', '/x', 'set', 'sshd', 'ban')).toEqual(['banip', 'bantime']);
     expect(offered('edgeban-client', 'set', 'log')).toEqual(expect.arrayContaining(['loglevel']));
     expect(offered('edgeban-client', 'reload', '--un')).toEqual(['--unban']);
+  });
+
+  it('offers the verbs of the edge, and what each takes', () => {
+    expect(offered('edgeban', '')).toEqual(expect.arrayContaining(['edge', 'import-fail2ban', '--help']));
+    expect(offered('edgeban', 'edge', 'te')).toEqual(['teardown']);
+    expect(offered('edgeban', 'edge', 'setup', '--t')).toEqual(['--token-file', '--take-over']);
+    expect(offered('edgeban', 'edge', 'hosts', '--')).toEqual(['--all', '--operator-file', '--json', '--yes']);
   });
 });

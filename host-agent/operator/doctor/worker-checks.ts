@@ -11,6 +11,7 @@ const skew_seconds_max = 120;
 const hosts_max = 1000;
 const silence_seconds_warn = 300;
 const operation_seconds_warn = 300;
+const ranges_seconds_warn = 3 * 86_400;
 
 /** Null for the status where there is none to be had. */
 export async function askWorker(
@@ -44,12 +45,38 @@ function clock(date: number | null, now: number): Finding[] {
 }
 
 export function statusFindings(status: Status, now: number): Finding[] {
-  return [...switches(status), ...snapshot(status, now), ...enforcement(status, now)];
+  return [
+    ...switches(status),
+    ...recovery(status),
+    ...snapshot(status, now),
+    ...enforcement(status, now),
+    ...ranges(status, now),
+  ];
+}
+
+function recovery({ recovery: { due, bans, refused } }: Status): Finding[] {
+  if (!due) return [];
+  const text = `the ledger was lost; it takes over what Cloudflare and KV have (${bans} ban(s) so far, ${refused} refused by guards)`;
+  return [warning('recovery', text, 'wait until it has, then enrol the hosts again: their keys were lost with it')];
+}
+
+/** The Worker asks for Cloudflare's ranges each day. */
+function ranges({ ranges: { known, at, error } }: Status, now: number): Finding[] {
+  const isOld = at !== null && now - at > ranges_seconds_warn;
+  if (error === null && !isOld) return [];
+  const text = `the Worker guards ${known} ranges of Cloudflare's, last told ${at === null ? 'never' : `${ago(now - at)} ago`}`;
+  return [
+    warning(
+      "Cloudflare's ranges",
+      `${text}${error === null ? '' : `: ${error}`}`,
+      'it asks again each day; new ranges go on with edgeban edge allow',
+    ),
+  ];
 }
 
 function switches({ panic, brake }: Status): Finding[] {
   return [
-    ...(panic === null || panic === undefined
+    ...(panic === null
       ? []
       : [
           broken(
@@ -58,7 +85,7 @@ function switches({ panic, brake }: Status): Finding[] {
             'edgeban edge resume',
           ),
         ]),
-    ...(brake === null || brake === undefined
+    ...(brake === null
       ? []
       : [
           warning(

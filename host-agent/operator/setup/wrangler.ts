@@ -1,6 +1,6 @@
 /** Deploys the Worker through wrangler: its configuration, where it is found, and a run in which no secret is on a command line. */
 import { spawn } from 'node:child_process';
-import { accessSync, constants, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -63,13 +63,19 @@ export function findWrangler(named: string | undefined, path: string | undefined
   const own = fileURLToPath(new URL('../../../node_modules/wrangler/bin/wrangler.js', import.meta.url));
   if (existsSync(own)) return [process.execPath, own];
   const installed = onPath('wrangler', path);
-  if (installed !== null) return [installed];
+  // a script runs under the Node that we run under: Debian's may be too old for it
+  if (installed !== null) return scriptOf(installed);
   const npx = onPath('npx', path);
   if (npx !== null) return [npx, '--yes', 'wrangler@4'];
   throw wranglerError(
     'neither wrangler nor npx is on PATH',
     'install Node.js 22 or newer and wrangler 4 (npm install --global wrangler), or name it: --wrangler FILE',
   );
+}
+
+function scriptOf(program: string): readonly string[] {
+  const file = realpathSync(program);
+  return /\.m?js$/.test(file) ? [process.execPath, file] : [program];
 }
 
 function onPath(program: string, path: string | undefined): string | null {
