@@ -68,7 +68,7 @@ describe('enroll', () => {
   });
 
   test('what it does not know is refused by name', async () => {
-    expect((await edgeban(['explain'])).err).toContain('edgeban explain is not implemented; edgeban --help lists');
+    expect((await edgeban(['divine'])).err).toContain('edgeban divine is not implemented; edgeban --help lists');
     expect((await edgeban(['edge', 'leave'])).err).toContain('edgeban edge leave is not implemented');
     expect((await edgeban([])).code).toBe(255);
     expect(await edgeban(['-V'])).toEqual({ code: 0, out: '1.2.3', err: '' });

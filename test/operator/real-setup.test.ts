@@ -2,6 +2,7 @@
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { bundleWorker } from '../../host-agent/debian/programs.ts';
 import { freePort, makeRealWorker, type RealWorker } from '../edge/real-worker.ts';
 import { type Account, openAccount, zone } from './account.ts';
 
@@ -47,8 +48,10 @@ test('sets up, enforces, changes nothing the second time, and is torn down witho
   expect(second).toMatchObject({ code: 0, out: expect.stringContaining('Nothing was changed.') });
   expect(account.writes()).toEqual([]);
 
-  // an edit is deployed, over the same ledger
-  const third = await account.setup(['--allow', '203.0.113.200']);
+  // an edit is deployed over the same ledger, and as the package does it: the code in one piece
+  const bundle = join(account.dir, 'bundle');
+  await bundleWorker(bundle);
+  const third = await account.setup(['--allow', '203.0.113.200', '--worker', join(bundle, 'index.js')]);
   expect(third.err).toBe('');
   expect(third).toMatchObject({ code: 0, out: expect.stringContaining('Worker edgeban: changed') });
   expect(account.fake.control.state().scripts['edgeban']).toMatchObject({ uploads: 2, tag: 'v1' });
