@@ -55,9 +55,7 @@ class NodeSql implements HostSql {
   }
 
   all(query: string, ...values: readonly SqlValue[]): SqlRow[] {
-    return this.#statement(query)
-      .all(...values)
-      .map(rowOf);
+    return rowsOf(this.#statement(query).all(...values));
   }
 
   transaction<T>(body: () => T): T {
@@ -91,8 +89,8 @@ class NodeSql implements HostSql {
 }
 
 /** Whole numbers are read as numbers (and refused above 2^53), so that no bigint comes up. */
-function rowOf(row: Record<string, SQLOutputValue>): SqlRow {
-  return row as SqlRow;
+function rowsOf(rows: Record<string, SQLOutputValue>[]): SqlRow[] {
+  return rows as SqlRow[];
 }
 
 function explained(error: unknown, path: string): EdgebanError {

@@ -25,15 +25,26 @@ interface Addition {
 /** `element` is an address or network in canonical form. */
 export type ElementChange = Addition | { readonly set: SetRef; readonly kind: 'delete'; readonly element: string };
 
+/** There may be very many changes of one set. */
+const setKeys = new WeakMap<SetRef, string>();
+
 export function setKey(set: SetRef): string {
-  return `${set.family} ${set.table} ${set.set}`;
+  const known = setKeys.get(set);
+  if (known !== undefined) return known;
+  const key = `${set.family} ${set.table} ${set.set}`;
+  setKeys.set(set, key);
+  return key;
 }
 
 /** The changes of the same element before its last one say nothing any more. */
-export function lastOfEach(changes: readonly ElementChange[]): ElementChange[] {
-  const last = new Map<string, ElementChange>();
-  for (const change of changes) last.set(changeKey(change), change);
-  return [...last.values()];
+export function lastOfEach(changes: Iterable<ElementChange>): ElementChange[] {
+  const bySet = new Map<string, Map<string, ElementChange>>();
+  for (const change of changes) {
+    const key = setKey(change.set);
+    const last = bySet.get(key) ?? new Map<string, ElementChange>();
+    bySet.set(key, last.set(change.element, change));
+  }
+  return [...bySet.values()].flatMap((last) => [...last.values()]);
 }
 
 export function changeKey(change: ElementChange): string {

@@ -64,7 +64,7 @@ class NftQueue implements Nft {
     if (this.#waiting + changes.length > WAITING_CHANGES_MAX) return changes.map(() => busy());
     this.#waiting += changes.length;
     const verdicts = await new Promise<Verdicts>((settle) => this.#push({ changes, settle }));
-    return changes.map((change) => verdicts.get(changeKey(change)) ?? null);
+    return changes.map((change) => (verdicts.size === 0 ? null : (verdicts.get(changeKey(change)) ?? null)));
   }
 
   exclusively<T>(work: (session: NftSession) => Promise<T>): Promise<T> {

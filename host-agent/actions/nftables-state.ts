@@ -83,12 +83,19 @@ export function setsMatched(rule: FoundRule): string[] {
 }
 
 /** The blocks of a set, none if there is no such set. `now` turns nft's time left (whole seconds) into an end. */
-export async function readBlocks(session: NftSession, set: SetRef, now: () => UnixTime): Promise<readonly Block[]> {
+export async function readBlocks(session: NftSession, set: SetRef, now: () => UnixTime): Promise<Iterable<Block>> {
   // Before: the kernel answers at once, and nft may then print for seconds.
   const at = now();
-  const objects = await listOrNull(session, ['list', 'set', set.family, set.table, set.set]);
-  const elements = (objects ?? []).flatMap((object) => elementsOf(property(object, 'set')));
-  return elements.map((element) => blockOf(element, at)).filter((block) => block !== null);
+  return blocksOf((await listOrNull(session, ['list', 'set', set.family, set.table, set.set])) ?? [], at);
+}
+
+function* blocksOf(objects: readonly unknown[], at: UnixTime): Generator<Block> {
+  for (const object of objects) {
+    for (const element of elementsOf(property(object, 'set'))) {
+      const block = blockOf(element, at);
+      if (block !== null) yield block;
+    }
+  }
 }
 
 async function listOrNull(session: NftSession, args: readonly string[]): Promise<readonly unknown[] | null> {

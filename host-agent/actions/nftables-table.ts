@@ -8,19 +8,27 @@ import { deleteRule, withdrawal } from './nftables-withdrawal.ts';
 
 const nothing: FoundTable = { sets: [], chains: [], rules: [], hasMore: false };
 
-/** Table, chain, sets and rules as planned, in one transaction; nothing where all is there. Throws ERR_NFT_SET_FOREIGN. */
-export async function ensureTable(session: NftSession, plan: Plan): Promise<void> {
-  const script = await missingOf(session, plan);
+/**
+ * Table, chain, sets and rules as planned, in one transaction; nothing where all is there. Returns the sets that were there:
+ * the others hold nothing yet. Throws ERR_NFT_SET_FOREIGN.
+ */
+export async function ensureTable(session: NftSession, plan: Plan): Promise<readonly PlannedSet[]> {
+  const found = await foundOf(session, plan);
+  const script = missingOf(plan, found);
   if (script !== '') await session.script(script);
+  return plan.sets.filter(({ set }) => found.sets.some(({ name }) => name === set));
 }
 
 /** Is all there that `ensureTable` makes? Of what the sets hold it tells nothing. */
 export async function isTableThere(session: NftSession, plan: Plan): Promise<boolean> {
-  return (await missingOf(session, plan)) === '';
+  return missingOf(plan, await foundOf(session, plan)) === '';
 }
 
-async function missingOf(session: NftSession, plan: Plan): Promise<string> {
-  const found = (await readTable(session, plan.family, plan.table)) ?? nothing;
+async function foundOf(session: NftSession, plan: Plan): Promise<FoundTable> {
+  return (await readTable(session, plan.family, plan.table)) ?? nothing;
+}
+
+function missingOf(plan: Plan, found: FoundTable): string {
   return [...missingFrame(plan, found), ...missingSets(plan, found), ...ruleChanges(plan, found)].join('');
 }
 

@@ -7,7 +7,7 @@ import type { Conntrack } from './conntrack.ts';
 import type { Nft } from './nft.ts';
 import { type ElementChange, show } from './nft-script.ts';
 import { killsConnections, type Parameters } from './nftables-parameters.ts';
-import { type Plan, planOf } from './nftables-plan.ts';
+import { type Plan, type PlannedSet, planOf } from './nftables-plan.ts';
 import { readBlocks } from './nftables-state.ts';
 import { ensureTable, isTableThere, takeAwayTable } from './nftables-table.ts';
 import { difference, type Ends, type Limits, outermost, sortChanges } from './wanted.ts';
@@ -46,6 +46,10 @@ function refuseOtherProgram(program: string | undefined, nft: Nft): void {
   });
 }
 
+function* additions(blocks: Iterable<Block>): Generator<Change> {
+  for (const { address, until } of blocks) yield { kind: 'add', address, until };
+}
+
 class Nftables implements Action {
   readonly name: string;
   readonly #plan: Plan;
@@ -62,13 +66,12 @@ class Nftables implements Action {
 
   reconcile(wanted: readonly Block[]): Promise<readonly Outcome[]> {
     return this.#inOrder(async () => {
-      await this.#ports.nft.exclusively((session) => ensureTable(session, this.#plan));
+      const sets = await this.#ports.nft.exclusively((session) => ensureTable(session, this.#plan));
       const began = this.#ports.now();
-      const there = new Map((await this.#read()).map((block) => [block.address, block.until]));
-      const adds = wanted.map((block): Change => ({ kind: 'add', ...block }));
-      const { singles, networks, refused } = sortChanges(adds, new Map(), this.#limits());
+      const there = await this.#read(sets);
+      const { singles: goal, networks, refused } = sortChanges(additions(wanted), new Map(), this.#limits());
       this.#networks = networks;
-      const goal = new Map([...singles, ...outermost(networks)]);
+      for (const [address, until] of outermost(networks)) goal.set(address, until);
       const tolerance_s = END_TOLERANCE_S + Math.max(0, this.#ports.now() - began);
       return [...refused, ...(await this.#change(difference(there, goal, tolerance_s), there))];
     });
@@ -102,7 +105,9 @@ class Nftables implements Action {
   }
 
   list(): Promise<readonly Block[]> {
-    return this.#inOrder(() => this.#read());
+    return this.#inOrder(async () =>
+      Array.from(await this.#read(this.#plan.sets), ([address, until]) => ({ address, until })),
+    );
   }
 
   close(options: { readonly flush: boolean }): Promise<void> {
@@ -118,11 +123,12 @@ class Nftables implements Action {
     return next;
   }
 
-  #read(): Promise<readonly Block[]> {
+  #read(sets: readonly PlannedSet[]): Promise<Map<string, Until>> {
     return this.#ports.nft.exclusively(async (session) => {
-      const blocks: Block[] = [];
-      for (const set of this.#plan.sets) blocks.push(...(await readBlocks(session, set, this.#ports.now)));
-      return blocks;
+      const ends = new Map<string, Until>();
+      for (const set of sets)
+        for (const { address, until } of await readBlocks(session, set, this.#ports.now)) ends.set(address, until);
+      return ends;
     });
   }
 

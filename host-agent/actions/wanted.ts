@@ -24,7 +24,7 @@ export interface Sorted {
 }
 
 /** Splits changes into single addresses and networks, the latter on top of the `networks` wanted before. */
-export function sortChanges(changes: readonly Change[], networks: Ends, limits: Limits): Sorted {
+export function sortChanges(changes: Iterable<Change>, networks: Ends, limits: Limits): Sorted {
   const sorted: Sorted = { singles: new Map(), gone: new Set(), networks: new Map(networks), refused: [] };
   for (const change of changes) {
     const prefix = parsePrefix(change.address);

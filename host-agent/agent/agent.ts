@@ -58,8 +58,9 @@ export class Agent implements AgentControl {
   async start(): Promise<void> {
     const { parts, engine } = this.#core;
     await this.#roster.admit(this.#plan.jails);
-    engine.loadCounters(parts.store.counters.all());
     await this.#roster.restore(this.#roster.names);
+    await this.#roster.fit();
+    engine.loadCounters(parts.store.counters.all());
     await this.#sweep();
     for (const name of this.#roster.names) parts.log.logger('jail').info(`Jail '${name}' started`);
     await this.#reading.follow();

@@ -12,6 +12,8 @@ import type { IgnoreCache } from '../../shared/config/jail-values.ts';
 import type { Failure } from '../../shared/ticket.ts';
 import type { Seconds, UnixTime } from '../../shared/time.ts';
 import type { Exit, Shell } from '../shell.ts';
+import type { Core } from './parts.ts';
+import type { JailPlan } from './plan.ts';
 
 export const ignoreCommandLimits = {
   /** Failures of one jail that wait for their answers. */
@@ -20,7 +22,7 @@ export const ignoreCommandLimits = {
   key_chars_max: 1_000,
 } as const;
 
-export interface IgnoreCommandWorld {
+interface IgnoreCommandWorld {
   readonly shell: Pick<Shell, 'run'>;
   /** The host name of an address; null if it has none. */
   nameOf(address: string): Promise<string | null>;
@@ -35,6 +37,18 @@ export type Answer = { readonly ignored: boolean; readonly trouble: string | nul
 interface Kept {
   readonly answer: Promise<Answer>;
   readonly until: UnixTime;
+}
+
+/** Null: the jail has none. */
+export function ignoreCommandOf({ name, ...plan }: JailPlan, { parts, engine }: Core): IgnoreCommand | null {
+  if (plan.ignorecommand === null) return null;
+  return new IgnoreCommand(plan.ignorecommand, plan.ignorecache, {
+    shell: parts.shell,
+    nameOf: (address) => parts.resolver.nameOf(address),
+    hostname: parts.hostname,
+    now: () => parts.now(),
+    bantime: () => engine.rules(name).bantime,
+  });
 }
 
 export class IgnoreCommand {

@@ -8,7 +8,7 @@ import type { UnixTime } from '../../shared/time.ts';
 import { asciiText, decoderOf } from './decoder.ts';
 import type { Effects } from './effects.ts';
 import type { Fleet } from './fleet.ts';
-import { IgnoreCommand } from './ignore-command.ts';
+import { ignoreCommandOf } from './ignore-command.ts';
 import { IgnoreSources } from './ignore-sources.ts';
 import { Jail } from './jail.ts';
 import { ticketJail } from './jail-actions.ts';
@@ -49,22 +49,32 @@ export class Roster {
     return this.#jails.get(name);
   }
 
-  /** Makes jails of plans, and tells those that cannot run. */
+  /** Makes jails of plans, which can block but not read before they are `fit`, and tells those that cannot run. */
   async admit(plans: readonly JailPlan[]): Promise<void> {
     await this.#learn(plans);
-    this.#admitAll(plans);
+    this.#admitAll(plans, (plan) => this.#make(plan, null, false));
   }
 
-  #admitAll(plans: readonly JailPlan[]): string[] {
+  /** Lets the jails read: their regexes are compiled only when the bans are in force. One that cannot read is left out. */
+  async fit(): Promise<void> {
+    for (const jail of [...this.#jails.values()]) {
+      if (this.#admit(jail.plan, (plan) => jail.takeOver(this.#meansOf(plan)))) continue;
+      this.#jails.delete(jail.name);
+      await jail.close({ flush: () => false });
+    }
+    this.#renewRules();
+  }
+
+  #admitAll(plans: readonly JailPlan[], make: (plan: JailPlan) => void): string[] {
     this.#coming = [];
-    const admitted = plans.filter((plan) => this.#admit(plan)).map(({ name }) => name);
+    const admitted = plans.filter((plan) => this.#admit(plan, make)).map(({ name }) => name);
     this.#renewRules();
     return admitted;
   }
 
-  #admit(plan: JailPlan): boolean {
+  #admit(plan: JailPlan, make: (plan: JailPlan) => void): boolean {
     try {
-      this.create(plan, { idle: false });
+      make(plan);
       return true;
     } catch (error) {
       if (!(error instanceof EdgebanError)) throw error;
@@ -76,9 +86,12 @@ export class Roster {
 
   /** Makes a jail of a plan. Throws what is wrong with it. */
   create(plan: JailPlan, { idle }: { readonly idle: boolean }): void {
+    this.#make(plan, this.compile(plan, this.#linesFor(plan)), idle);
+  }
+
+  #make(plan: JailPlan, filter: Filter | null, idle: boolean): void {
     const { parts, engine, court, desk } = this.#core;
     const { store, log } = parts;
-    const filter = this.compile(plan, this.#linesFor(plan));
     const isKnown = () => !desk.isBroken;
     const ticket = ticketJail(plan.name, store, isKnown, this.#figuresOf(plan.name));
     const actions = plan.actions.map((action) => parts.createAction(action, ticket));
@@ -86,15 +99,18 @@ export class Roster {
     engine.setRules(plan.name, { ...plan.rules, ignoreip: this.#ignored.entriesOf(plan.ignoreip) });
     this.#jails.set(
       plan.name,
-      new Jail({ plan, filter, actions, ignoreCommand: this.#ignoreCommand(plan), idle }, world),
+      new Jail({ plan, filter, actions, ignoreCommand: ignoreCommandOf(plan, this.#core), idle }, world),
     );
   }
 
   /** Gives a jail another plan until the next reload. Throws what is wrong with it, and then all stays as it is. */
   alter(jail: Jail, plan: JailPlan): void {
     const isSameFilter = plan.filter === jail.plan.filter && logsOf(plan) === logsOf(jail.plan);
-    const filter = isSameFilter ? jail.filter : this.compile(plan, this.#linesFor(plan));
-    jail.takeOver({ plan, filter, ignoreCommand: this.#ignoreCommand(plan) });
+    jail.takeOver(isSameFilter ? this.#meansOf(plan, jail.filter) : this.#meansOf(plan));
+  }
+
+  #meansOf(plan: JailPlan, filter = this.compile(plan, this.#linesFor(plan))) {
+    return { plan, filter, ignoreCommand: ignoreCommandOf(plan, this.#core) };
   }
 
   #figuresOf(name: string) {
@@ -110,18 +126,6 @@ export class Roster {
       },
       bantime: () => engine.rules(name).bantime,
     };
-  }
-
-  #ignoreCommand({ name, ignorecommand, ignorecache }: JailPlan): IgnoreCommand | null {
-    if (ignorecommand === null) return null;
-    const { parts, engine } = this.#core;
-    return new IgnoreCommand(ignorecommand, ignorecache, {
-      shell: parts.shell,
-      nameOf: (address) => parts.resolver.nameOf(address),
-      hostname: parts.hostname,
-      now: () => parts.now(),
-      bantime: () => engine.rules(name).bantime,
-    });
   }
 
   /** Of a jail that reads the same logs: what is done to a line before the regexes is done once for all of them. */
@@ -232,7 +236,7 @@ export class Roster {
       if (isGone) this.#jails.delete(name);
       if (isGone || restart) this.#forgetCounters(name);
     }
-    await this.restore(this.#admitAll(plans));
+    await this.restore(this.#admitAll(plans, (plan) => this.create(plan, { idle: false })));
     for (const jail of old) {
       if (this.#jails.get(jail.name) !== jail) await jail.close({ flush: (index) => !this.#isTakenOver(jail, index) });
     }

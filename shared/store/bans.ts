@@ -33,6 +33,8 @@ const held_columns = `${columns}, groups, forced`;
 /** Behind those that are there. */
 const insertHeld = `INSERT OR REPLACE INTO held_bans (n, ${held_columns})
   VALUES ((SELECT COALESCE(MAX(n), 0) + 1 FROM held_bans WHERE jail = ?), ${places}, ?, ?)`;
+const insertPast = `INSERT INTO ban_history (${columns}) VALUES (${places})`;
+const selectHeld = `SELECT ${held_columns} FROM held_bans WHERE jail = ? AND id = ?`;
 const page_rows = 1_000;
 /** Of all captures of one ban together; what is more is not kept. */
 const groups_chars_max = 4096;
@@ -71,7 +73,7 @@ export class Bans {
       'INSERT OR REPLACE INTO known_ids (id, jail, at, bantime, count) VALUES (?, ?, ?, ?, ?)',
       ...[ban.id, ban.jail, ban.at, ban.bantime, ban.count],
     );
-    this.#sql.all(`INSERT INTO ban_history (${columns}) VALUES (${places})`, ...values);
+    this.#sql.all(insertPast, ...values);
     this.#untrimmed += 1;
     if (this.#untrimmed >= history_slack) this.#trimHistory();
   }
@@ -96,7 +98,7 @@ export class Bans {
   held(jail: string, id: string): Ban | null {
     const lately = this.#lately.get(jail, id);
     if (lately !== undefined) return lately;
-    const row = this.#sql.all(`SELECT ${held_columns} FROM held_bans WHERE jail = ? AND id = ?`, jail, id)[0];
+    const row = this.#sql.all(selectHeld, jail, id)[0];
     if (row === undefined) return null;
     const ban = banOf(row);
     this.#lately.put(ban);

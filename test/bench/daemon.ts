@@ -1,5 +1,5 @@
 /** A daemon in a network namespace of its own, edgeban or fail2ban, with one jail on a log file: what the scale measurements run. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { appendFileSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Netns } from '../actions/netns.ts';
@@ -70,36 +70,46 @@ export abstract class Daemon {
     const { command, env } = this.server();
     const [file, ...args] = [...this.netns.prefix, ...command];
     this.#process = spawn(file ?? '', args, { env, stdio: ['ignore', 'ignore', 'inherit'] });
-    while (!existsSync(join(this.folder, 'control.sock')) || !this.client('ping').includes('pong')) await pause(5);
+    while (!existsSync(join(this.folder, 'control.sock')) || !(await this.#answers())) {
+      if (this.#isOver) throw new Error('it ended while it started: its log says why');
+      await pause(5);
+    }
     return performance.now() - began;
   }
 
-  async stop(): Promise<void> {
-    const ended = new Promise((resolve) => this.#process?.once('exit', resolve));
-    this.#process?.kill('SIGTERM');
-    await ended;
+  /** Meanwhile others are listened to: what the kernel tells comes at its time. */
+  #answers(): Promise<boolean> {
+    const { command, env } = this.clientCommand();
+    const [file, ...args] = [...this.netns.prefix, ...command, 'ping'];
+    return new Promise((resolve) => {
+      execFile(file ?? '', args, { env }, (_error, stdout) => resolve(stdout.includes('pong')));
+    });
   }
 
-  async kill(): Promise<void> {
+  stop(): Promise<void> {
+    return this.#end('SIGTERM');
+  }
+
+  kill(): Promise<void> {
+    return this.#end('SIGKILL');
+  }
+
+  get #isOver(): boolean {
+    return this.#process === null || this.#process.exitCode !== null || this.#process.signalCode !== null;
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    if (this.#isOver) return;
     const ended = new Promise((resolve) => this.#process?.once('exit', resolve));
-    this.#process?.kill('SIGKILL');
+    this.#process?.kill(signal);
     await ended;
   }
 
   client(...words: string[]): string {
     const { command, env } = this.clientCommand();
     const [file, ...args] = [...this.netns.prefix, ...command, ...words];
-    try {
-      return execFileSync(file ?? '', args, {
-        env,
-        encoding: 'utf8',
-        stdio: ['ignore', 'pipe', 'pipe'],
-        maxBuffer: 1 << 28,
-      });
-    } catch (error) {
-      if (words[0] === 'ping') return '';
-      throw error;
-    }
+    const stdio: ['ignore', 'pipe', 'pipe'] = ['ignore', 'pipe', 'pipe'];
+    return execFileSync(file ?? '', args, { env, encoding: 'utf8', stdio, maxBuffer: 1 << 28 });
   }
 
   write(lines: string): void {
