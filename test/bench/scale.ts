@@ -93,9 +93,9 @@ async function bans(daemon: Daemon, count: number): Promise<void> {
 async function restarts(daemon: Daemon, count: number): Promise<void> {
   await daemon.stop();
   daemon.netns.script('flush ruleset\n');
-  const monitor = await Monitor.listening(daemon);
+  const monitor = await Monitor.listening(daemon.netns);
   // all come in one transaction, of which nft takes seconds to tell
-  const first = monitor.seen(addressOf(0), 120_000);
+  const first = monitor.seen(addressOf(0), 'f2b-table', 120_000);
   const again = performance.now();
   const ready = daemon.start();
   const all = (await first) - again;
