@@ -26,6 +26,7 @@ import { actionMaker, configurationPorts, sourceOf, sweeper } from './kit.ts';
 import { Log } from './log.ts';
 import { neighbourhood, sharedJails } from './neighbour.ts';
 import { createRe2 } from './re2.ts';
+import { processRest, restWhenQuiet } from './rest.ts';
 import { ServerSettings } from './server-settings.ts';
 import { Shell } from './shell.ts';
 import { type HostSql, openSqlite, setAsideDatabase } from './sqlite.ts';
@@ -103,6 +104,7 @@ async function run({ settings, configDir, ready }: ServeOptions, log: Log, super
       ready();
       supervisor.ready();
       log.logger('server').info('Server ready');
+      restWhenQuiet(processRest());
       const figures = await openFigures(agent, configuration.server.metrics, supervisor, log);
       await untilStopped(agent, stopped, supervisor);
       await figures.close();

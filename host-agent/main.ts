@@ -17,8 +17,7 @@ const here = fileURLToPath(import.meta.url);
 // what takes long to load (the regex engine, HTTP, the daemon) is loaded only where it is needed: a client has to be quick
 const ports: HostPorts = {
   version,
-  // as the launcher starts it
-  serverCommand: [process.execPath, '--max-semi-space-size=4', here, 'edgeban-server'],
+  serverCommand: [process.execPath, here, 'edgeban-server'],
   serverSettings: async (configDir) => settingsIn(configDir),
   testConfiguration: async (configDir) => {
     const { readConfiguration } = await import('./configuration.ts');

@@ -1,0 +1,50 @@
+/** Gives memory back when there is nothing to do: what a start or a burst has needed is not kept for days. */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
+export interface RestWorld {
+  /** Of the V8 heap, used or not. */
+  heap_bytes(): number;
+  /** Of the processor, since the process began. */
+  cpu_ms(): number;
+  /** Collects all garbage and lets go of what is empty; it takes 50 ms. */
+  collect(): void;
+}
+
+const look_ms = 15_000;
+/** Less is not worth the work. */
+const worth_bytes = 4 * 1024 * 1024;
+/** Who has used less of the processor since the last look has nothing to do. */
+const quiet_share = 0.02;
+
+/** Looks every 15 s; returns what ends it. */
+export function restWhenQuiet(world: RestWorld): () => void {
+  let kept_bytes = 0;
+  let before_ms = world.cpu_ms();
+  const timer = setInterval(() => {
+    const now_ms = world.cpu_ms();
+    const isQuiet = now_ms - before_ms < look_ms * quiet_share;
+    before_ms = now_ms;
+    if (!isQuiet || world.heap_bytes() < kept_bytes + worth_bytes) return;
+    world.collect();
+    kept_bytes = world.heap_bytes();
+  }, look_ms);
+  timer.unref();
+  return () => clearInterval(timer);
+}
+
+export const processRest: RestWorld = {
+  heap_bytes: () => process.memoryUsage().heapTotal,
+  cpu_ms: () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1000;
+  },
+  collect: () => {
+    // not a flag of the command line: compiled code that was kept is good for one set of those only
+    setFlagsFromString('--expose-gc');
+    const gc: NodeJS.GCFunction = runInNewContext('gc');
+    setFlagsFromString('--no-expose-gc');
+    // only this kind makes the room for young objects small again, and forgets code that is not run
+    void gc({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+  },
+};

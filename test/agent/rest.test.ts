@@ -1,0 +1,51 @@
+/** A daemon gives memory back when it has nothing to do, and only then. */
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { restWhenQuiet } from '../../host-agent/rest.ts';
+
+const look_ms = 15_000;
+const MiB = 1024 * 1024;
+
+let world: { heap: number; cpu: number; collected: number };
+let stop: () => void;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  world = { heap: 60 * MiB, cpu: 900, collected: 0 };
+  stop = restWhenQuiet({
+    heap_bytes: () => world.heap,
+    cpu_ms: () => world.cpu,
+    collect: () => {
+      world.collected += 1;
+      world.heap = 20 * MiB;
+    },
+  });
+});
+
+afterEach(() => {
+  stop();
+  vi.useRealTimers();
+});
+
+function look(cpu_ms: number): number {
+  world.cpu += cpu_ms;
+  vi.advanceTimersByTime(look_ms);
+  return world.collected;
+}
+
+test('what the start has needed goes at the first quiet look', () => {
+  expect([look(2_000), look(100)]).toEqual([0, 1]);
+});
+
+test('nothing is collected for what is not worth it, nor in a burst, but behind it', () => {
+  expect(look(10)).toBe(1);
+  world.heap = 23 * MiB;
+  expect(look(10)).toBe(1);
+  world.heap = 90 * MiB;
+  expect([look(9_000), look(9_000)]).toEqual([1, 1]);
+  expect([look(10), look(10)]).toEqual([2, 2]);
+});
+
+test('it ends', () => {
+  stop();
+  expect(look(10)).toBe(0);
+});
