@@ -24,6 +24,7 @@ const versionScript = `-Wl,--version-script=${join(here, 'exports.map')}`;
 export interface NativeFiles {
   readonly re2: string;
   readonly sdNotify: string;
+  readonly giveBack: string;
 }
 
 interface Toolchain {
@@ -40,8 +41,13 @@ interface Toolchain {
 export function nativeFiles(cache: string, target: Target, nodeDir: string): NativeFiles {
   const tools = toolchain(cache, target, nodeDir);
   const folder = join(cache, `native-${target.debian}-${keyOf(tools, cache)}`);
-  const built = { re2: join(folder, 're2.node'), sdNotify: join(folder, 'sd-notify.node') };
+  const giveBack = join(
+    cache,
+    `give-back-${target.debian}-${keyOf(tools, cache, ['exports.map', 'give-back.c'])}.node`,
+  );
+  const built = { re2: join(folder, 're2.node'), sdNotify: join(folder, 'sd-notify.node'), giveBack };
   if (!existsSync(folder)) build(tools, folder);
+  if (!existsSync(giveBack)) buildAddon(tools, 'give-back', giveBack);
   for (const file of Object.values(built)) refuseNewSymbols(tools, file);
   return built;
 }
@@ -49,7 +55,7 @@ export function nativeFiles(cache: string, target: Target, nodeDir: string): Nat
 /** In one step, whoever else builds the same at the same time. */
 function build(tools: Toolchain, folder: string): void {
   const draft = mkdtempSync(`${folder}.`);
-  buildSdNotify(tools, draft);
+  buildAddon(tools, 'sd-notify', join(draft, 'sd-notify.node'));
   buildRe2(tools, draft);
   if (existsSync(folder)) rmSync(draft, { recursive: true });
   else renameSync(draft, folder);
@@ -80,22 +86,29 @@ function cxxHeaders(target: Target): string[] {
 }
 
 /** All that the result depends on; where the checkout and the cache are is not among it. */
-function keyOf({ target, nodeDir, compile, link, cxxHeaders: headers }: Toolchain, cache: string): string {
+function keyOf(
+  { target, nodeDir, compile, link, cxxHeaders: headers }: Toolchain,
+  cache: string,
+  sources = ['compat.c', 'exports.map', 'sd-notify.c'],
+): string {
   const hash = createHash('sha256');
   hash.update(run(compiler(target, 'g++'), ['--version']));
   hash.update(JSON.stringify([compile, link, headers, flags]).replaceAll(cache, ''));
-  for (const name of ['compat.c', 'exports.map', 'sd-notify.c']) hash.update(readFileSync(join(here, name)));
+  for (const name of sources) hash.update(readFileSync(join(here, name)));
   for (const file of [require.resolve('re2/package.json'), join(nodeDir, 'package.json')])
     hash.update(readFileSync(file));
   return hash.digest('hex').slice(0, 16);
 }
 
-function buildSdNotify(tools: Toolchain, folder: string): void {
-  say('compiling sd-notify');
+/** In one step, too. */
+function buildAddon(tools: Toolchain, name: string, file: string): void {
+  say(`compiling ${name}`);
+  const draft = `${file}.${process.pid}`;
   const headers = `-I${join(tools.nodeDir, 'include/node')}`;
-  const sources = [...tools.compile, headers, join(here, 'sd-notify.c')];
-  const output = ['-shared', ...tools.link, ...flags.link, versionScript, '-o', join(folder, 'sd-notify.node')];
+  const sources = [...tools.compile, headers, join(here, `${name}.c`)];
+  const output = ['-shared', ...tools.link, ...flags.link, versionScript, '-o', draft];
   run(compiler(tools.target, 'gcc'), [...flags.c, ...flags.warnings, ...sources, ...output]);
+  renameSync(draft, file);
 }
 
 /** By re2's own node-gyp, in a copy: the checkout's is for this machine. */

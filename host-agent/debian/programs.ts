@@ -31,12 +31,13 @@ export async function writePrograms({ lib, target, nodeDir, native, node }: Prog
   await bundle(join(lib, 'host-agent'));
   await bundleWorker(join(lib, 'worker'));
   cpSync(native.sdNotify, join(lib, 'native/sd-notify.node'));
+  cpSync(native.giveBack, join(lib, 'native/give-back.node'));
   const re2 = dirname(require.resolve('re2/package.json'));
   for (const name of ['package.json', 're2.js']) cpSync(join(re2, name), join(lib, 'node_modules/re2', name));
   cpSync(native.re2, join(lib, 'node_modules/re2/build/Release/re2.node'));
   // libraries are read, not run
-  for (const file of ['native/sd-notify.node', 'node_modules/re2/build/Release/re2.node'])
-    chmodSync(join(lib, file), 0o644);
+  const libraries = ['native/sd-notify.node', 'native/give-back.node', 'node_modules/re2/build/Release/re2.node'];
+  for (const file of libraries) chmodSync(join(lib, file), 0o644);
   writeFileSync(join(lib, 'package.json'), '{ "type": "module" }\n');
   say("stripping Node's binary");
   run(`${target.triplet}-strip`, ['-o', join(lib, 'node'), join(nodeDir, 'bin/node')]);

@@ -102,9 +102,9 @@ export class Engine {
     const ignored = this.ignored(jail, failure);
     if (ignored !== null) return ignored;
     const time = Math.min(failure.time, now);
-    const wide = this.#widened(jail, failure);
-    const count = state.counters.add({ ...wide, time }, state.rules);
-    const decision = this.#judge(jail, state, wide.id, time, count, now);
+    const { id, ip, matches } = this.#widened(jail, failure);
+    const count = state.counters.add({ id, ip, matches, time }, state.rules);
+    const decision = this.#judge(jail, state, id, time, count, now);
     this.#purge(state, now);
     return decision;
   }

@@ -30,6 +30,11 @@ interface Tally extends Window {
   failures: number;
 }
 
+interface Matches {
+  readonly lines: readonly string[];
+  readonly chars: number;
+}
+
 /** Python's round(): a half goes to the even neighbour. */
 export function roundHalfEven(value: number): number {
   const floor = Math.floor(value);
@@ -43,7 +48,7 @@ export class Counters {
   readonly #jail: string;
   readonly #limits: CountingLimits;
   readonly #tallies = new Map<string, Tally>();
-  readonly #matches = new Map<string, readonly string[]>();
+  readonly #matches = new Map<string, Matches>();
   #matchesChars = 0;
   #timesKept = 0;
   #dirty = new Set<string>();
@@ -75,10 +80,18 @@ export class Counters {
     this.#timesKept += tally.times.length - before;
     tally.ip ??= failure.ip;
     tally.failures += 1;
-    const matches = failure.matches.slice(-this.#limits.matches_per_failure_max);
-    const earlier = this.#matches.get(failure.id) ?? [];
+    const matches = this.#bounded(failure.matches);
+    const earlier = this.#matches.get(failure.id)?.lines ?? [];
     this.#put(failure.id, tally, known === undefined ? matches : lastOnes([...earlier, ...matches], rules.maxmatches));
     return tally.retry;
+  }
+
+  /** The last ones of a failure, cut: mostly as they are. */
+  #bounded(matches: readonly string[]): readonly string[] {
+    const { matches_per_failure_max, match_chars_max } = this.#limits;
+    const last = matches.length > matches_per_failure_max ? matches.slice(-matches_per_failure_max) : matches;
+    const isShort = last.every((line) => line.length <= match_chars_max);
+    return isShort ? last : last.map((line) => line.slice(0, match_chars_max));
   }
 
   /** Counts further retries for an id that is known as bad; does nothing for one without failures. */
@@ -97,7 +110,7 @@ export class Counters {
   get(id: string): Counter | null {
     const tally = this.#tallies.get(id);
     if (tally === undefined) return null;
-    return { jail: this.#jail, id, ...tally, times: [...tally.times], matches: this.#matches.get(id) ?? [] };
+    return { jail: this.#jail, id, ...tally, times: [...tally.times], matches: this.#matches.get(id)?.lines ?? [] };
   }
 
   /** Forgets the failures of `id`. */
@@ -121,7 +134,7 @@ export class Counters {
     const { id, ip, first, time, retry, failures, times, matches } = counter;
     const wasDirty = this.#dirty.has(id);
     this.#timesKept += times.length - (this.#tallies.get(id)?.times.length ?? 0);
-    this.#put(id, { ip, first, time, retry, failures, times: [...times] }, matches);
+    this.#put(id, { ip, first, time, retry, failures, times: [...times] }, this.#bounded(matches));
     if (!wasDirty) this.#dirty.delete(id);
   }
 
@@ -158,9 +171,9 @@ export class Counters {
   #keepMatches(id: string, matches: readonly string[]): void {
     this.#forgetMatches(id);
     if (matches.length === 0) return;
-    const cut = matches.map((line) => line.slice(0, this.#limits.match_chars_max));
-    this.#matches.set(id, cut);
-    this.#matchesChars += chars(cut);
+    const chars = charsOf(matches);
+    this.#matches.set(id, { lines: matches, chars });
+    this.#matchesChars += chars;
     const max = this.#limits.matches_chars_per_jail_max;
     if (this.#matchesChars <= max) return;
     for (const oldest of this.#matches.keys()) {
@@ -173,7 +186,7 @@ export class Counters {
     const matches = this.#matches.get(id);
     if (matches === undefined) return;
     this.#matches.delete(id);
-    this.#matchesChars -= chars(matches);
+    this.#matchesChars -= matches.chars;
   }
 }
 
@@ -185,13 +198,14 @@ function estimate(tally: Tally, time: UnixTime, weight: number, findtime: Second
   }
   tally.time = Math.max(tally.time, time);
   tally.retry += weight;
-  tally.times = [];
+  if (tally.times.length > 0) tally.times = [];
 }
 
 function lastOnes(matches: readonly string[], max: number): readonly string[] {
-  return max > 0 ? matches.slice(-max) : [];
+  if (max <= 0) return [];
+  return matches.length > max ? matches.slice(-max) : matches;
 }
 
-function chars(lines: readonly string[]): number {
+function charsOf(lines: readonly string[]): number {
   return lines.reduce((sum, line) => sum + line.length, 0);
 }

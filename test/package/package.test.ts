@@ -52,7 +52,8 @@ describe('the package', () => {
 
   it('needs no newer C library than that of Debian 11', (context) => {
     if (spawnSync('objdump', ['--version']).error !== undefined) context.skip('needs objdump');
-    for (const name of ['node', 'native/sd-notify.node', 'node_modules/re2/build/Release/re2.node']) {
+    const addons = ['native/sd-notify.node', 'native/give-back.node'];
+    for (const name of ['node', ...addons, 'node_modules/re2/build/Release/re2.node']) {
       const table = execFileSync('objdump', ['-T', join(root, 'usr/lib/edgeban', name)], {
         encoding: 'utf8',
         maxBuffer: 256 * 1024 * 1024,
