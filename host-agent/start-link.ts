@@ -39,5 +39,10 @@ export function startLink(settings: EdgeSettings, store: Store, fleet: Fleet, re
     },
   });
   link.start();
-  return { wake: () => link.wake(), report: () => link.report(), close: () => link.stop() };
+  return {
+    wake: () => link.wake(),
+    report: () => link.report(),
+    explain: (address) => link.explain(address),
+    close: () => link.stop(),
+  };
 }

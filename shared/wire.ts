@@ -122,6 +122,34 @@ export type RotateRequest = z.infer<typeof RotateRequest>;
 export const RotateReply = z.strictObject({ host: z.string(), key: z.string() });
 export type RotateReply = z.infer<typeof RotateReply>;
 
+/** Where an address stands at the edge at this moment; each place was asked. */
+export const EdgeStory = z.strictObject({
+  address,
+  /** Null: nobody holds it. */
+  ledger: z
+    .strictObject({
+      action: z.enum(edgeActions),
+      until,
+      holders: z.array(z.strictObject({ host: z.string(), name: z.string(), jail: z.string(), at: time, until })),
+    })
+    .nullable(),
+  /** Null: there is no snapshot. `ban`: what it says of the address. */
+  kv: z
+    .strictObject({
+      revision: z.number(),
+      written_at: time,
+      ban: z.strictObject({ action: z.enum(edgeActions), until }).nullable(),
+    })
+    .nullable(),
+  /** `asked`: false where nothing is enforced through Cloudflare's API. */
+  cloudflare: z.strictObject({
+    asked: z.boolean(),
+    found: z.array(z.strictObject({ where: z.string(), said: z.string() })),
+    error: z.string().nullable(),
+  }),
+});
+export type EdgeStory = z.infer<typeof EdgeStory>;
+
 /** RFC 9457 problem JSON; `code` is one of ours (errors.ts). */
 export const Problem = z.object({
   type: z.string(),

@@ -3,6 +3,7 @@ import { OpenAPIHono, type z } from '@hono/zod-openapi';
 import type { Context, MiddlewareHandler } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import { secureHeaders } from 'hono/secure-headers';
+import { formatPrefix } from '../shared/address.ts';
 import { EdgebanError } from '../shared/errors.ts';
 import { checkBearer, checkClock, placeOf, readSigned, type SignedRequest, sha256 } from './auth.ts';
 import { BanList } from './ban-list.ts';
@@ -16,6 +17,7 @@ import { type Answer, problem, problemOf, problemResponse } from './problem.ts';
 import { panicRoute, routes, securitySchemes, signedRoutes } from './routes.ts';
 import { type Env, readSettings } from './settings.ts';
 import { PanicRequest, type SnapshotView } from './shapes.ts';
+import { addressIn, edgeStory } from './story.ts';
 
 interface Hono {
   Bindings: Env;
@@ -40,9 +42,13 @@ const limitBody: MiddlewareHandler<Hono> = async (c, next) => {
 };
 
 const operatorOnly: MiddlewareHandler<Hono> = async (c, next) => {
-  await checkBearer(c.req.header('authorization'), readSettings(c.env).operatorToken);
+  await asOperator(c);
   await next();
 };
+
+async function asOperator(c: Context<Hono>): Promise<undefined> {
+  await checkBearer(c.req.header('authorization'), readSettings(c.env).operatorToken);
+}
 
 /** Who asks as the operator, from where. */
 function personOf(c: Context<Hono>): Person {
@@ -134,6 +140,13 @@ function addSignedRoutes(app: OpenAPIHono<Hono>): void {
   app.post('/v1/rotate', async (c) => {
     const signed = await signedOf(c);
     return c.json(unwrap(await ledgerOf(c.env).rotate(signed, readText(c.get('body')))));
+  });
+  app.get('/v1/explain/:address', async (c) => {
+    const address = addressIn(c.req.param('address'));
+    const signed = c.req.header('authorization') === undefined ? await signedOf(c) : await asOperator(c);
+    const held = await ledgerOf(c.env).ban(formatPrefix(address), signed);
+    if ('problem' in held && held.problem.code !== 'ERR_NOT_BANNED') unwrap(held);
+    return c.json(await edgeStory(c.env, address, held));
   });
   app.get('/v1/feed', async (c) => {
     const signed = await signedOf(c);

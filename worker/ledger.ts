@@ -138,8 +138,12 @@ export class Ledger extends DurableObject<Env> {
     return answer(() => listBans(this.#bansParts(), after, limit, now()));
   }
 
-  ban(address: string): Promise<Answer<BanView>> {
-    return answer(() => viewBan(this.#bansParts(), readAddress(address), now()));
+  /** `asked`: by a host. */
+  ban(address: string, asked?: SignedRequest): Promise<Answer<BanView>> {
+    return answer(async () => {
+      if (asked !== undefined) await this.#door.admit(asked);
+      return viewBan(this.#bansParts(), readAddress(address), now());
+    });
   }
 
   addBan(ban: OperatorBan, person: Person): Promise<Answer<BanView>> {

@@ -1,6 +1,7 @@
 /** Every route of the API with its shapes: what /openapi.json says, and what the operator's requests are checked against. */
 import { createRoute, z } from '@hono/zod-openapi';
 import {
+  EdgeStory,
   EnrollReply,
   EnrollRequest,
   EventBatch,
@@ -244,6 +245,14 @@ export const signedRoutes = [
     security: signed,
     request: { query: FeedQuery },
     responses: answers(FeedPage, 'a page'),
+  }),
+  createRoute({
+    method: 'get',
+    path: '/v1/explain/{address}',
+    summary: 'Where an address stands now in the ledger, in KV and at Cloudflare; for hosts, and for the operator',
+    security: [...signed, ...operator],
+    request: { params: addressParam },
+    responses: answers(EdgeStory, 'what each of the three says'),
   }),
   createRoute({
     method: 'post',

@@ -109,7 +109,7 @@ export class Agent implements AgentControl {
 
   explain(id: string): Promise<Story> {
     const jails = this.jails().flatMap((name) => this.#roster.get(name) ?? []);
-    return storyOf({ ...this.#core, jails, compile: (plan) => this.#roster.compile(plan) }, id);
+    return storyOf({ ...this.#core, jails, compile: (plan) => this.#roster.compile(plan), link: this.#link }, id);
   }
 
   /** Those of jails that do not run are lifted, too: what they left in the firewall is swept out. */

@@ -1,12 +1,13 @@
 /** What `explain` tells of an id: asked of every jail, its filter, its counts, its bans, and of the firewall itself. */
 import { canonical, overlaps, parsePrefix } from '../../shared/address.ts';
 import { Counters, countingLimits } from '../../shared/engine/findtime.ts';
+import { describeError } from '../../shared/errors.ts';
 import type { Filter } from '../../shared/filter/filter.ts';
 import type { Ban, Failure } from '../../shared/ticket.ts';
 import { isOver, type UnixTime } from '../../shared/time.ts';
 import type { BanStory, JailStory, LineStory, Story } from '../control/story.ts';
 import type { Jail } from './jail.ts';
-import type { Core } from './parts.ts';
+import type { Core, EdgeLink } from './parts.ts';
 import type { JailPlan } from './plan.ts';
 
 const history_max = 20;
@@ -15,6 +16,8 @@ export interface StoryParts extends Core {
   readonly jails: readonly Jail[];
   /** A filter of the jail's own, which nobody else feeds. */
   compile(plan: JailPlan): Filter | null;
+  /** Null: the host is not enrolled. */
+  readonly link: Pick<EdgeLink, 'explain'> | null;
 }
 
 /** Writes nothing. */
@@ -27,12 +30,23 @@ export async function storyOf(parts: StoryParts, text: string): Promise<Story> {
     ...{ id, now, jails, guard: guardOf(parts, id) },
     strangers: parts.jails.map(({ name }) => name).filter((name) => !jails.some(({ jail }) => jail === name)),
     holders: holdersOf(parts, id, now),
+    ...(await edgeOf(parts.link, id)),
   };
 }
 
 function guardOf({ engine }: Core, id: string): Story['guard'] {
   const prefix = parsePrefix(id);
   return prefix === null ? null : engine.guard.check(prefix);
+}
+
+/** The edge knows addresses only. */
+async function edgeOf(link: StoryParts['link'], id: string): Promise<Pick<Story, 'edge' | 'edgeTrouble'>> {
+  if (link === null || canonical(id) === null) return { edge: null, edgeTrouble: null };
+  try {
+    return { edge: await link.explain(id), edgeTrouble: null };
+  } catch (error) {
+    return { edge: null, edgeTrouble: describeError(error) };
+  }
 }
 
 function holdersOf({ parts }: Core, id: string, now: UnixTime): Story['holders'] {
@@ -50,13 +64,14 @@ async function jailStory(parts: StoryParts, jail: Jail, id: string, now: UnixTim
   const { name, rules } = jail;
   const ban = parts.engine.heldBy(name, id)[0] ?? networkWith(parts, name, id);
   const counter = parts.engine.counter(name, ban?.id ?? id);
-  const matches = [...(ban?.matches ?? []), ...(counter?.matches ?? [])];
+  // a ban begins the count anew
+  const matches = [ban?.matches ?? [], counter?.matches ?? []].filter(({ length }) => length > 0);
   const bans = store.bans.history(ban?.id ?? counter?.id ?? id, history_max);
   return {
     jail: name,
     ...{ maxretry: rules.maxretry, findtime: rules.findtime, bantime: rules.bantime },
     spared: sparedBy(parts, name, id),
-    lines: matches.length === 0 ? [] : linesOf(parts.compile(jail.plan), matches, rules, now),
+    lines: matches.length === 0 ? [] : allLines(parts.compile(jail.plan), matches, rules, now),
     counter: counter === null ? null : { ...pick(counter), first: counter.first, last: counter.time },
     ban: ban === null ? null : banStory(ban),
     actions: ban === null ? [] : await jail.statesOf(ban),
@@ -90,6 +105,15 @@ function sparedBy({ engine }: Core, jail: string, id: string): JailStory['spared
   return ignored.by === 'guard'
     ? { by: 'guard', entry: ignored.message }
     : { by: ignored.by === 'self' ? 'ignoreself' : `ignoreip (${ignored.by})`, entry: ignored.entry };
+}
+
+function allLines(
+  filter: Filter | null,
+  parts: readonly (readonly string[])[],
+  rules: JailPlan['rules'],
+  now: UnixTime,
+): LineStory[] {
+  return parts.flatMap((lines) => linesOf(filter, lines, rules, now));
 }
 
 /** The lines once more through the jail's filter and its way of counting, one after the other. */

@@ -13,6 +13,7 @@ export function storyText(story: Story): string[] {
     ...(guard === null ? [] : [`  guard    never to be banned: ${guard.message} (${guard.code})`]),
     ...jails.flatMap((jail) => ['', ...jailText(jail, now)]),
     ...(holders.length === 0 ? [] : ['', 'other hosts', ...holders.map(holderText)]),
+    ...edgeText(story),
     ...(strangers.length === 0 ? [] : ['', `nothing is known of it in: ${strangers.join(', ')}`]),
   ];
 }
@@ -93,6 +94,37 @@ function regexesText(lines: readonly LineStory[]): string[] {
 
 function holderText({ host, jail, at, until }: Story['holders'][number]): string {
   return `  held     by ${host} [${jail}] since ${timeText(at)} until ${timeText(until)}`;
+}
+
+function edgeText({ edge, edgeTrouble }: Story): string[] {
+  if (edgeTrouble !== null) return ['', 'edge', `  the Worker could not be asked: ${edgeTrouble}`];
+  return edge === null
+    ? []
+    : ['', 'edge (each place asked just now)', ...ledgerText(edge), kvText(edge), ...cloudflareText(edge)];
+}
+
+type Edge = NonNullable<Story['edge']>;
+
+function ledgerText({ ledger }: Edge): string[] {
+  if (ledger === null) return ['  ledger      nobody holds it'];
+  const holders = ledger.holders.map(
+    ({ name, jail, until }) => `              ${name} [${jail}] until ${timeText(until)}`,
+  );
+  return [`  ledger      ${ledger.action} until ${timeText(ledger.until)}, held by`, ...holders];
+}
+
+function kvText({ kv }: Edge): string {
+  if (kv === null) return '  KV          has no snapshot';
+  const says = kv.ban === null ? 'does not have it' : `${kv.ban.action} until ${timeText(kv.ban.until)}`;
+  return `  KV          ${says} (written ${timeText(kv.written_at)})`;
+}
+
+function cloudflareText({ cloudflare }: Edge): string[] {
+  const { asked, found, error } = cloudflare;
+  if (!asked) return ['  Cloudflare  nothing is enforced through its API'];
+  if (error !== null) return [`  Cloudflare  could not be asked: ${error}`];
+  if (found.length === 0) return ['  Cloudflare  does NOT have it'];
+  return found.map(({ where, said }) => `  Cloudflare  ${where}: ${said}`);
 }
 
 function times(count: number): string {

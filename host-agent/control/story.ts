@@ -1,5 +1,6 @@
 /** All that a host knows of one address, or of any other id that jails ban: what `explain` answers. Times are in Unix seconds. */
 import { z } from 'zod';
+import { EdgeStory } from '../../shared/wire.ts';
 
 const time = z.number();
 const until = time.nullable();
@@ -62,5 +63,8 @@ export const Story = z.object({
   strangers: z.array(z.string()),
   /** Who else holds it, as the feed has told; empty where the host is not enrolled. */
   holders: z.array(z.object({ host: z.string(), jail: z.string(), at: time, until })),
+  /** What the Worker answers, just asked; null: the host is not enrolled, or `edgeTrouble` says why there is no answer. */
+  edge: EdgeStory.nullable(),
+  edgeTrouble: z.string().nullable(),
 });
 export type Story = z.infer<typeof Story>;

@@ -1,4 +1,5 @@
 /** The whole link of an enrolled host to its Worker: events out, feed in. */
+import type { EdgeStory } from '../../shared/wire.ts';
 import { EdgeClient } from './client.ts';
 import { Follower } from './follower.ts';
 import { readKey } from './key.ts';
@@ -7,6 +8,9 @@ import type { EdgeEvents, EdgeWorld, EventOutbox, FeedSink } from './ports.ts';
 import { Pusher } from './pusher.ts';
 import type { EdgeSettings } from './settings.ts';
 import { type BackoffLimits, backoffLimits } from './standing.ts';
+
+/** Cloudflare itself is asked. */
+const explain_ms_max = 20_000;
 
 export interface LinkOptions {
   readonly settings: EdgeSettings;
@@ -52,6 +56,11 @@ export class EdgeLink {
   /** The outbox has something new: to be called after the transaction that put it there. */
   wake(): void {
     this.#pusher.wake();
+  }
+
+  /** Throws what the client throws. */
+  explain(address: string): Promise<EdgeStory> {
+    return this.#client.explain(address, AbortSignal.timeout(explain_ms_max));
   }
 
   async stop(): Promise<void> {

@@ -59,6 +59,7 @@ export interface BenchOptions {
 const deadLink: EdgeLink = {
   wake: () => undefined,
   report: () => ({ url: '', host: '', feed: 'down', answeredAt: null, waiting: 0, trouble: null }),
+  explain: () => Promise.reject(new Error('out of reach')),
   close: () => Promise.resolve(),
 };
 

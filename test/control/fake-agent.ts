@@ -140,7 +140,16 @@ export function fakeAgent(jails: Record<string, FakeJail>): FakeAgent {
       return Promise.resolve();
     },
     explain: (id) =>
-      Promise.resolve({ id, now: 2000, guard: null, jails: [], strangers: Object.keys(jails), holders: [] }),
+      Promise.resolve({
+        id,
+        now: 2000,
+        guard: null,
+        jails: [],
+        strangers: Object.keys(jails),
+        holders: [],
+        edge: null,
+        edgeTrouble: null,
+      }),
     stop: (options) => {
       stops.push(options);
       return Promise.resolve();

@@ -1,7 +1,7 @@
 /** The main job, step by step: each step does one thing and reads its evidence back from the real place. */
 import { connect, type Login, login } from '../world/attacker.ts';
 import { foreign, listItems, operator, wafRules } from '../world/edge.ts';
-import { agentLog, client, startAgent } from '../world/host.ts';
+import { agentLog, client, explained, startAgent } from '../world/host.ts';
 import { addresses } from '../world/network.ts';
 import { until } from '../world/wait.ts';
 import { everywhere, inLedger, makeWorld, type World } from '../world/world.ts';
@@ -110,6 +110,24 @@ async function banOnOtherHost(world: World): Promise<unknown> {
   return [status, await element(world, 'hostB', 'addr-set-edge')];
 }
 
+/** `edgeban explain` asks each place; here each is asked once more, past it. */
+async function explains(world: World): Promise<unknown> {
+  const { jails, edge } = await explained(world.hostA, attackerAddress);
+  const jail = jails.find(({ jail: name }) => name === 'sshd');
+  const item = (await listItems(world.edge)).find(({ ip }) => ip === attackerAddress);
+  const held = await inLedger(world, attackerAddress);
+  const same = [
+    jail?.ban?.failures === maxretry && jail.lines.some(({ count }) => count === maxretry),
+    jail?.actions.every(({ state }) => state === 'blocked'),
+    edge?.ledger?.holders.length === held?.holders.length,
+    edge?.kv?.ban?.action === 'block',
+    edge?.cloudflare.found[0]?.said === item?.comment && item !== undefined,
+  ];
+  if (same.includes(false) || same.includes(undefined)) throw new Error(JSON.stringify({ same, jail, edge }));
+  const counts = jail?.lines.map(({ count }) => count).join(', ');
+  return [`counted ${counts} of ${maxretry}; kernel, ledger, KV and list say the same when asked directly`];
+}
+
 async function unban(world: World): Promise<unknown> {
   const lifted = (await client(world.hostA, 'set', 'sshd', 'unbanip', attackerAddress)).trim();
   const cleared = await until('the unban everywhere', async () => {
@@ -154,6 +172,7 @@ export const acts: readonly Act[] = [
   { name: 'the one WAF rule that refers to the list', play: oneRule },
   { name: 'the same address is banned on the second host', play: banOnOtherHost },
   { name: 'the second host refuses it, too', play: (world) => refused(world, addresses.hostB.v4, 22) },
+  { name: 'edgeban explain tells the same of every place', play: explains },
   { name: 'one unban clears every place', play: unban },
   { name: 'the attacker may connect again', play: openAgain },
   { name: 'enforcement is in step, nothing else was touched', play: untouched },

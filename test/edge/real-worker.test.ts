@@ -117,6 +117,17 @@ test('two hosts and the real Worker: bans, refusals, a kill, an unban', { timeou
     await vi.waitFor(() => expect(b.heard()).toContain('203.0.113.2 sshd'), soon);
     await vi.waitFor(() => expect([a.link.report().feed, b.link.report().feed]).toEqual(['live', 'live']), soon);
 
+    const told = {
+      ledger: { action: 'block', holders: [{ name: 'a', jail: 'sshd' }] },
+      kv: { ban: { action: 'block' } },
+    };
+    await vi.waitFor(async () => expect(await b.link.explain('203.0.113.2')).toMatchObject(told), soon);
+    expect(await b.link.explain('198.51.100.1')).toMatchObject({
+      ledger: null,
+      kv: { ban: null },
+      cloudflare: { asked: false },
+    });
+
     a.say({ kind: 'unban', jail: 'sshd', address: '203.0.113.1', at: now + 1 });
     await vi.waitFor(() => expect(b.heard()).toEqual(['2001:db8:bad::7 sshd', '203.0.113.2 sshd']), soon);
     // b may hear it before a has its receipt

@@ -2,6 +2,7 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Story } from '../../host-agent/control/story.ts';
 import { type Addresses, makeNode } from './network.ts';
 import { Place, type Program, type Ran } from './place.ts';
 import { until } from './wait.ts';
@@ -160,6 +161,12 @@ export async function client(host: Host, ...words: readonly string[]): Promise<s
 /** `edgeban WORDS` on this host; a non-zero exit code is an answer. */
 export async function edgeban(host: Host, ...words: readonly string[]): Promise<Ran> {
   return await host.place.run([program('edgeban'), ...words], { timeout_ms: 90_000 });
+}
+
+/** What `edgeban explain` tells of an address. */
+export async function explained(host: Host, address: string): Promise<Story> {
+  const words = ['explain', address, '--json', '-c', host.config, '-s', host.socket];
+  return Story.parse(JSON.parse(await host.place.must([program('edgeban'), ...words])));
 }
 
 /** The agent's own log so far. */

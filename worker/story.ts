@@ -1,0 +1,64 @@
+/** Where an address stands at the edge at this moment: in the ledger, in KV, at Cloudflare. Each is asked, none assumed. */
+import { formatPrefix, type Prefix, parsePrefix } from '../shared/address.ts';
+import { EdgebanError } from '../shared/errors.ts';
+import type { EdgeStory } from '../shared/wire.ts';
+import { BanList } from './ban-list.ts';
+import { lookFor } from './cloudflare/look.ts';
+import { Buckets } from './ledger/buckets.ts';
+import { snapshotKey } from './ledger/snapshot.ts';
+import { type Answer, RequestRefusal } from './problem.ts';
+import { type Env, readSettings } from './settings.ts';
+import type { BanView } from './shapes.ts';
+
+export const storyLimits = {
+  /** Each look costs calls of Cloudflare's API, which enforcement needs more: so many at once, and then so many a minute. */
+  looks_burst: 10,
+  looks_per_minute_max: 10,
+} as const;
+
+const looks = new Buckets(storyLimits.looks_burst, storyLimits.looks_per_minute_max);
+const now = () => Date.now() / 1000;
+
+/** Throws ERR_ADDRESS_INVALID. */
+export function addressIn(text: string): Prefix {
+  const address = parsePrefix(text);
+  if (address === null) throw new EdgebanError('ERR_ADDRESS_INVALID', 'not an IP address or network');
+  return address;
+}
+
+/** `held`: what the ledger answers. Throws ERR_CAP_EVENTS where too much is asked. */
+export async function edgeStory(env: Env, address: Prefix, held: Answer<BanView>): Promise<EdgeStory> {
+  if (looks.take('all', 1, now()) === 0) {
+    const retry_after = looks.waitFor('all', 1);
+    throw new RequestRefusal('ERR_CAP_EVENTS', 'more addresses are asked about than may be', { retry_after });
+  }
+  const [kv, cloudflare] = await Promise.all([inKv(env, address), atCloudflare(env, formatPrefix(address))]);
+  return { address: formatPrefix(address), ledger: 'value' in held ? ledgerStory(held.value) : null, kv, cloudflare };
+}
+
+function ledgerStory({ action, until, holders }: BanView): EdgeStory['ledger'] {
+  return {
+    ...{ action, until },
+    holders: holders.map(({ host, name, jail, at, until: end }) => ({ host, name, jail, at, until: end })),
+  };
+}
+
+async function inKv(env: Env, address: Prefix): Promise<EdgeStory['kv']> {
+  const bytes = await env.BANS.get(snapshotKey, 'arrayBuffer');
+  const list = bytes === null ? null : BanList.open(bytes);
+  if (list === null) return null;
+  const found = list.lookup(address, now());
+  const ban = found === null ? null : { action: found.action, until: found.until };
+  return { revision: list.revision, written_at: list.writtenAt, ban };
+}
+
+async function atCloudflare(env: Env, address: string): Promise<EdgeStory['cloudflare']> {
+  const { enforcement } = readSettings(env);
+  if (enforcement === null) return { asked: false, found: [], error: null };
+  try {
+    const found = await lookFor(enforcement, address, (url, init) => fetch(url, init));
+    return { asked: true, found, error: null };
+  } catch (error) {
+    return { asked: true, found: [], error: error instanceof Error ? error.message : String(error) };
+  }
+}
