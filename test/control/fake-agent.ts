@@ -2,6 +2,7 @@
 
 import type { AgentControl, JailControl, JailSettings, ReloadOptions } from '../../host-agent/control/agent-control.ts';
 import { unknownJail } from '../../host-agent/control/errors.ts';
+import type { Story } from '../../host-agent/control/story.ts';
 import { usualPlanes } from '../../shared/config/planes.ts';
 import type { Ban } from '../../shared/ticket.ts';
 
@@ -123,6 +124,10 @@ export interface FakeAgent extends AgentControl {
   readonly stops: { readonly unban: boolean }[];
 }
 
+function unknownTo(strangers: string[], id: string): Story {
+  return { id, now: 2000, guard: null, jails: [], strangers, holders: [], edge: null, edgeTrouble: null };
+}
+
 export function fakeAgent(jails: Record<string, FakeJail>): FakeAgent {
   const reloads: ReloadOptions[] = [];
   const stops: { readonly unban: boolean }[] = [];
@@ -139,17 +144,7 @@ export function fakeAgent(jails: Record<string, FakeJail>): FakeAgent {
       reloads.push(options);
       return Promise.resolve();
     },
-    explain: (id) =>
-      Promise.resolve({
-        id,
-        now: 2000,
-        guard: null,
-        jails: [],
-        strangers: Object.keys(jails),
-        holders: [],
-        edge: null,
-        edgeTrouble: null,
-      }),
+    explain: (id) => Promise.resolve(unknownTo(Object.keys(jails), id)),
     stop: (options) => {
       stops.push(options);
       return Promise.resolve();
