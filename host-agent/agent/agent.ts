@@ -234,7 +234,8 @@ export class Agent implements AgentControl {
     const { store, log } = parts;
     const engine = new Engine({ guard: this.#guard(), history: store.bans, random: () => parts.random() });
     const planesOf = (jail: string) => jails.get(jail)?.plan.planes ?? usualPlanes;
-    const court = new Court({ store, engine, log, isEnrolled: () => parts.host !== null, planesOf });
+    const isFleet = (jail: string) => jails.get(jail)?.plan.fleet ?? false;
+    const court = new Court({ store, engine, log, isEnrolled: () => parts.host !== null, planesOf, isFleet });
     const desk = new Desk({
       store,
       engine,

@@ -1,5 +1,6 @@
 /** What comes round by itself: ended bans are lifted, old things forgotten, new files and addresses noticed. */
 import type { Seconds, UnixTime } from '../../shared/time.ts';
+import { fleetFailuresLimits } from './fleet-failures.ts';
 import type { Core } from './parts.ts';
 
 export const choresLimits = {
@@ -46,12 +47,14 @@ export class Chores {
   }
 
   #tick(): void {
-    const { desk, parts, engine } = this.#parts;
+    const { desk, parts, engine, court } = this.#parts;
     const now = parts.now();
     try {
       engine.purge(now);
       this.#liftEnded(now);
       desk.save();
+      if (court.untold > 0 && this.#isDue('failures', fleetFailuresLimits.tell_every_s, now))
+        desk.transact((effects) => court.tellFailures(effects));
       if (this.#isDue('rescan', choresLimits.rescan_s, now)) this.#rescan();
       if (this.#isDue('own', choresLimits.own_addresses_s, now)) this.#parts.renewGuard();
       if (this.#isDue('names', choresLimits.names_s, now)) void this.#parts.resolveNames();

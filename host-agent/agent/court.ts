@@ -10,6 +10,7 @@ import type { Seconds, UnixTime, Until } from '../../shared/time.ts';
 import type { ToldEvent } from '../../shared/wire.ts';
 import type { Log } from '../log.ts';
 import type { Effects } from './effects.ts';
+import { FleetFailures, fleetFailuresLimits } from './fleet-failures.ts';
 import { edgeJail } from './plan.ts';
 import { Told } from './told.ts';
 import { durationText, timeText } from './wording.ts';
@@ -22,6 +23,8 @@ export interface CourtParts {
   isEnrolled(): boolean;
   /** Where the bans of a jail are enforced. */
   planesOf(jail: string): Planes;
+  /** Are the failures of a jail told to it? */
+  isFleet(jail: string): boolean;
 }
 
 /** A refusal of the same address for the same reason is told so often. */
@@ -31,6 +34,7 @@ const refusals_every_ms = 600_000;
 export class Court {
   readonly #parts: CourtParts;
   readonly #told = new Told(refusals_every_ms);
+  readonly #failures = new FleetFailures();
 
   constructor(parts: CourtParts) {
     this.#parts = parts;
@@ -43,6 +47,9 @@ export class Court {
       this.sayIgnored(jail, failure.id, decision, effects);
       return decision;
     }
+    const { ip } = failure;
+    if (ip !== null && this.#parts.isFleet(jail) && this.#parts.isEnrolled())
+      this.#failures.note(jail, ip, Math.min(failure.time, now), now);
     const at = timeText(Math.min(failure.time, now));
     effects.say(() => this.#parts.log.logger('filter').info(`[${jail}] Found ${failure.id} - ${at}`));
     this.#sayKnownBad(
@@ -131,6 +138,22 @@ export class Court {
     effects.say(() => this.#parts.log.logger('actions').info(`[${ban.jail}] ${ban.id} is not banned any more: ${why}`));
     this.#lift(ban, effects);
     this.#tell(unbanEvent(ban, now), effects);
+  }
+
+  /** How many addresses have failed in the fleet's jails and are not told yet. */
+  get untold(): number {
+    return this.#failures.waiting;
+  }
+
+  /** Tells some of them, if not too much else waits: each by itself, for one does not replace another. */
+  tellFailures(effects: Effects): void {
+    const { outbox } = this.#parts.store;
+    if (outbox.size >= fleetFailuresLimits.outbox_events_max) return;
+    for (const event of this.#failures.take())
+      effects.write(() =>
+        outbox.append(JSON.stringify([event.kind, event.jail, event.address]), JSON.stringify(event)),
+      );
+    effects.queued();
   }
 
   /** Queues all bans in force once more: the outbox had to drop events. */

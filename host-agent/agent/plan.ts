@@ -41,6 +41,8 @@ export interface JailPlan {
   /** None where its bans are for the edge alone. */
   readonly actions: readonly ActionPlan[];
   readonly planes: Planes;
+  /** Are its failures told to the Worker, too? */
+  readonly fleet: boolean;
 }
 
 /**
@@ -72,6 +74,7 @@ export const bareJail = {
   journalOptions: {},
   actions: [],
   planes: usualPlanes,
+  fleet: false,
 } satisfies Partial<JailPlan>;
 
 /** The jail that holds what other hosts have banned. */

@@ -47,6 +47,8 @@ export interface JailConf {
   readonly ipv6prefix: number;
   /** edgeban's own `edge` and `plane`. */
   readonly planes: PlaneConf;
+  /** edgeban's own `fleet`: its failures are told to the Worker, which counts them over all hosts. */
+  readonly fleet: boolean;
   /** Negative: forever. */
   readonly bantime: Seconds;
   readonly increment: IncrementConf | null;
@@ -177,6 +179,7 @@ function jailConf(place: JailPlace, values: JailValues, random: () => number): J
     sliding: slidingOf(values, maxretry),
     ipv6prefix: values.int('ipv6prefix', 128, 1, 128),
     planes: planeConfOf(values),
+    fleet: values.bool('fleet', false),
     bantime: values.seconds('bantime', 600, () => true),
     increment: incrementOf(values, random),
     bantimeExtra: bantimeExtraOf(values),

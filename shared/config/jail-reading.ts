@@ -76,6 +76,7 @@ export const ownOptions = {
   edge: 'string',
   plane: 'string',
   'plane.proxied': 'bool',
+  fleet: 'bool',
 } as const satisfies Record<string, OptionType>;
 
 const allOptions = { ...jailOptions, ...ownOptions };

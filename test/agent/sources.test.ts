@@ -44,7 +44,15 @@ function jail(name: string, options: Partial<JailPlan>): JailPlan {
       logencoding: 'auto',
     },
     filter: { ...nothing, logtimezone: null, usedns: 'warn', findtime: 600 },
-    ...{ backend: 'auto', logpath: [], journalmatch: [], journalOptions: {}, actions: [], planes: usualPlanes },
+    ...{
+      backend: 'auto',
+      logpath: [],
+      journalmatch: [],
+      journalOptions: {},
+      actions: [],
+      planes: usualPlanes,
+      fleet: false,
+    },
     ...options,
   };
 }
