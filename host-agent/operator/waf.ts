@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { type CloudflareApi, isGone } from './cloudflare-api.ts';
 
+/** Of the instance `main`, which is what setup deploys; another instance's rule is another's. */
 const ruleRef = 'edgeban';
 const phase = 'http_request_firewall_custom';
 
@@ -28,7 +29,7 @@ export async function customRules(api: CloudflareApi, zone: string): Promise<Rul
 }
 
 export function ourRules(ruleset: Ruleset | null): Rule[] {
-  return ruleset?.rules.filter(({ ref }) => ref?.split('-')[0] === ruleRef) ?? [];
+  return ruleset?.rules.filter(({ ref }) => ref === ruleRef) ?? [];
 }
 
 /** Does the expression name the list? */

@@ -79,6 +79,18 @@ test.each([
   expect(everything(run)).not.toContain(token);
 });
 
+test('settings of the Worker are kept, and its secrets cannot be set so', async () => {
+  account = await openAccount();
+  expect(await account.setup(['--allow', '203.0.113.0/28', '--var', 'MAX_BANTIME=4w'])).toMatchObject({ code: 0 });
+  expect(await account.setup(['--var', 'FLEET_MAXRETRY=0'])).toMatchObject({ code: 0 });
+  const bindings = account.fake.control.state().scripts['edgeban']?.bindings ?? [];
+  const value = (name: string) => bindings.find((binding) => binding.name === name)?.['text'];
+  expect(['ALLOW', 'MAX_BANTIME', 'FLEET_MAXRETRY'].map(value)).toEqual(['203.0.113.0/28', '4w', '0']);
+  const refused = await account.setup(['--var', `OPERATOR_TOKEN=${secrets.user}`]);
+  expect(refused).toMatchObject({ code: 255, err: expect.stringContaining('ERR_USAGE') });
+  expectNoSecret(everything(refused));
+});
+
 test('a token on the command line is refused', async () => {
   account = await openAccount();
   expect(await account.setup(['--token', secrets.user])).toMatchObject({
@@ -219,6 +231,10 @@ test('teardown takes what is ours and leaves what others have put there', async 
       { ref: 'edgeban', action: 'block', expression: '(ip.src in $edgeban)' },
     ],
   });
+  control.seedRules({
+    zone: zone.id,
+    rules: [{ ref: 'edgeban-two', action: 'block', expression: '(http.host eq "two")' }],
+  });
   control.seedItems({
     list: 'edgeban',
     items: [
@@ -234,7 +250,7 @@ test('teardown takes what is ours and leaves what others have put there', async 
   const run = await account.run(['teardown', '--yes']);
   expect(run).toMatchObject({ code: 0, err: '' });
   expect(run.out).toContain("1 item(s) of edgeban's gone; the list stays: 1 item(s) in it are of others");
-  expect(control.rules(zone.id).map(({ ref }) => ref)).toEqual(['theirs']);
+  expect(control.rules(zone.id).map(({ ref }) => ref)).toEqual(['theirs', 'edgeban-two']);
   expect(control.items('edgeban').map(({ ip }) => ip)).toEqual(['203.0.113.2']);
   const { scripts, namespaces, tokens } = control.state();
   expect([scripts, namespaces, tokens]).toEqual([{}, [], []]);

@@ -106,7 +106,7 @@ async function ruleFindings(api: CloudflareApi, { zones, list }: Access): Promis
 function zoneFindings(zone: string, ruleset: Ruleset | null, list: string): Finding[] {
   const about = `rule ${zone}`;
   const rules = ruleset?.rules ?? [];
-  const [ours, ...more] = ourRules(ruleset).filter((rule) => rule.ref === 'edgeban');
+  const [ours, ...more] = ourRules(ruleset);
   if (ours === undefined)
     return [
       broken(

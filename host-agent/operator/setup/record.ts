@@ -23,6 +23,8 @@ const SetupRecord = z.strictObject({
   mode: Mode,
   /** The Worker's ALLOW: addresses that are never banned. */
   allow: z.string(),
+  /** More of the Worker's settings, by name. */
+  vars: z.record(z.string(), z.string()).default({}),
   /** As Cloudflare and we last left it: its etag there, and a hash of all that it was deployed from. */
   worker: z
     .strictObject({ name, url: z.string(), etag: z.string().nullable(), hash: z.string().nullable() })

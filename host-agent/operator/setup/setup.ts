@@ -21,6 +21,7 @@ const options = {
   name: text,
   list: text,
   allow: text,
+  var: { ...text, multiple: true },
   url: text,
   'token-file': text,
   'runtime-token-file': text,
@@ -70,11 +71,13 @@ async function begin(world: OperatorWorld, values: Values, known: SetupRecord | 
   const things = known ?? { worker: null, namespace: null, list: null, token: null };
   const given = givenOf(values, known);
   const { allow } = given;
+  const vars = { ...known?.vars, ...varsOf(values.var ?? []) };
   const record: SetupRecord = {
     ...things,
     version: 1,
     base,
     allow,
+    vars,
     account: place.account,
     zones: [...place.zones],
     mode,
@@ -88,6 +91,19 @@ async function begin(world: OperatorWorld, values: Values, known: SetupRecord | 
     given,
     record,
   });
+}
+
+/** What may be set beside what setup sets itself; none of these is a secret. */
+const settable = ['MAX_BANTIME', 'FLEET_MAXRETRY', 'FLEET_FINDTIME', 'FLEET_BANTIME'];
+
+/** `NAME=VALUE`. Throws ERR_USAGE for a name that is none of those. */
+function varsOf(texts: readonly string[]): Record<string, string> {
+  const pairs = texts.map((text) => {
+    const [, name = '', value = ''] = /^([A-Z_]+)=(.*)$/.exec(text) ?? [];
+    if (settable.includes(name)) return [name, value] as const;
+    throw usage(`--var does not take '${text.split('=')[0]}'`, `it takes NAME=VALUE for ${settable.join(', ')}`);
+  });
+  return Object.fromEntries(pairs);
 }
 
 /** Where nothing can be read it may be the token itself: that is the better answer. */

@@ -49,6 +49,7 @@ export function wranglerConfig(record: SetupRecord, name: string, code: WorkerCo
       CLOUDFLARE_ZONE_IDS: record.zones.map(({ id }) => id).join(','),
       LIST_NAME: record.list?.name ?? 'edgeban',
       ALLOW: record.allow,
+      ...record.vars,
     },
     kv_namespaces: [{ binding: 'BANS', id: record.namespace?.id ?? '' }],
     durable_objects: { bindings: [{ name: 'LEDGER', class_name: 'Ledger' }] },
