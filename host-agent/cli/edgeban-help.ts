@@ -1,7 +1,8 @@
 /** What `edgeban --help` prints; the manual page and the completion are made of it. */
 export const edgebanHelp = `Usage: edgeban edge setup [--zone NAME]... [--account ID] [--mode list|access-rules|none]
-                          [--allow ADDRESSES] [--var NAME=VALUE]... [--name NAME] [--list NAME] [--adopt-list] [--url URL]
-                          [--token-file FILE|-] [--runtime-token-file FILE|-] [--take-over]
+                          [--allow ADDRESSES] [--var NAME=VALUE]... [--name NAME]
+                          [--list NAME] [--adopt-list] [--take-over] [--url URL]
+                          [--token-file FILE|-] [--runtime-token-file FILE|-]
                           [--wrangler FILE] [--worker FILE] [--dry-run]
        edgeban edge teardown [--token-file FILE|-] [--dry-run]
        edgeban edge doctor [--prove ADDRESS] [-c DIR] [-s SOCKET]
