@@ -203,8 +203,9 @@ export class Ledger extends DurableObject<Env> {
 
   status(): Promise<Answer<StatusView>> {
     return answer(() => {
-      const { enforcement } = this.#worldNow();
-      return viewStatus(this.#statusParts(), enforcement, this.ctx.getWebSockets().length, now());
+      const { enforcement, settings } = this.#worldNow();
+      const by = { enforcement, gate: settings.gate };
+      return viewStatus(this.#statusParts(), by, this.ctx.getWebSockets().length, now());
     });
   }
 

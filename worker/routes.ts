@@ -109,7 +109,7 @@ export const routes = {
   ban: createRoute({
     method: 'get',
     path: '/v1/bans/{address}',
-    summary: 'Who holds an address banned',
+    summary: 'Who holds an address banned, or the network around it',
     security: operator,
     request: { params: addressParam },
     responses: answers(BanView, 'its holders'),

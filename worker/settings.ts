@@ -26,6 +26,9 @@ export interface Env {
   readonly FLEET_MAXRETRY?: string;
   readonly FLEET_FINDTIME?: string;
   readonly FLEET_BANTIME?: string;
+  readonly API_HOSTNAME?: string;
+  readonly TURNSTILE_SITE_KEY?: string;
+  readonly TURNSTILE_SECRET?: string;
 }
 
 export interface Settings {
@@ -38,10 +41,16 @@ export interface Settings {
   readonly maxBantime: Seconds | null;
   /** How failures are counted over all hosts; null: they are not. */
   readonly fleet: { readonly maxretry: number; readonly findtime: Seconds; readonly bantime: Seconds } | null;
-  /** Null in the mode `none`: the ledger is kept and fed to hosts and KV, but nothing is changed at Cloudflare. */
+  /** Null in the modes `none` and `gate`: the ledger is kept and fed to hosts and KV, but nothing is changed at Cloudflare. */
   readonly enforcement: EnforcementSettings | null;
   /** How to reach Cloudflare; null in a mode that need not, if it is not set. */
   readonly api: ApiSettings | null;
+  readonly gate: GateSettings | null;
+}
+
+interface GateSettings {
+  /** What is done where a challenge is asked for. */
+  readonly challenge: 'turnstile' | 'block';
 }
 
 const allow_entries_max = 1_000;
@@ -56,6 +65,8 @@ const fleetMaxretry = z
   .min(0)
   .max(1_000)
   .refine((count) => count !== 1, 'must be 0 (off) or 2 and more');
+/** In `gate` the Worker itself stands before the origin, with what KV holds: nothing is changed at Cloudflare. */
+const modes = ['list', 'access-rules', 'gate', 'none'] as const;
 
 const Vars = z.object({
   OPERATOR_TOKEN: word.min(16, 'missing or shorter than 16 characters: wrangler secret put OPERATOR_TOKEN'),
@@ -65,7 +76,7 @@ const Vars = z.object({
   FLEET_BANTIME: word.default('1h').transform(toSeconds).pipe(z.number().min(60)),
   MAX_BANTIME: word.default('1y').transform(toSeconds),
   ALLOW: words.pipe(z.array(z.string().transform(toPrefix)).max(allow_entries_max)),
-  ENFORCEMENT: z.enum(['list', 'access-rules', 'none'], 'must be "list", "access-rules" or "none"').default('none'),
+  ENFORCEMENT: z.enum(modes, `must be one of ${modes.join(', ')}`).default('none'),
 });
 
 const zoneIds = words.pipe(
@@ -106,7 +117,8 @@ export function readSettings(env: Env): Settings {
         ? null
         : { maxretry: vars.FLEET_MAXRETRY, findtime: vars.FLEET_FINDTIME, bantime: vars.FLEET_BANTIME },
     enforcement: enforcementOf(vars.ENFORCEMENT, env),
-    api: vars.ENFORCEMENT === 'none' ? apiIfSet(env) : apiOf(check(ApiVars, env)),
+    api: vars.ENFORCEMENT === 'none' || vars.ENFORCEMENT === 'gate' ? apiIfSet(env) : apiOf(check(ApiVars, env)),
+    gate: vars.ENFORCEMENT === 'gate' ? gateOf(env) : null,
   };
 }
 
@@ -115,9 +127,25 @@ function apiIfSet(env: Env): ApiSettings | null {
   return vars.success ? apiOf(vars.data) : null;
 }
 
-function enforcementOf(mode: 'list' | 'access-rules' | 'none', env: Env): EnforcementSettings | null {
+const GateVars = z
+  .object({
+    API_HOSTNAME: word.regex(/^(?:[a-z0-9-]+(?:\.[a-z0-9-]+)+)?$/i, 'not a host name').default(''),
+    TURNSTILE_SITE_KEY: word.default(''),
+    TURNSTILE_SECRET: word.default(''),
+  })
+  .refine(({ TURNSTILE_SITE_KEY: key, TURNSTILE_SECRET: secret }) => (key === '') === (secret === ''), {
+    path: ['TURNSTILE_SITE_KEY, TURNSTILE_SECRET'],
+    message: 'one of them is missing: set both, or neither',
+  });
+
+function gateOf(env: Env): GateSettings {
+  return { challenge: check(GateVars, env).TURNSTILE_SECRET === '' ? 'block' : 'turnstile' };
+}
+
+function enforcementOf(mode: (typeof modes)[number], env: Env): EnforcementSettings | null {
   switch (mode) {
     case 'none':
+    case 'gate':
       return null;
     case 'list': {
       const vars = check(ListVars, env);

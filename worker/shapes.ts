@@ -207,12 +207,16 @@ export const StatusView = z.strictObject({
     due_at: time,
   }),
   enforcement: z.strictObject({
-    mode: z.enum(['list', 'access-rules', 'none']),
+    mode: z.enum(['list', 'access-rules', 'gate', 'none']),
     current: z.boolean().meta({ description: 'what the ledger wants is what Cloudflare has, as far as is known' }),
     detail: z.discriminatedUnion('mode', [ListView, AccessRulesView]).nullable(),
     former: z
       .array(FormerView)
       .meta({ description: 'what is left of a former mode, list or zones; it goes once the present mode is in force' }),
+    gate: z
+      .strictObject({ challenge: z.enum(['turnstile', 'block']) })
+      .optional()
+      .meta({ description: 'in the mode gate: what is done where a challenge is asked for' }),
   }),
 });
 export type StatusView = z.infer<typeof StatusView>;

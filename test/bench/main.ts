@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { measureGate } from './gate.ts';
 import { type LogKind, writeLog } from './logs.ts';
 import { type Run, runMeasured } from './measure.ts';
 import { slowShare } from './slow-path.ts';
@@ -57,6 +58,7 @@ try {
 } finally {
   rmSync(folder, { recursive: true });
 }
+failed = measureGate() || failed;
 process.exitCode = failed ? 1 : 0;
 
 /** Prints the figures of one log; true if the counts differ. */

@@ -96,7 +96,12 @@ export class TestLedger {
 
   get status(): StatusView {
     this.roll.follow(this.#scene.clock.now);
-    return viewStatus({ sql: this.sql, roll: this.roll }, this.#enforcement, 0, this.#scene.clock.now);
+    return viewStatus(
+      { sql: this.sql, roll: this.roll },
+      { enforcement: this.#enforcement, gate: null },
+      0,
+      this.#scene.clock.now,
+    );
   }
 
   /** When the alarm would ring. */

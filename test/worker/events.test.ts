@@ -171,6 +171,9 @@ describe("the operator's own ban", () => {
   it('is held by the operator, and guarded like the others', async () => {
     const reply = await operator('POST', '/v1/bans', { address: '203.0.113.0/24', bantime: -1 });
     expect(reply.body).toMatchObject({ address: '203.0.113.0/24', until: null, holders: [{ host: 'operator' }] });
+    const within = await operator('GET', '/v1/bans/203.0.113.77');
+    expect(within.body).toMatchObject({ address: '203.0.113.0/24', action: 'block' });
+    expect((await operator('GET', '/v1/bans/203.0.112.77')).status).toBe(404);
     expect(await holders('203.0.113.0/24')).toEqual(['operator/operator']);
     for (const [address, code] of [
       ['104.16.0.1', 'ERR_GUARD_CLOUDFLARE'],

@@ -74,4 +74,16 @@ describe('settings', () => {
     expect(message).toContain(named);
     expect(message).not.toContain('s3cret');
   });
+
+  it('of the gate say what a challenge is; one key of Turnstile without the other is refused', () => {
+    const gate = { ENFORCEMENT: 'gate', CLOUDFLARE_API_TOKEN: '', CLOUDFLARE_ZONE_IDS: '' };
+    expect(readSettings({ ...whole, ...gate })).toMatchObject({ enforcement: null, gate: { challenge: 'block' } });
+    const keys = { TURNSTILE_SITE_KEY: 'a', TURNSTILE_SECRET: 'b' };
+    expect(readSettings({ ...whole, ...gate, ...keys }).gate).toEqual({ challenge: 'turnstile' });
+    expect(refusal({ ...gate, TURNSTILE_SECRET: 's3cret' })).toBe(
+      'TURNSTILE_SITE_KEY, TURNSTILE_SECRET: one of them is missing: set both, or neither',
+    );
+    expect(refusal({ ...gate, API_HOSTNAME: 'https://x' })).toContain('API_HOSTNAME');
+    expect(readSettings(whole).gate).toBeNull();
+  });
 });

@@ -3,6 +3,7 @@ import type { Guard } from '../../shared/engine/guard.ts';
 import type { Holders } from '../../shared/store/holders.ts';
 import type { Sql } from '../../shared/store/sql.ts';
 import type { UnixTime } from '../../shared/time.ts';
+import type { ListedBan } from '../ban-list.ts';
 import type { Enforcement } from '../cloudflare/enforcement.ts';
 import { log } from '../problem.ts';
 import { type Chore, nextChore } from './chores.ts';
@@ -12,7 +13,7 @@ import { pace } from './limits.ts';
 import { type Remains, recoveryDue, takeOver } from './recovery.ts';
 import type { Roll } from './roll.ts';
 import { type SnapshotStore, snapshotDue, snapshotKey, writeSnapshot } from './snapshot.ts';
-import { readPanic } from './standing.ts';
+import { stanceOf } from './standing.ts';
 import { type LedgerState, noteEnforced, noteExpiry, notePurged, noteSwept, readState } from './state.ts';
 
 export interface WorkParts {
@@ -84,8 +85,15 @@ function follow({ roll, now }: WorkParts): void {
 
 async function snapshot({ sql, roll, kv, now }: WorkParts): Promise<void> {
   const time = now();
-  const error = await writeSnapshot(sql, kv, () => (readPanic(sql) === null ? roll.effective() : []), time);
+  const error = await writeSnapshot(sql, kv, () => listed(sql, roll), time);
   if (error !== null) log('ERR_SNAPSHOT_WRITE', { message: error });
+}
+
+/** A panic lets everybody in, a brake makes challenges of blocks. */
+function listed(sql: Sql, roll: Roll): readonly ListedBan[] {
+  const { panic, brake } = stanceOf(sql);
+  if (panic) return [];
+  return brake ? roll.effective().map((ban) => ({ ...ban, action: 'challenge' })) : roll.effective();
 }
 
 /** While enforcement waits (for a budget, or after a failure), new bans do not ring it: they come along afterwards. */

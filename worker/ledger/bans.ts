@@ -1,5 +1,5 @@
 /** The ledger's bans as the operator sees and changes them, and as enforcement wants them. */
-import { formatPrefix, type Prefix, parsePrefix } from '../../shared/address.ts';
+import { formatPrefix, type Prefix, parsePrefix, widened } from '../../shared/address.ts';
 import type { Guard } from '../../shared/engine/guard.ts';
 import { EdgebanError } from '../../shared/errors.ts';
 import { edgeStateOf } from '../../shared/store/edge-state.ts';
@@ -19,10 +19,20 @@ export interface BansParts {
 
 const live = 'lifted = 0 AND ended = 0 AND (until IS NULL OR until > ?)';
 
-/** Throws ERR_NOT_BANNED if nobody holds the address. */
+/** Of the address, or of the narrowest banned network around it. Throws ERR_NOT_BANNED if nobody holds either. */
 export function viewBan({ sql, holders }: BansParts, address: Prefix, now: UnixTime): BanView {
-  const name = formatPrefix(address);
-  const held = liveHolders(holders, name, now).slice(0, ledgerLimits.holders_shown_max);
+  const names = around(address).map(formatPrefix);
+  const name = names.find((each) => liveHolders(holders, each, now).length > 0) ?? formatPrefix(address);
+  return viewHolders(sql, name, liveHolders(holders, name, now).slice(0, ledgerLimits.holders_shown_max));
+}
+
+/** Narrowest first; nothing wider than this can be banned. */
+function around(address: Prefix): Prefix[] {
+  const widest = address.family === 4 ? 8 : 16;
+  return Array.from({ length: Math.max(1, address.bits - widest + 1) }, (_, n) => widened(address, address.bits - n));
+}
+
+function viewHolders(sql: Sql, name: string, held: readonly Holder[]): BanView {
   const state = edgeStateOf(held);
   if (state === null) throw new EdgebanError('ERR_NOT_BANNED', `${name} is not banned`);
   const names = new Map(allHosts(sql).map((host) => [host.id, host.name]));

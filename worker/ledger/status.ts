@@ -18,9 +18,15 @@ interface StatusParts {
   readonly roll: Roll;
 }
 
+/** The one that the mode uses; both null in the mode `none`. */
+interface EnforcedBy {
+  readonly enforcement: Enforcement | null;
+  readonly gate: { readonly challenge: 'turnstile' | 'block' } | null;
+}
+
 export function viewStatus(
   { sql, roll }: StatusParts,
-  enforcement: Enforcement | null,
+  { enforcement, gate }: EnforcedBy,
   listeners: number,
   now: UnixTime,
 ): StatusView {
@@ -48,16 +54,21 @@ export function viewStatus(
       error: state.snapshotError,
       due_at: snapshotDue(state),
     },
-    enforcement:
-      enforcement === null
-        ? { mode: 'none', current: true, detail: null, former: [] }
-        : following(enforcement, state, now),
+    enforcement: enforcedBy(enforcement, gate, state, now),
   };
 }
 
-function following(enforcement: Enforcement, state: LedgerState, now: UnixTime): StatusView['enforcement'] {
-  const detail = enforcement.status(now);
-  const former = [...enforcement.former(now)];
+/** In the mode `gate` what KV holds is enforced. */
+function enforcedBy(
+  enforcement: Enforcement | null,
+  gate: EnforcedBy['gate'],
+  state: LedgerState,
+  now: UnixTime,
+): StatusView['enforcement'] {
+  const detail = enforcement?.status(now) ?? { mode: 'none' };
+  const former = [...(enforcement?.former(now) ?? [])];
+  const isWritten = state.snapshotRevision === state.revision;
+  if (gate !== null) return { mode: 'gate', current: isWritten, detail: null, former, gate };
   if (detail.mode === 'none') return { mode: 'none', current: true, detail: null, former };
   return { mode: detail.mode, current: detail.inStep && state.enforcedRevision === state.revision, detail, former };
 }
