@@ -1,5 +1,5 @@
 /** The ledger's bans as the operator sees and changes them, and as enforcement wants them. */
-import { formatPrefix, type Prefix, parsePrefix, widened } from '../../shared/address.ts';
+import { formatPrefix, type Prefix, parsePrefix, width } from '../../shared/address.ts';
 import type { Guard } from '../../shared/engine/guard.ts';
 import { EdgebanError } from '../../shared/errors.ts';
 import { edgeStateOf } from '../../shared/store/edge-state.ts';
@@ -27,9 +27,12 @@ export function viewBan({ sql, holders }: BansParts, address: Prefix, now: UnixT
 }
 
 /** Narrowest first; nothing wider than this can be banned. */
-function around(address: Prefix): Prefix[] {
-  const widest = address.family === 4 ? 8 : 16;
-  return Array.from({ length: Math.max(1, address.bits - widest + 1) }, (_, n) => widened(address, address.bits - n));
+function around({ family, bits, first }: Prefix): Prefix[] {
+  const widest = family === 4 ? 8 : 16;
+  return Array.from({ length: Math.max(1, bits - widest + 1) }, (_, n) => {
+    const rest = BigInt(width(family) - bits + n);
+    return { family, bits: bits - n, first: (first >> rest) << rest };
+  });
 }
 
 function viewHolders(sql: Sql, name: string, held: readonly Holder[]): BanView {
