@@ -2,6 +2,7 @@
 import { basename, dirname, join } from 'node:path';
 import type { UnixTime } from '../../shared/time.ts';
 import type { Disk } from './disk.ts';
+import { readableSuffixes } from './packed.ts';
 import { type Place, Tail } from './tail.ts';
 
 /** Rotated files of one log that are looked at, the newest ones. */
@@ -12,10 +13,17 @@ const NAMES_MAX = 2_000;
 const LOOKS_MAX = 100;
 /** The kernel's file times lag behind its clock by a tick. */
 const MTIME_COARSE_SECONDS = 0.02;
+const packedSuffixes = ['gz', 'bz2', 'xz', 'zst', 'lz4', 'Z', 'zip'];
+const packed = new RegExp(`\\.(?:${packedSuffixes.join('|')})$`);
 /** Compressed in ways that cannot be read here. */
-const unreadable = /\.(bz2|xz|zst|lz4|Z|zip)$/;
+const unreadable = unreadableName(readableSuffixes());
 /** `.1`, `-20260131`, `.2026-01-31`, also compressed: not `.bak`. */
-const rotatedSuffix = /^[.-]\d[\d._TZ-]*(?:\.gz)?$/;
+const rotatedSuffix = new RegExp(`^[.-]\\d[\\d._TZ-]*(?:${packed.source.replace('$', '')})?$`);
+
+function unreadableName(readable: readonly string[]): RegExp {
+  const others = packedSuffixes.filter((suffix) => !readable.includes(suffix));
+  return new RegExp(`\\.(?:${others.join('|')})$`);
+}
 
 export interface Found {
   readonly path: string;
@@ -66,7 +74,7 @@ export async function searchMissed(disk: Disk, path: string, since: UnixTime, kn
   for (const file of files) {
     const { tail } = file;
     // while a file is being compressed, and until it is deleted, it is read itself
-    const isDouble = tail.isPacked && paths.has(file.path.replace(/\.gz$/, ''));
+    const isDouble = tail.isPacked && paths.has(file.path.replace(packed, ''));
     if (!rotatedSuffix.test(basename(file.path).slice(basename(path).length)) || isDouble) continue;
     const isNew = tail.mtime >= since - MTIME_COARSE_SECONDS || (!areMany && isUnseen(tail, known));
     const verdict = isNew ? await judge(tail, known) : 'old';

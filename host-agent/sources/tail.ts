@@ -4,6 +4,7 @@ import type { Line } from '../../shared/ticket.ts';
 import type { UnixTime } from '../../shared/time.ts';
 import { cutLines } from './cut.ts';
 import type { Disk, FileStat, OpenFile } from './disk.ts';
+import { unpackOf } from './packed.ts';
 import { Unpacked } from './unpacked.ts';
 
 /** What is read, and given, at once. */
@@ -13,7 +14,6 @@ const MARK_BYTES = 256;
 /** So many first bytes tell whether one file may be a copy of another. */
 const COPY_BYTES = 64 * 1024;
 const NEWLINE = 10;
-const packed = /\.gz$/;
 
 /**
  * Where reading stopped in one file. `mark` is a hash of the first and the last bytes before `offset`, `head` one of the
@@ -63,9 +63,11 @@ export class Tail {
   #before = atStart;
   #chunk: { readonly bytes: Buffer; readonly ends: readonly number[] } | null = null;
 
-  private constructor(file: OpenFile, stat: FileStat, isPacked: boolean, past: boolean) {
+  private constructor(file: OpenFile, stat: FileStat, path: string, past: boolean) {
+    const unpack = unpackOf(path);
+    const isPacked = unpack !== null;
     this.#file = file;
-    this.#unpacked = isPacked ? new Unpacked(file) : null;
+    this.#unpacked = unpack === null ? null : new Unpacked(file, unpack);
     this.dev = stat.dev;
     this.ino = stat.ino;
     this.mtime = stat.mtime;
@@ -78,7 +80,7 @@ export class Tail {
     try {
       const stat = await file.stat();
       if (!stat.isFile) throw notAFile();
-      return new Tail(file, stat, packed.test(path), past);
+      return new Tail(file, stat, path, past);
     } catch (error) {
       await file.close();
       throw error;
@@ -105,6 +107,13 @@ export class Tail {
 
   /** Goes to where `place` says; false if this file does not hold what was read up to there. */
   async resume(place: Place): Promise<boolean> {
+    const isFound = await this.#resume(place);
+    // of many rotated files each may be unpacked by a program of its own
+    if (!isFound) this.#unpacked?.rewind();
+    return isFound;
+  }
+
+  async #resume(place: Place): Promise<boolean> {
     const head = await this.peek(0, Math.min(place.offset, MARK_BYTES));
     if (place.head !== undefined && hash(head) !== place.head) return false;
     const from = Math.max(0, place.offset - MARK_BYTES);

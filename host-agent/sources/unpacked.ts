@@ -1,13 +1,13 @@
-/** The text of a log file that was compressed with gzip, read forwards in bounded memory. */
-import { Readable } from 'node:stream';
+/** The text of a log file that was compressed, read forwards in bounded memory. */
+import { type Duplex, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { createGunzip } from 'node:zlib';
 import type { OpenFile } from './disk.ts';
 
 const PACKED_BYTES = 64 * 1024;
 
 export class Unpacked {
   readonly #file: OpenFile;
+  readonly #unpack: () => Duplex;
   #stream: AsyncIterator<Buffer> | null = null;
   #stop = () => {};
   /** What is at hand begins here in the text. */
@@ -15,13 +15,14 @@ export class Unpacked {
   #bytes: Buffer<ArrayBuffer> = Buffer.alloc(0);
   #ended = false;
 
-  constructor(file: OpenFile) {
+  constructor(file: OpenFile, unpack: () => Duplex) {
     this.#file = file;
+    this.#unpack = unpack;
   }
 
   /** Bytes `from` to `to` of the text, fewer at its end. Reading backwards begins anew. What is broken off ends there. */
   async bytes(from: number, to: number): Promise<Buffer<ArrayBuffer>> {
-    if (from < this.#start) this.#rewind();
+    if (from < this.#start) this.rewind();
     while (!this.#ended && this.#start + this.#bytes.length < to) {
       this.#forget(from);
       await this.#more();
@@ -31,7 +32,7 @@ export class Unpacked {
   }
 
   async close(): Promise<void> {
-    this.#rewind();
+    this.rewind();
     await this.#file.close();
   }
 
@@ -49,12 +50,15 @@ export class Unpacked {
   }
 
   #open(): AsyncIterator<Buffer> {
-    const gunzip = createGunzip();
+    const text = this.#unpack();
     const packed = Readable.from(this.#packed());
-    this.#stop = () => void packed.destroy();
+    this.#stop = () => {
+      packed.destroy();
+      text.destroy();
+    };
     // the iterator tells what goes wrong
-    pipeline(packed, gunzip).catch(() => undefined);
-    return gunzip[Symbol.asyncIterator]();
+    pipeline(packed, text).catch(() => undefined);
+    return text[Symbol.asyncIterator]();
   }
 
   async *#packed(): AsyncGenerator<Buffer> {
@@ -66,7 +70,8 @@ export class Unpacked {
     }
   }
 
-  #rewind(): void {
+  /** Lets go of what unpacks; more reading begins anew. */
+  rewind(): void {
     this.#stop();
     this.#stream = null;
     this.#start = 0;

@@ -3,10 +3,11 @@ import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { type Disk, realDisk } from '../../host-agent/sources/disk.ts';
 import { createFileSource, type FileOptions } from '../../host-agent/sources/file.ts';
+import { readableSuffixes } from '../../host-agent/sources/packed.ts';
 import type { Batch } from '../../host-agent/sources/source.ts';
 import { until } from '../world/wait.ts';
 
@@ -43,12 +44,20 @@ function follow(options: Partial<FileOptions> = {}, take?: (batch: Batch) => voi
 }
 
 /** As logrotate does it: the compressed file has the time of the file. */
-function compress(path: string): void {
+function compress(path: string, kind: keyof typeof packers = 'gz'): void {
   const { atime, mtime } = fs.statSync(path);
-  fs.writeFileSync(`${path}.gz`, gzipSync(fs.readFileSync(path)));
-  fs.utimesSync(`${path}.gz`, atime, mtime);
+  fs.writeFileSync(`${path}.${kind}`, packers[kind](fs.readFileSync(path)));
+  fs.utimesSync(`${path}.${kind}`, atime, mtime);
   fs.unlinkSync(path);
 }
+
+const packers = {
+  gz: (input: Buffer) => gzipSync(input),
+  zst: (input: Buffer) => zstdCompressSync(input),
+  bz2: (input: Buffer) => execFileSync('bzip2', ['-zc'], { input }),
+  xz: (input: Buffer) => execFileSync('xz', ['-zc'], { input }),
+};
+const kinds = ['gz', 'zst', 'bz2', 'xz'] as const;
 
 const lines = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => `line ${from + i}`);
 const text = (from: number, to: number) =>
@@ -56,38 +65,42 @@ const text = (from: number, to: number) =>
     .map((line) => `${line}\n`)
     .join('');
 
-it('reads what was not read yet, and what it never saw, out of compressed files', async () => {
-  fs.writeFileSync(`${log}.5.gz`, gzipSync('much older\n'));
-  fs.utimesSync(`${log}.5.gz`, 1e9, 1e9);
-  fs.writeFileSync(log, text(1, 3));
-  const first = follow();
-  await until('the first lines', () => first.texts.length === 3);
-  await first.stop();
-  fs.appendFileSync(log, text(4, 20_000));
-  fs.renameSync(log, `${log}.2`);
-  compress(`${log}.2`);
-  fs.writeFileSync(`${log}.1`, text(20_001, 20_002));
-  compress(`${log}.1`);
-  fs.writeFileSync(log, text(20_003, 20_004));
-  let halves = 0;
-  const half = follow({ position: first.position() }, ({ lines: taken, takeOnly }) => {
-    halves += 1;
-    takeOnly(Math.ceil(taken.length / 2));
-  });
-  await until('some lines out of the compressed file', () => halves > 0);
-  await half.stop();
-  const second = follow({ position: first.position() });
-  await until('all lines', () => second.texts.length >= 20_001);
-  expect(second.texts).toEqual(lines(4, 20_004));
-  expect(second.errors).toEqual([]);
-  await second.stop();
-  fs.renameSync(log, `${log}.0`);
-  compress(`${log}.0`);
-  fs.writeFileSync(log, text(20_005, 20_005));
-  const third = follow({ position: second.position() });
-  await until('the last line', () => third.texts.length >= 1);
-  expect(third.texts).toEqual(lines(20_005, 20_005));
-});
+it.for(kinds)(
+  'reads what was not read yet, and what it never saw, out of compressed files: %s',
+  async (kind, context) => {
+    if (!readableSuffixes().includes(kind)) context.skip(`needs the program for ${kind}`);
+    fs.writeFileSync(`${log}.5.gz`, gzipSync('much older\n'));
+    fs.utimesSync(`${log}.5.gz`, 1e9, 1e9);
+    fs.writeFileSync(log, text(1, 3));
+    const first = follow();
+    await until('the first lines', () => first.texts.length === 3);
+    await first.stop();
+    fs.appendFileSync(log, text(4, 20_000));
+    fs.renameSync(log, `${log}.2`);
+    compress(`${log}.2`, kind);
+    fs.writeFileSync(`${log}.1`, text(20_001, 20_002));
+    compress(`${log}.1`, kind);
+    fs.writeFileSync(log, text(20_003, 20_004));
+    let halves = 0;
+    const half = follow({ position: first.position() }, ({ lines: taken, takeOnly }) => {
+      halves += 1;
+      takeOnly(Math.ceil(taken.length / 2));
+    });
+    await until('some lines out of the compressed file', () => halves > 0);
+    await half.stop();
+    const second = follow({ position: first.position() });
+    await until('all lines', () => second.texts.length >= 20_001);
+    expect(second.texts).toEqual(lines(4, 20_004));
+    expect(second.errors).toEqual([]);
+    await second.stop();
+    fs.renameSync(log, `${log}.0`);
+    compress(`${log}.0`, kind);
+    fs.writeFileSync(log, text(20_005, 20_005));
+    const third = follow({ position: second.position() });
+    await until('the last line', () => third.texts.length >= 1);
+    expect(third.texts).toEqual(lines(20_005, 20_005));
+  },
+);
 
 it('finds what was rotated into a folder beside the log, but takes nothing from where others can write', async () => {
   fs.mkdirSync(join(folder, 'old'), { mode: 0o755 });
