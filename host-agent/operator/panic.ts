@@ -63,8 +63,8 @@ async function switchDirectly(
   trouble: string,
 ): Promise<readonly { zone: string; changed: number }[]> {
   const { cloudflare } = file;
+  if (cloudflare?.mode === 'access-rules') throw noWay(trouble, 'the mode access-rules has no rule to switch');
   if (cloudflare === null || cloudflare.zones.length === 0) throw noWay(trouble, 'the operator file names no zone');
-  if (cloudflare.mode === 'access-rules') throw noWay(trouble, 'the mode access-rules has no rule to switch');
   const given = tokenFile === undefined ? null : await secretOf(world, tokenSource(tokenFile));
   const api = new CloudflareApi(cloudflare.base, given ?? cloudflare.token, world.sleep);
   const done: { zone: string; changed: number }[] = [];

@@ -13,6 +13,7 @@ const Rule = z.object({
   expression: z.string().default(''),
   description: z.string().optional(),
   enabled: z.boolean().default(true),
+  action_parameters: z.unknown().optional(),
 });
 export type Rule = z.infer<typeof Rule>;
 const Ruleset = z.object({ id: z.string(), rules: z.array(Rule).default([]) });
@@ -59,8 +60,13 @@ function trialOf(zone: string, ruleset: Ruleset | null, rule: Readonly<Record<st
   const [ours] = ourRules(ruleset);
   if (ours === undefined)
     return { method: 'POST', path: `${root}/${ruleset.id}/rules?dry_run=true`, body: rule } as const;
-  const { id, ...kept } = ours;
-  return { method: 'PATCH', path: `${root}/${ruleset.id}/rules/${id}?dry_run=true`, body: kept } as const;
+  const path = `${root}/${ruleset.id}/rules/${ours.id}?dry_run=true`;
+  return { method: 'PATCH', path, body: definitionOf(ours) } as const;
+}
+
+/** All of a rule that can be written: a change has to name what is to stay, too. */
+function definitionOf({ id: _, ...definition }: Rule): Omit<Rule, 'id'> {
+  return definition;
 }
 
 /** Switches our rules of a zone on or off; returns how many were changed. */
@@ -70,7 +76,7 @@ export async function switchRules(api: CloudflareApi, zone: string, enabled: boo
   for (const rule of ourRules(ruleset)) {
     if (ruleset === null || rule.enabled === enabled) continue;
     const path = `/zones/${zone}/rulesets/${ruleset.id}/rules/${rule.id}`;
-    await api.call({ method: 'PATCH', path, body: { enabled } }, z.unknown());
+    await api.call({ method: 'PATCH', path, body: { ...definitionOf(rule), enabled } }, z.unknown());
     changed += 1;
   }
   return changed;

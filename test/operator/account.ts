@@ -26,7 +26,7 @@ export const secrets = {
 } as const;
 
 function options(changes: Partial<FakeOptionsInput>): FakeOptionsInput {
-  const whole: Scope[] = [...needed, 'Zone WAF Write'];
+  const whole: Scope[] = [...needed, 'Zone WAF Write', 'Account Firewall Access Rules Write'];
   return {
     account: accountId,
     zones: [zone, other],
@@ -60,6 +60,8 @@ export interface Account {
   readonly fake: FakeCloudflare;
   /** Where the Worker answers, as the stand-in plays it. */
   readonly url: string;
+  /** The words that bring in the stand-ins. */
+  readonly deployed: readonly string[];
   run(words: readonly string[], play?: Play & { readonly token?: string }): Promise<Played>;
   /** Setup with what every test says. */
   setup(words?: readonly string[], play?: Play & { readonly token?: string }): Promise<Played>;
@@ -86,7 +88,7 @@ export async function openAccount(changes: Partial<FakeOptionsInput> = {}, url?:
     });
   const own = url === undefined ? ['--wrangler', wrangler] : [];
   return {
-    ...{ dir, file, base, fake, url: at, run },
+    ...{ dir, file, base, fake, url: at, run, deployed: ['--url', at, ...own] },
     setup: (words = [], play = {}) => {
       const zones = words.includes('--zone') ? [] : ['--zone', zone.name];
       const sure = play.answers === undefined ? ['--yes'] : [];

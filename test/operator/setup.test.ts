@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { type Account, openAccount, other, secrets, zone } from './account.ts';
+import { type Account, openAccount, secrets, zone } from './account.ts';
 
 let account: Account;
 afterEach(() => account.close());
@@ -218,72 +218,4 @@ test('a list of others is shared only when that is said, and never one that lets
   const gone = await account.run(['teardown', '--yes']);
   expect(gone).toMatchObject({ code: 0, out: expect.stringContaining('stays with 1 item(s) of others') });
   expect(account.fake.control.items('office')).toHaveLength(1);
-});
-
-test('teardown takes what is ours and leaves what others have put there', async () => {
-  account = await openAccount();
-  await account.setup(['--zone', zone.name, '--zone', other.name]);
-  const { control } = account.fake;
-  control.seedRules({
-    zone: zone.id,
-    rules: [
-      { ref: 'theirs', action: 'block', expression: '(http.host eq "old")' },
-      { ref: 'edgeban', action: 'block', expression: '(ip.src in $edgeban)' },
-    ],
-  });
-  control.seedRules({
-    zone: zone.id,
-    rules: [{ ref: 'edgeban-two', action: 'block', expression: '(http.host eq "two")' }],
-  });
-  control.seedItems({
-    list: 'edgeban',
-    items: [
-      { ip: '203.0.113.1', comment: 'edgeban:main:1900000000 sshd' },
-      { ip: '203.0.113.2', comment: 'by hand' },
-    ],
-  });
-  account.writes();
-  const dry = await account.run(['teardown', '--dry-run']);
-  expect(dry.out).toContain('the Worker edgeban goes');
-  expect(account.writes()).toEqual([]);
-  expect((await account.run(['teardown'])).err).toContain('--yes');
-  const run = await account.run(['teardown', '--yes']);
-  expect(run).toMatchObject({ code: 0, err: '' });
-  expect(run.out).toContain("1 item(s) of edgeban's gone; the list stays: 1 item(s) in it are of others");
-  expect(control.rules(zone.id).map(({ ref }) => ref)).toEqual(['theirs', 'edgeban-two']);
-  expect(control.items('edgeban').map(({ ip }) => ip)).toEqual(['203.0.113.2']);
-  const { scripts, namespaces, tokens } = control.state();
-  expect([scripts, namespaces, tokens]).toEqual([{}, [], []]);
-  expect(readdirSync(join(account.dir, 'etc'))).toEqual([]);
-  expect((await account.run(['teardown', '--yes'])).err).toContain('nothing was set up');
-});
-
-test('a teardown that failed goes on where it stopped', async () => {
-  account = await openAccount();
-  await account.setup();
-  account.fake.control.fault({ kind: '500', methods: ['DELETE'], count: 1 });
-  account.fake.control.fault({ kind: 'cut-after', methods: ['DELETE'], count: 1 });
-  expect((await account.run(['teardown', '--yes'])).err).toContain('Not finished');
-  expect((await account.run(['teardown', '--yes'])).err).toContain('Not finished');
-  expect(await account.run(['teardown', '--yes'])).toMatchObject({
-    code: 0,
-    out: expect.stringContaining('the Worker edgeban: was gone already'),
-  });
-  expect(account.fake.control.state().namespaces).toEqual([]);
-});
-
-test('panic goes past a Worker that does not answer, with one call a zone', async () => {
-  account = await openAccount();
-  await account.setup();
-  account.fake.control.seedRules({
-    zone: zone.id,
-    rules: [{ ref: 'edgeban', action: 'block', expression: '(ip.src in $edgeban)' }],
-  });
-  account.writes();
-  expect(await account.run(['panic', '--direct', '--yes'], { token: 'nothing-of-use' })).toMatchObject({ code: 0 });
-  expect(account.writes()).toEqual(['PATCH /zones/ID/rulesets/ID/rules/ID 200']);
-  expect(account.fake.control.rules(zone.id)[0]).toMatchObject({ enabled: false });
-  const back = await account.run(['resume', '--json']);
-  expect(JSON.parse(back.out)).toMatchObject({ by: 'cloudflare', rules: [{ zone: zone.name, changed: 1 }] });
-  expect(account.fake.control.rules(zone.id)[0]).toMatchObject({ enabled: true });
 });
