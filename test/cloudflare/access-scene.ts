@@ -37,6 +37,7 @@ export function others(scene: Scene, scope: string = account): string[] {
 }
 
 function rulesOf(scene: Scene, scope: string, ours: boolean): AccessRule[] {
-  const isOurs = ({ notes, mode }: AccessRule) => notes.startsWith('edgeban:main:') && mode === 'block';
+  const isOurs = ({ notes, mode }: AccessRule) =>
+    notes.startsWith('edgeban:main:') && ['block', 'managed_challenge'].includes(mode);
   return scene.fake.control.accessRules(scope).filter((rule) => isOurs(rule) === ours);
 }

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { canonical, isSingle, type Prefix } from '../../../shared/address.ts';
 import type { Client } from '../client.ts';
+import type { Wanted } from '../contract.ts';
 
 /** Rules of the account hold for all its zones; a zone has some of its own beside those. */
 export interface Scope {
@@ -41,14 +42,26 @@ export interface AccessRules {
   /** Gives the new rule's id. */
   create(
     scope: Scope,
-    rule: { readonly address: Prefix; readonly value: string; readonly notes: string },
+    rule: {
+      readonly address: Prefix;
+      readonly value: string;
+      readonly action: Wanted['action'];
+      readonly notes: string;
+    },
   ): Promise<string>;
   note(scope: Scope, rule: string, notes: string): Promise<void>;
+  change(scope: Scope, rule: string, action: Wanted['action'], notes: string): Promise<void>;
   remove(scope: Scope, rule: string): Promise<void>;
 }
 
-/** The one mode of our rules; a rule of another mode is not ours, whatever its notes say. */
-export const ourMode = 'block';
+/** The modes of our rules; a rule of another mode is not ours, whatever its notes say. */
+const ourModes = { block: 'block', challenge: 'managed_challenge' } as const;
+
+/** What a rule of ours in this mode does; null: the mode is none of ours. */
+export function actionOf(mode: string): Wanted['action'] | null {
+  if (mode === ourModes.block) return 'block';
+  return mode === ourModes.challenge ? 'challenge' : null;
+}
 
 export function createAccessRules(client: Client): AccessRules {
   async function find(scope: Scope, query: string) {
@@ -68,13 +81,17 @@ export function createAccessRules(client: Client): AccessRules {
       const { rules } = await find(scope, `configuration.value=${encodeURIComponent(address)}&match=all`);
       return rules.filter((rule) => rule.own && rule.address === address);
     },
-    create: async (scope, { address, value, notes }) => {
-      const body = { mode: ourMode, configuration: { target: targetOf(address), value }, notes };
+    create: async (scope, { address, value, action, notes }) => {
+      const body = { mode: ourModes[action], configuration: { target: targetOf(address), value }, notes };
       return (await client.call({ method: 'POST', path: rootOf(scope), body }, z.object({ id }))).result.id;
     },
     // only the notes: a mode that somebody has changed meanwhile stays
     note: async (scope, rule, notes) => {
       await client.call({ method: 'PATCH', path: `${rootOf(scope)}/${rule}`, body: { notes } }, z.unknown());
+    },
+    change: async (scope, rule, action, notes) => {
+      const body = { mode: ourModes[action], notes };
+      await client.call({ method: 'PATCH', path: `${rootOf(scope)}/${rule}`, body }, z.unknown());
     },
     remove: async (scope, rule) => {
       const call = { method: 'DELETE', path: `${rootOf(scope)}/${rule}` } as const;

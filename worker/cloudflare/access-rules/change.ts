@@ -27,7 +27,7 @@ interface Job {
 export async function changeRules(run: Run, scope: Scope): Promise<void> {
   const state = run.memory.scope(scope);
   let plan = planOf(run, scope);
-  const touches = plan.remove.length > 0 || (plan.renote.length > 0 && mayNote(run, state));
+  const touches = plan.remove.length > 0 || plan.change.length > 0 || (plan.renote.length > 0 && mayNote(run, state));
   if (touches && run.now - (state.readAt ?? 0) > reading_before_change_s_max) {
     await readRules(run, scope);
     plan = planOf(run, scope);
@@ -56,7 +56,11 @@ function jobsOf(run: Run, scope: Scope, plan: Plan): Job[] {
     address: rule.address,
     run: () => renote(run, scope, rule, notes),
   }));
-  return [...turns.flat(), ...(mayNote(run, state) ? notes : [])];
+  const changes = plan.change.map(({ rule, next }) => ({
+    address: rule.address,
+    run: () => change(run, scope, rule, next),
+  }));
+  return [...changes, ...turns.flat(), ...(mayNote(run, state) ? notes : [])];
 }
 
 async function doAll(run: Run, scope: Scope, jobs: readonly Job[]): Promise<void> {
@@ -78,10 +82,10 @@ async function doAll(run: Run, scope: Scope, jobs: readonly Job[]): Promise<void
 
 async function create(run: Run, scope: Scope, rule: NewRule): Promise<void> {
   const { api, memory, now } = run;
-  const { address, notes, prefix } = rule;
+  const { address, action, notes, prefix } = rule;
   try {
-    const id = await api.create(scope, { address: prefix, value: formatPrefix(prefix), notes });
-    memory.put(scope, { id, address, notes, mine: true, seenAt: now });
+    const id = await api.create(scope, { address: prefix, value: formatPrefix(prefix), action, notes });
+    memory.put(scope, { id, address, notes, action, mine: true, seenAt: now });
   } catch (error) {
     if (!(error instanceof CloudflareFailure) || !error.codes.includes(duplicate_code)) throw error;
     if (!(await recognise(run, scope, address))) throw error;
@@ -102,6 +106,13 @@ async function recognise(run: Run, scope: Scope, address: string): Promise<boole
 async function remove(run: Run, scope: Scope, { id }: RuleMemory): Promise<void> {
   await unlessGone(() => run.api.remove(scope, id));
   run.memory.drop(scope, id);
+}
+
+async function change(run: Run, scope: Scope, rule: RuleMemory, { action, notes }: NewRule): Promise<void> {
+  const { api, memory, now } = run;
+  const gone = await unlessGone(() => api.change(scope, rule.id, action, notes));
+  if (gone) memory.drop(scope, rule.id);
+  else memory.put(scope, { ...rule, action, notes, seenAt: now });
 }
 
 async function renote(run: Run, scope: Scope, rule: RuleMemory, notes: string): Promise<void> {

@@ -61,6 +61,8 @@ const RuleMemory = z.object({
   address: z.string(),
   notes: z.string(),
   mine: z.boolean(),
+  /** Of one of ours. */
+  action: z.enum(['block', 'challenge']).default('block'),
   seenAt: time,
 });
 export type RuleMemory = Readonly<z.infer<typeof RuleMemory>>;

@@ -30,8 +30,8 @@ export function createAccessRulesMode(parts: EnforcementParts<AccessRulesSetting
 
   async function step(wanted: readonly Wanted[], now: UnixTime): Promise<{ again: UnixTime | null }> {
     // there is no switch for all rules at once: in a panic they are taken away one by one, as fast as Cloudflare lets us
-    const blocks = parts.stance?.().panic === true ? [] : wanted.filter(({ action }) => action === 'block');
-    const run = createRun(parts, memory, cut(blocks, now), now);
+    const enforced = parts.stance?.().panic === true ? [] : wanted;
+    const run = createRun(parts, memory, cut(enforced, now), now);
     await runScopes(run, readAndChange);
     return { again: nextTime(run, wanted) };
   }
@@ -72,10 +72,7 @@ function surveyed({ memory, scopes, instance, now }: Run): Survey {
   if (states.some(({ readAt }) => readAt === null)) return { found: null, again: Math.max(now, ...waits) };
   const rules = scopes.flatMap((scope) => [...memory.rules(scope).values()].filter(({ mine }) => mine));
   return {
-    found: markedOnes(
-      rules.map(({ address, notes }) => ({ address, comment: notes })),
-      instance,
-    ),
+    found: rules.flatMap(({ address, notes, action }) => markedOnes([{ address, comment: notes }], instance, action)),
     again: now,
   };
 }

@@ -10,6 +10,7 @@ const pieces_max = 256;
 export interface Piece {
   readonly prefix: Prefix;
   readonly until: Until;
+  readonly action: Wanted['action'];
   readonly comment: string;
 }
 
@@ -31,13 +32,13 @@ function piecesOf(prefix: Prefix): Prefix[] | null {
   return Array.from({ length: 2 ** log }, (_, n) => ({ ...prefix, bits, first: prefix.first + BigInt(n) * size }));
 }
 
-/** A piece of several bans lasts as long as the longest of them. */
+/** A piece of several bans does the strongest that one of them asks for, until the last of those ends. */
 export function cut(wanted: readonly Wanted[], now: UnixTime): Cut {
   const pieces = new Map<string, Piece>();
   const bans = new Map<string, readonly string[]>();
   const unfit: string[] = [];
-  for (const { address, until, comment } of wanted) {
-    if (isOver(until, now)) continue;
+  for (const { address, ...its } of wanted) {
+    if (isOver(its.until, now)) continue;
     const prefix = parsePrefix(address);
     const parts = prefix === null ? null : piecesOf(prefix);
     if (parts === null) unfit.push(address);
@@ -45,8 +46,13 @@ export function cut(wanted: readonly Wanted[], now: UnixTime): Cut {
     for (const part of parts ?? []) {
       const name = formatPrefix(part);
       const known = pieces.get(name);
-      pieces.set(name, known ? { ...known, until: laterOf(known.until, until) } : { prefix: part, until, comment });
+      pieces.set(name, known === undefined ? { prefix: part, ...its } : joined(known, { prefix: part, ...its }));
     }
   }
   return { pieces, bans, unfit };
+}
+
+function joined(one: Piece, other: Piece): Piece {
+  if (one.action === other.action) return { ...one, until: laterOf(one.until, other.until) };
+  return one.action === 'block' ? one : other;
 }

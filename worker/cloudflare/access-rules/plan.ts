@@ -17,6 +17,8 @@ export interface NewRule extends Piece {
 export interface Plan {
   readonly create: readonly NewRule[];
   readonly remove: readonly RuleMemory[];
+  /** Ours and still wanted, but with another action. */
+  readonly change: readonly { readonly rule: RuleMemory; readonly next: NewRule }[];
   /** Ours and still wanted, but their notes tell an old end. */
   readonly renote: readonly { readonly rule: RuleMemory; readonly notes: string }[];
   readonly ours: number;
@@ -42,12 +44,17 @@ export function planFor(wanted: Cut, holding: Holding, now: UnixTime): Plan {
   const absent = [...kept].filter((address) => !ours.has(address));
   const missing = absent.filter((address) => !others.has(address) && !waits(address));
   const surplus = [...extra, ...[...ours.values()].filter(({ address }) => !kept.has(address))];
+  const change = [...ours.values()].flatMap((rule) => {
+    const [next] = newRule(wanted, rule.address, holding.instance);
+    return next === undefined || next.action === rule.action || waits(rule.address) ? [] : [{ rule, next }];
+  });
   return {
     create: missing.flatMap((address) => newRule(wanted, address, holding.instance)),
+    change,
     remove: surplus.filter(({ address }) => !waits(address)),
     renote: [...ours.values()].flatMap((rule) => (waits(rule.address) ? [] : stale(wanted, rule, holding.instance))),
     ours: ours.size + extra.length,
-    missing: missing.length,
+    missing: missing.length + change.length,
     surplus: surplus.length,
     leftOut,
     foreign: absent.filter((address) => others.has(address)),

@@ -2,7 +2,7 @@
 import type { Seconds, UnixTime } from '../../../shared/time.ts';
 import { CloudflareFailure } from '../failure.ts';
 import { markOf } from '../mark.ts';
-import { type FoundRule, ourMode, type Scope } from './api.ts';
+import { actionOf, type FoundRule, type Scope } from './api.ts';
 import type { Reading, RuleMemory, ScopeState } from './memory.ts';
 import type { Run } from './run.ts';
 
@@ -70,7 +70,9 @@ function smallerPages({ memory }: Run, scope: Scope): void {
 export function memoryOf({ instance }: Run, rule: FoundRule, now: UnixTime): RuleMemory | null {
   const { id, address, notes, mode, own } = rule;
   if (address === null || !own) return null;
-  return { id, address, notes, mine: mode === ourMode && notes.startsWith(markOf(instance)), seenAt: now };
+  const action = actionOf(mode);
+  const mine = action !== null && notes.startsWith(markOf(instance));
+  return { id, address, notes, mine, action: action ?? 'block', seenAt: now };
 }
 
 /** Writes only what differs: written rows are what a free plan counts. Others' rules stay until nobody minds them. */
@@ -80,7 +82,8 @@ function takeIn({ memory, wanted }: Run, scope: Scope, read: ReadonlyMap<string,
   }
   for (const rule of read.values()) {
     const known = memory.rules(scope).get(rule.id);
-    if (known?.address !== rule.address || known.notes !== rule.notes) memory.put(scope, rule);
+    if (known?.address !== rule.address || known.notes !== rule.notes || known.action !== rule.action)
+      memory.put(scope, rule);
   }
 }
 
