@@ -41,7 +41,7 @@ import type { JailPlan } from './plan.ts';
 /** What a client may add to ignoreip, with what is there. */
 const ignored_max = 10_000;
 /** In one transaction, while the firewall takes in those before; then lines that came meanwhile have their turn. */
-const banned_together_max = 500;
+const banned_together_max = 1_000;
 
 export interface JailDeskParts {
   /** As it runs now. */
