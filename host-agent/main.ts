@@ -1,5 +1,5 @@
 /** Runs one of the programs: `main.ts edgeban-server|edgeban-client|edgeban-regex|edgeban ARGUMENT…` (bin/ says which). */
-import { dirname, extname, isAbsolute, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Finding as ConfigFinding } from '../shared/config/finding.ts';
 import { readServerConf, type ServerConf } from '../shared/config/server-conf.ts';
@@ -96,8 +96,7 @@ async function run(program: string | undefined, argv: readonly string[]): Promis
       return await runClient(argv, ports, terminal);
     case 'edgeban-regex': {
       const { runRegexProgram } = await import('./regex/main.ts');
-      // in a package it stands in the same folder, and has the same ending
-      return await runRegexProgram(argv, version, new URL(`regex/scout-thread${extname(here)}`, import.meta.url));
+      return await runRegexProgram(argv, version);
     }
     case 'edgeban': {
       if (argv[0] !== 'replay') return await runEdgeban(argv, ports, terminal);

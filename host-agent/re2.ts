@@ -2,8 +2,7 @@
 
 import { Buffer } from 'node:buffer';
 import RE2 from 're2';
-import type { Re2, Re2Program } from '../shared/filter/regex/pattern.ts';
-import { buildSearch } from './search-code.ts';
+import type { Re2, Re2Program, Search } from '../shared/filter/regex/pattern.ts';
 
 class Program implements Re2Program {
   readonly #re2: RE2;
@@ -21,6 +20,17 @@ class Program implements Re2Program {
     if (indices === undefined) return null;
     return indices.flatMap((span: readonly [number, number] | undefined) => span ?? [-1, -1]);
   }
+}
+
+/** The code is our own and holds nothing of an expression but numbers (shared/filter/regex/generate.ts). */
+function buildSearch(parameters: readonly string[], body: string): Search {
+  const made: unknown = new Function(...parameters, body);
+  if (!isSearch(made)) throw new Error('no function was made');
+  return made;
+}
+
+function isSearch(made: unknown): made is Search {
+  return typeof made === 'function';
 }
 
 /** Room for the bytes of a text of ordinary length: a buffer of its own for each would keep the garbage collector busy. */

@@ -10,7 +10,7 @@ import type { NativeFiles } from './native.ts';
 import type { Target } from './target.ts';
 
 const require = createRequire(import.meta.url);
-const entries = ['../main.ts', '../regex/scout-thread.ts'].map((file) => fileURLToPath(new URL(file, import.meta.url)));
+const main = fileURLToPath(new URL('../main.ts', import.meta.url));
 const worker = fileURLToPath(new URL('../../worker/index.ts', import.meta.url));
 
 export interface Programs {
@@ -68,7 +68,7 @@ export async function bundleWorker(folder: string): Promise<void> {
 /** Split, so that a client loads only what it needs. */
 async function bundle(folder: string): Promise<void> {
   await build({
-    entryPoints: entries,
+    entryPoints: [main],
     outdir: folder,
     bundle: true,
     splitting: true,

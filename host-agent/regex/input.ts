@@ -1,22 +1,17 @@
 /** The lines to be tried: of a file, of the command line, or of the journal. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { EdgebanError } from '../../shared/errors.ts';
-import type { Foreseen } from '../../shared/filter/scout.ts';
 import type { Line } from '../../shared/ticket.ts';
 import { type Entry, ExportParser, lineFields } from '../sources/journal-export.ts';
 import { lineOf } from '../sources/journal-line.ts';
 import { startJournalctl } from '../sources/journalctl.ts';
 import { journalArguments, matchArguments } from '../sources/journalmatch.ts';
 import { JsonEntries } from './journal-json.ts';
-import type { Block } from './ring.ts';
-import type { Scouts } from './scouts.ts';
 
 /** Some lines, to be gone through once before the next chunk is asked for, and how many bytes are read with them. */
 export interface Chunk {
   readonly lines: Iterable<Line>;
   readonly bytes: number;
-  /** Notes of the lines, where another thread has gone ahead. */
-  readonly foreseen?: Foreseen | null;
 }
 
 const chunk_bytes = 1 << 18;
@@ -79,28 +74,13 @@ function* bytesOf(path: string): Generator<Buffer> {
   }
 }
 
-/** The same, with notes where a scout has gone ahead. */
-function* blocksOf(path: string, scouts: Scouts | null): Generator<Block> {
-  if (scouts === null) {
-    for (const bytes of bytesOf(path)) yield { bytes, foreseen: null };
-    return;
-  }
-  const fd = open(path);
-  try {
-    yield* scouts.ring.blocks((room) => readSync(fd, room, 0, room.length, null));
-  } finally {
-    scouts.stop();
-    closeSync(fd);
-  }
-}
-
 /** The lines of a file. What stands after the last line end is a line only with `last`: the server would wait for its end. */
-export function* fileLines(path: string, last: boolean, scouts: Scouts | null = null): Generator<Chunk> {
+export function* fileLines(path: string, last: boolean): Generator<Chunk> {
   let pending: Buffer = Buffer.alloc(0);
-  for (const { bytes, foreseen } of blocksOf(path, scouts)) {
+  for (const bytes of bytesOf(path)) {
     const whole = pending.length === 0 ? bytes : Buffer.concat([pending, bytes]);
     const end = whole.lastIndexOf(newline) + 1;
-    yield { lines: new LinesIn(whole, end), bytes: bytes.length, foreseen };
+    yield { lines: new LinesIn(whole, end), bytes: bytes.length };
     pending = rest(whole.subarray(end));
   }
   if (last && pending.length > 0) yield { lines: [{ bytes: pending }], bytes: 0 };

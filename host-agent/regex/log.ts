@@ -6,7 +6,6 @@ import { sourced } from '../../shared/config/sourced.ts';
 import { type Chunk, fileLines, journalLines, kindOf, savedJournal, sizeOf, textLines } from './input.ts';
 import { type RegexOptions, usage } from './options.ts';
 import { type Backend, type Rules, shortened } from './rules.ts';
-import type { Scouts } from './scouts.ts';
 
 export interface Input {
   readonly chunks: Iterable<Chunk> | AsyncIterable<Chunk>;
@@ -16,14 +15,8 @@ export interface Input {
 
 export interface Log {
   readonly backend: Backend;
-  /** Of a file of lines, in bytes; not there for anything else. */
-  readonly file_bytes?: number | null;
   /** To be called when the rules are read: the journal's matches may be theirs. Throws an EdgebanError. */
-  open(
-    rules: Rules,
-    maxlines: number,
-    scouts: Scouts | null,
-  ): { readonly input: Input; readonly heading: readonly string[] };
+  open(rules: Rules, maxlines: number): { readonly input: Input; readonly heading: readonly string[] };
 }
 
 export function openLog(word: string, options: RegexOptions): Log {
@@ -55,10 +48,7 @@ function fileLog(path: string, options: RegexOptions, encoding: string): Log {
     const heading = [`Use         log file : ${path}`, encoding];
     return {
       backend: 'auto',
-      file_bytes: size,
-      open: (_rules, _maxlines, scouts) => {
-        return { input: { chunks: fileLines(path, options.out === 'json', scouts), size }, heading };
-      },
+      open: () => ({ input: { chunks: fileLines(path, options.out === 'json'), size }, heading }),
     };
   }
   const heading = [`Use    saved journal : ${path} (${kind})`, encoding];

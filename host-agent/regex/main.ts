@@ -7,15 +7,13 @@ import { createRe2 } from '../re2.ts';
 import { type RegexPorts, runRegex } from './program.ts';
 import { processScreen } from './screen.ts';
 
-/** `scout` is the file `scout-thread`, wherever it has been put. */
-export async function runRegexProgram(argv: readonly string[], version: string, scout: URL): Promise<number> {
+export async function runRegexProgram(argv: readonly string[], version: string): Promise<number> {
   const resolver = new Resolver(Date.now);
   const ports: RegexPorts = {
     version,
     files: diskFiles,
     re2: createRe2(),
     clock: threadClock,
-    scout,
     resolve: (name) => resolver.addresses(name),
     nameOf: (address) => resolver.nameOf(address),
     hostname: hostname(),

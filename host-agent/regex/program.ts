@@ -15,7 +15,6 @@ import { parseRegexOptions, type RegexOptions, usage } from './options.ts';
 import { report } from './report.ts';
 import { type Backend, type Rules, readRules } from './rules.ts';
 import { type RunPorts, run } from './run.ts';
-import { startScout } from './scouts.ts';
 import type { Screen } from './screen.ts';
 import { createTrace, type Trace } from './trace.ts';
 
@@ -25,8 +24,6 @@ export interface RegexPorts extends RunPorts {
   readonly re2: Re2;
   /** What a line may cost in time, as in the server. */
   readonly clock: Clock;
-  /** The program of a thread that goes ahead through a long log; null where there is to be none. */
-  readonly scout: URL | null;
 }
 
 /** From here on fail2ban-regex shows the filter's options, as with -vv. */
@@ -82,14 +79,9 @@ async function tryOut(options: RegexOptions, ports: RegexPorts, screen: Screen):
   const traced = { ...ports, files: told(ports.files, trace) };
   const rules = withIgnore(readRulesFor(options, regexWord, log.backend, traced, screen), ignoreWord);
   const conf = confOf(options, rules, log.backend);
-  // first: it makes its filter while this thread makes its own
-  const scouts =
-    ports.scout === null
-      ? null
-      : startScout({ file: ports.scout, conf, now: ports.now_ms() / 1000 }, log.file_bytes ?? 0);
   const filter = compiled(conf, options, ports, () => rules.origin.forEach(say));
   for (const text of headingOf(options, rules, filter, ignoreWord)) say(text);
-  const { input, heading } = log.open(rules, filter.maxlines, scouts);
+  const { input, heading } = log.open(rules, filter.maxlines);
   for (const text of heading) say(text);
   say('');
   const journal = log.backend === 'systemd';

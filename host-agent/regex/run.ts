@@ -40,14 +40,13 @@ export async function run(trial: Trial): Promise<Results | null> {
   const { sink, results } = sinkOf(trial);
   const skips = options.out !== 'json' && !trial.journal;
   let number = 0;
-  for await (const { lines, bytes, foreseen = null } of input.chunks) {
+  for await (const { lines, bytes } of input.chunks) {
     const now = ports.now_ms() / 1000;
     const before = number;
     for (const line of lines) {
       number += 1;
-      foreseen?.advance();
       if (skips && isSkipped(line.bytes)) continue;
-      const result = trial.filter.process(line, now, 'unchecked', foreseen);
+      const result = trial.filter.process(line, now, 'unchecked');
       const failures = result.pending.length === 0 ? result.failures : await resolved(result, ports);
       const shown = sink(number, result, failures, line);
       if (shown !== undefined) await shown;

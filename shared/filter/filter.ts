@@ -2,11 +2,12 @@
 import { EdgebanError } from '../errors.ts';
 import type { Line } from '../ticket.ts';
 import type { Seconds, UnixTime } from '../time.ts';
+import { Candidates } from './candidates.ts';
 import type { FilterConf, FilterPorts } from './conf.ts';
 import type { TemplateUse } from './datedetector.ts';
-import type { FilterRegex } from './failregex.ts';
+import { checkFailureId, compileRegex, type FilterRegex } from './failregex.ts';
 import { addressInName, failureId, type UseDns } from './failure-id.ts';
-import { type Caught, isSet, slot } from './groups.ts';
+import { type Caught, GroupNames, isSet, slot } from './groups.ts';
 import { maxlines_max } from './limits.ts';
 import type { LineMode } from './line-date.ts';
 import { FoundFailure, failuresOf, type LineResult, missed, type PendingFailure, Verdict } from './line-result.ts';
@@ -14,12 +15,10 @@ import { LogLines } from './log-lines.ts';
 import { type LineParts, splitAtMatch, textOf, wholeLine } from './matched-lines.ts';
 import { newDraft, Sessions } from './mlfid.ts';
 import { Prefix } from './prefix.ts';
-import { newBudget } from './regex/compile.ts';
+import { compilePattern, newBudget } from './regex/compile.ts';
 import type { PatternMatch } from './regex/pattern.ts';
 import { Subject } from './regex/subject.ts';
 import { Watch } from './regex/watch.ts';
-import { Regexes } from './regexes.ts';
-import type { Foreseen } from './scout.ts';
 
 export type { LocalZone } from './calendar.ts';
 export type { FilterConf, FilterPorts } from './conf.ts';
@@ -40,11 +39,8 @@ export type { LineParts } from './matched-lines.ts';
 
 /** Compiled once, then fed line after line: dates, sessions and `maxlines` remember the lines before. */
 export interface Filter {
-  /**
-   * Never throws for what a line holds. `mode` is `operation` if not given. `foreseen` stands at what a scout has noted of the
-   * line.
-   */
-  process(line: Line, now: UnixTime, mode?: LineMode, foreseen?: Foreseen | null): LineResult;
+  /** Never throws for what a line holds. `mode` is `operation` if not given. */
+  process(line: Line, now: UnixTime, mode?: LineMode): LineResult;
   /** For a findtime that is changed at run time. */
   setFindtime(findtime: Seconds): void;
   /** Where its lines come from, for other filters of the same logs. */
@@ -74,7 +70,14 @@ class LineFilter implements Filter {
   readonly #usedns: UseDns;
   readonly #checkAll: boolean;
   readonly #maxlines: number;
-  readonly #regexes: Regexes;
+  readonly #groups = new GroupNames();
+  readonly #prefregex: FilterRegex | null;
+  readonly #failregexes: readonly FilterRegex[];
+  readonly #ignoreregexes: readonly FilterRegex[];
+  /** In which order a failure of each failregex shows its groups. */
+  readonly #orders: readonly (readonly number[])[];
+  readonly #mayHavePrefix: Candidates | null;
+  readonly #candidates: Candidates;
   readonly lines: LogLines;
   #findtime: Seconds;
   readonly #sessions = new Sessions();
@@ -87,7 +90,23 @@ class LineFilter implements Filter {
     this.#usedns = conf.usedns ?? 'warn';
     this.#checkAll = conf.checkAllRegex ?? false;
     this.#maxlines = checkedMaxlines(conf.maxlines ?? 1);
-    this.#regexes = new Regexes(conf, ports.re2, this.#maxlines);
+    const compile = (source: string, multiline: boolean) => compilePattern(source, { re2: ports.re2, multiline });
+    const options = { compile, names: this.#usedns !== 'no', multiline: false, groups: this.#groups };
+    const prefregex = conf.prefregex ?? null;
+    this.#prefregex = prefregex === null ? null : compileRegex(prefregex, { ...options, what: 'prefregex' });
+    this.#failregexes = conf.failregex.map((source, index) => {
+      const what = `failregex ${index}`;
+      const regex = compileRegex(source, { ...options, multiline: this.#maxlines > 1, what });
+      checkFailureId(regex, source, this.#prefregex, what);
+      return regex;
+    });
+    this.#ignoreregexes = conf.ignoreregex.map((source, index) =>
+      compileRegex(source, { ...options, what: `ignoreregex ${index}` }),
+    );
+    this.#mayHavePrefix = this.#prefregex === null ? null : new Candidates([this.#prefregex], ports.re2.encode);
+    const first = this.#prefregex?.order ?? [];
+    this.#orders = this.#failregexes.map(({ order }) => [...first, ...order]);
+    this.#candidates = new Candidates(this.#failregexes, ports.re2.encode);
     this.lines = ports.lines ?? new LogLines(conf, ports, now);
     this.#findtime = conf.findtime;
   }
@@ -97,11 +116,11 @@ class LineFilter implements Filter {
   }
 
   get prefregex(): string | null {
-    return this.#regexes.prefregex?.pattern.source ?? null;
+    return this.#prefregex?.pattern.source ?? null;
   }
 
   get failregex(): readonly string[] {
-    return this.#regexes.failregexes.map((regex) => regex.source);
+    return this.#failregexes.map((regex) => regex.source);
   }
 
   get maxlines(): number {
@@ -116,26 +135,25 @@ class LineFilter implements Filter {
     this.#findtime = findtime;
   }
 
-  process(line: Line, now: UnixTime, mode: LineMode = 'operation', foreseen: Foreseen | null = null): LineResult {
+  process(line: Line, now: UnixTime, mode: LineMode = 'operation'): LineResult {
     const budget = newBudget(undefined, this.#watch);
     const { dated, exhausted } = this.lines.read(line, now, mode, budget);
     if (dated === 'error') return missed({ kind: 'date', where: 'datepattern' });
     const isOld = mode === 'initial' && dated.time !== null && dated.time < now - this.#findtime;
     const verdict = new Verdict(isOld ? { ...dated, notice: 'too-old' } : dated, now, mode, budget);
     if (exhausted) verdict.giveUp('datepattern');
-    else if (!isOld) this.#judge(verdict, foreseen?.isOf(dated.parts) === true ? foreseen : null);
+    else if (!isOld) this.#judge(verdict);
     return verdict.end();
   }
 
-  #judge(verdict: Verdict, foreseen: Foreseen | null): void {
-    const { prefregex, failregexes, ignoreregexes } = this.#regexes;
+  #judge(verdict: Verdict): void {
     const lines = this.#linesWith(verdict.line.parts);
     const text = this.#maxlines > 1 ? Subject.ofText(textOf(lines)) : this.lines.searched(verdict.line.parts);
-    const early = ignoreregexes.length < failregexes.length - 2;
+    const early = this.#ignoreregexes.length < this.#failregexes.length - 2;
     if (early && this.#isIgnored(text, verdict)) return;
-    const prefix = prefregex === null ? null : this.#prefix(prefregex, text, verdict, foreseen);
-    if (prefregex === null || prefix !== null)
-      this.#searchAll({ lines, prefix }, prefix?.line() ?? text, verdict, foreseen);
+    const prefix = this.#prefregex === null ? null : this.#prefix(this.#prefregex, text, verdict);
+    if (this.#prefregex === null || prefix !== null)
+      this.#searchAll({ lines, prefix }, prefix?.line() ?? text, verdict);
   }
 
   /** The line, with those before it that are still looked at. */
@@ -147,34 +165,27 @@ class LineFilter implements Filter {
   }
 
   /** Null where the prefregex does not match. */
-  #prefix(prefregex: FilterRegex, text: Subject, verdict: Verdict, foreseen: Foreseen | null): Prefix | null {
-    const { groups } = this.#regexes;
-    const match =
-      foreseen === null ? this.#regexes.matchPrefix(text, verdict.budget) : foreseen.match(prefregex.pattern, text);
-    if (verdict.budget.exhausted) verdict.giveUp('prefregex');
+  #prefix(prefregex: FilterRegex, text: Subject, verdict: Verdict): Prefix | null {
+    const may = this.#mayHavePrefix?.look(text) ?? true;
+    const match = may ? this.#search(prefregex, text, () => 'prefregex', verdict) : null;
     verdict.prefregex = match !== null;
     if (match === null) return null;
-    const prefix = new Prefix(prefregex, match, text, groups);
-    verdict.prefix = () => groups.record(prefix.caught(), prefregex.order);
+    const prefix = new Prefix(prefregex, match, text, this.#groups);
+    verdict.prefix = () => this.#groups.record(prefix.caught(), prefregex.order);
     const content = this.#maxlines > 1 ? prefix.content() : null;
     if (content !== null) this.#buffer = [{ before: '', date: '', after: content }];
     return prefix;
   }
 
   /** `lines` are what the text was made of; a hit takes its lines out of the buffer. */
-  #searchAll({ lines, prefix }: Matched, text: Subject, verdict: Verdict, foreseen: Foreseen | null): void {
+  #searchAll({ lines, prefix }: Matched, text: Subject, verdict: Verdict): void {
     let current = text;
-    let known = foreseen;
-    const { candidates, failregexes } = this.#regexes;
-    if (known === null) candidates.look(text);
-    const next = (from: number) => (known === null ? candidates.next(from) : known.next());
-    for (let index = next(0); index >= 0; index = next(index + 1)) {
-      const regex = failregexes[index];
+    const candidates = this.#candidates;
+    candidates.look(text);
+    for (let index = candidates.next(0); index >= 0; index = candidates.next(index + 1)) {
+      const regex = this.#failregexes[index];
       if (regex === undefined) return;
-      const match =
-        known === null
-          ? this.#search(regex, current, () => `failregex ${index}`, verdict)
-          : known.match(regex.pattern, current);
+      const match = this.#search(regex, current, () => `failregex ${index}`, verdict);
       if (verdict.trouble !== null) return;
       if (match === null) continue;
       verdict.hit(index);
@@ -188,16 +199,15 @@ class LineFilter implements Filter {
       if (done && !this.#checkAll) return;
       if (!takesOut) continue;
       current = Subject.ofText(textOf(rest));
-      known = null;
       candidates.look(current);
     }
   }
 
   /** False where fail2ban goes on to the next regex. */
   #hit({ regex, match, index }: Found, { lines, prefix }: Matched, verdict: Verdict): boolean {
-    const groups = prefix?.groups() ?? this.#regexes.groups.none();
+    const groups = prefix?.groups() ?? this.#groups.none();
     regex.take(match, groups);
-    const order = this.#regexes.orders[index] ?? regex.order;
+    const order = this.#orders[index] ?? regex.order;
     return this.#take({ groups, order, index }, lines.map(wholeLine), verdict);
   }
 
@@ -220,7 +230,7 @@ class LineFilter implements Filter {
       return quiet || inSession;
     }
     const found = { regex: index, time: verdict.failureTime };
-    const failure = new FoundFailure(draft, found, this.#regexes.groups, order);
+    const failure = new FoundFailure(draft, found, this.#groups, order);
     if (id.kind === 'id') verdict.fail([failure.of(id.id, id.ip)]);
     else this.#named({ name: id.name, failure }, verdict);
     return true;
@@ -238,7 +248,7 @@ class LineFilter implements Filter {
   }
 
   #isIgnored(text: Subject, verdict: Verdict): boolean {
-    for (const [index, regex] of this.#regexes.ignoreregexes.entries()) {
+    for (const [index, regex] of this.#ignoreregexes.entries()) {
       if (this.#search(regex, text, () => `ignoreregex ${index}`, verdict) === null) continue;
       verdict.ignoredBy = index;
       return true;

@@ -91,7 +91,7 @@ export class Sessions {
    */
   #renew(): void {
     this.#made += 1;
-    if (this.#made % (10 * sessions_max) === 0) this.#sessions = new Map(this.#sessions);
+    if (this.#made % sessions_max === 0) this.#sessions = new Map(this.#sessions);
   }
 }
 

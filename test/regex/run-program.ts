@@ -19,7 +19,6 @@ interface World {
   /** Names that have addresses. */
   readonly hosts?: Readonly<Record<string, readonly string[]>>;
   readonly terminal?: boolean;
-  readonly scout?: URL;
   /** Milliseconds that pass from one look at the clock to the next. */
   readonly tick_ms?: number;
 }
@@ -34,7 +33,6 @@ export async function edgebanRegex(argv: readonly string[], world: World = {}): 
     files: diskFiles,
     re2,
     clock: threadClock,
-    scout: world.scout ?? null,
     hostname: 'host.example',
     resolve: async (name: string) => world.hosts?.[name] ?? [],
     nameOf: async (address: string) =>

@@ -36,7 +36,7 @@ export const rooms: readonly Room[] = [
     from: [
       ...host,
       'host-agent/sources/',
-      ...['agent/decoder.ts', 'agent/ports.ts', 'config-files.ts', 'dns.ts', 'log.ts', 're2.ts', 'search-code.ts'].map(
+      ...['agent/decoder.ts', 'agent/ports.ts', 'config-files.ts', 'dns.ts', 'log.ts', 're2.ts'].map(
         (file) => `host-agent/${file}`,
       ),
     ],

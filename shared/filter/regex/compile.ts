@@ -39,14 +39,14 @@ type Span = readonly [number, number];
 
 class Match implements PatternMatch {
   readonly #text: Subject;
-  readonly marks: readonly number[];
+  readonly #marks: ArrayLike<number>;
   readonly #names: ReadonlyMap<string, number>;
   #groups: Readonly<Record<string, string | undefined>> | null = null;
 
   /** `marks` are the start and the end of the match and of each group that is kept, -1 where unset. */
-  constructor(text: Subject, marks: readonly number[], names: ReadonlyMap<string, number>) {
+  constructor(text: Subject, marks: ArrayLike<number>, names: ReadonlyMap<string, number>) {
     this.#text = text;
-    this.marks = marks;
+    this.#marks = marks;
     this.#names = names;
   }
 
@@ -60,28 +60,28 @@ class Match implements PatternMatch {
   }
 
   caught(group: number): string | undefined {
-    const start = this.marks[2 * group] ?? -1;
-    const end = this.marks[2 * group + 1] ?? -1;
+    const start = this.#marks[2 * group] ?? -1;
+    const end = this.#marks[2 * group + 1] ?? -1;
     return start >= 0 && end >= start ? this.#text.slice(start, end) : undefined;
   }
 
   agrees(other: PatternMatch, from: number, otherFrom: number): boolean {
     if (!(other instanceof Match) || other.#names !== this.#names) return false;
-    if (other.marks === this.marks && from === otherFrom) return true;
-    for (let mark = 2; mark < this.marks.length; mark += 1) {
-      const here = this.marks[mark] ?? -1;
-      const there = other.marks[mark] ?? -1;
+    if (other.#marks === this.#marks && from === otherFrom) return true;
+    for (let mark = 2; mark < this.#marks.length; mark += 1) {
+      const here = this.#marks[mark] ?? -1;
+      const there = other.#marks[mark] ?? -1;
       if (here < 0 || there < 0 ? here !== there : here - from !== there - otherFrom) return false;
     }
     return true;
   }
 
   get start(): number {
-    return this.marks[0] ?? 0;
+    return this.#marks[0] ?? 0;
   }
 
   get end(): number {
-    return this.marks[1] ?? 0;
+    return this.#marks[1] ?? 0;
   }
 
   span(group: string | number): Span | null {
@@ -90,8 +90,8 @@ class Match implements PatternMatch {
   }
 
   #spanOf(group: number): Span | null {
-    const start = this.marks[2 * group] ?? -1;
-    const end = this.marks[2 * group + 1] ?? -1;
+    const start = this.#marks[2 * group] ?? -1;
+    const end = this.#marks[2 * group + 1] ?? -1;
     return start >= 0 && end >= start ? [start, end] : null;
   }
 }
@@ -134,10 +134,6 @@ class CompiledPattern implements Pattern {
   /** How texts are searched, for tests and figures. */
   get fit(): Translation['fit'] {
     return this.#ascii.program === null ? 'wider' : this.#ascii.translation.fit;
-  }
-
-  restored(text: Subject, marks: readonly number[]): PatternMatch {
-    return new Match(text, marks, this.#places);
   }
 
   search(text: string | Subject, budget?: Budget): PatternMatch | null {

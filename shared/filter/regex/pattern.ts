@@ -51,8 +51,6 @@ export interface PatternMatch {
   /** Offsets in UTF-16 units. */
   readonly start: number;
   readonly end: number;
-  /** Start and end of the match and of each group that is kept; -1 where unset. */
-  readonly marks: readonly number[];
   /** Every named group; undefined where it took no part. */
   readonly groups: Readonly<Record<string, string | undefined>>;
   /** What a group caught, by the number of `Pattern.numbers`; undefined where it took no part. */
@@ -77,8 +75,6 @@ export interface Pattern {
    * ERR_REGEX_STEPS.
    */
   search(text: string | Subject, budget?: Budget): PatternMatch | null;
-  /** A match that was found elsewhere in the same text, of its marks. */
-  restored(text: Subject, marks: readonly number[]): PatternMatch;
 }
 
 export interface PatternOptions {
