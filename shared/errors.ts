@@ -133,7 +133,7 @@ const table = {
   ERR_EVENT_INVALID: { status: 400, title: 'an event that cannot be understood' },
   ERR_CAP_BANS: { status: 422, title: 'the host takes up more bans than its share allows' },
   ERR_CAP_EVENTS: { status: 429, title: 'the host sends events faster than it may' },
-  ERR_CAP_ENROLMENTS: { status: 429, title: 'too many enrolments are tried from one address' },
+  ERR_CAP_ENROLMENTS: { status: 429, title: 'too many enrolments fail from one address' },
   ERR_CAP_HOLDERS: { status: 422, title: 'the host holds as many bans as it may' },
   ERR_CAP_HOSTS: { status: 409, title: 'as many hosts are enrolled as may be' },
   ERR_CAP_ALLOWED: { status: 409, title: "the ledger's allow list is full" },

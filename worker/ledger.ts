@@ -83,8 +83,8 @@ export class Ledger extends DurableObject<Env> {
   /** `id` and `ledger` of a new host; the public key is all that is kept. */
   enroll(request: EnrollRequest, place: string | null): Promise<Answer<EnrollReply>> {
     return answer(async () => {
-      this.#door.takeEnrolment(place);
-      return { host: await enrol(this.#sql, request, place, now()), ledger: this.#id };
+      const host = await this.#door.enrolment(place, () => enrol(this.#sql, request, place, now()));
+      return { host, ledger: this.#id };
     });
   }
 

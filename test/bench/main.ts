@@ -59,7 +59,8 @@ try {
   rmSync(folder, { recursive: true });
 }
 failed = measureGate() || failed;
-process.exitCode = failed ? 1 : 0;
+const edge = spawnSync(process.execPath, [join(root, 'test/bench/edge.ts')], { stdio: 'inherit' });
+process.exitCode = failed || edge.status !== 0 ? 1 : 0;
 
 /** Prints the figures of one log; true if the counts differ. */
 function measure({ kind, filter, sshguard }: Case): boolean {

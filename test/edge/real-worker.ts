@@ -5,7 +5,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { vi } from 'vitest';
+import { until } from '../world/wait.ts';
 
 const checkout = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -52,7 +52,7 @@ export async function makeRealWorker(folder: string, options: RealWorkerOptions 
     start: async () => {
       writeEnv();
       child = startWrangler(folder, port);
-      await vi.waitFor(async () => void (await fetch(`${url}/v1/health`)), { timeout: 60_000, interval: 100 });
+      await until('the Worker', () => fetch(`${url}/v1/health`), { within_ms: 60_000, every_ms: 100 });
     },
     kill: async () => {
       if (child?.pid === undefined) return;

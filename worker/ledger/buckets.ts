@@ -33,6 +33,12 @@ export class Buckets {
     return taken;
   }
 
+  /** Gives a token back. */
+  giveBack(key: string): void {
+    const level = this.#levels.get(key);
+    if (level !== undefined) level.tokens = Math.min(this.#burst, level.tokens + 1);
+  }
+
   /** Seconds until `count` tokens are there again. */
   waitFor(key: string, count: number): number {
     return Math.max(1, Math.ceil((count - (this.#levels.get(key)?.tokens ?? 0)) / this.#perSecond));

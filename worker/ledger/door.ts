@@ -55,13 +55,17 @@ export class Door {
     throw new RequestRefusal('ERR_CAP_EVENTS', `the host sends more ${what} than it may`, { retry_after });
   }
 
-  /** Throws ERR_CAP_ENROLMENTS. */
-  takeEnrolment(place: string | null): void {
+  /** An enrolment from there; those that fail are counted. Throws ERR_CAP_ENROLMENTS, or what `body` throws. */
+  async enrolment<T>(place: string | null, body: () => Promise<T>): Promise<T> {
     const prefix = place === null ? null : parsePrefix(place);
     const from = prefix === null ? '' : formatPrefix(widened(prefix, 64));
-    if (this.#enrolments.take(from, 1, this.#now()) > 0) return;
-    const retry_after = this.#enrolments.waitFor(from, 1);
-    throw new RequestRefusal('ERR_CAP_ENROLMENTS', 'too many enrolments from this address', { retry_after });
+    if (this.#enrolments.take(from, 1, this.#now()) === 0) {
+      const retry_after = this.#enrolments.waitFor(from, 1);
+      throw new RequestRefusal('ERR_CAP_ENROLMENTS', 'too many enrolments fail from this address', { retry_after });
+    }
+    const enrolled = await body();
+    this.#enrolments.giveBack(from);
+    return enrolled;
   }
 
   /** Forgets what a host has used up. */

@@ -33,7 +33,7 @@ export const ledgerLimits = {
   fleet_bans_burst: 500,
   fleet_bans_per_minute_max: 10,
   fleet_held_max: 5_000,
-  /** Enrolments tried from one address (IPv6: a /64), and of how many addresses that is remembered. */
+  /** Enrolments that fail from one address (IPv6: a /64), and of how many addresses that is remembered. */
   enrolments_burst: 10,
   enrolments_per_minute_max: 10,
   enrolling_addresses_max: 1_000,
