@@ -1,0 +1,231 @@
+/** Whole histories from a seed: hosts, ledger, KV and Cloudflare through partitions, crashes, losses and changes of mode. */
+import { describe, expect, it } from 'vitest';
+import { parsePrefix } from '../../shared/address.ts';
+import { Guard } from '../../shared/engine/guard.ts';
+import type { FaultKind } from '../fakes/cloudflare/state.ts';
+import { below, oneOf, randomOf } from '../random.ts';
+import { others, ruled } from './access-scene.ts';
+import { type Line, SimulatedHost } from './fleet.ts';
+import { allowed, FakeKv, TestLedger } from './ledger.ts';
+import { listed, listName, openScene, type Scene, zoneIds } from './scene.ts';
+
+/** HISTORY=n replays one; HISTORIES=n runs so many. */
+const { HISTORY: one, HISTORIES: many = '5' } = process.env;
+const seeds = one === undefined ? Array.from({ length: Number(many) }, (_, index) => index + 1) : [Number(one)];
+const acts_per_history = 60;
+/** How long after its end a ban may be seen at Cloudflare when all is well, in seconds. */
+const tick_s = 60;
+
+const guarded = [allowed.replace('.0/24', '.7'), '104.16.0.9', '127.0.0.9', '203.0.113.250'];
+const pool = [...Array.from({ length: 30 }, (_, n) => `203.0.113.${n}`), '2001:db8::1', '2001:db8::2', ...guarded];
+const modes = {
+  list: { mode: 'list', zoneIds, listName },
+  rules: { mode: 'access-rules', zoneIds: null },
+} as const;
+const kinds: readonly FaultKind[] = ['429', '500', '503', 'html-429', 'false-200', 'cut-before', 'cut-after'];
+const lines: readonly Line[] = ['good', 'good', 'good', 'lost', 'answer lost', 'repeated'];
+
+interface World {
+  readonly scene: Scene;
+  readonly random: () => number;
+  readonly hosts: readonly SimulatedHost[];
+  readonly cutOff: Set<SimulatedHost>;
+  ledger: TestLedger;
+  mode: keyof typeof modes;
+}
+
+type Act = (world: World) => void | Promise<void>;
+
+const attack: Act = ({ random, hosts, scene }) => {
+  for (let count = 2 + below(random, 8); count > 0; count--)
+    oneOf(random, hosts).fail(oneOf(random, pool), scene.clock.now);
+};
+
+const unban: Act = ({ random, hosts, scene }) => oneOf(random, hosts).unban(oneOf(random, pool), scene.clock.now);
+
+const talk: Act = ({ random, hosts, cutOff, ledger, scene }) => {
+  for (const host of hosts) {
+    if (cutOff.has(host)) continue;
+    host.push(ledger, oneOf(random, lines), scene.clock.now);
+    host.pull(ledger, oneOf(random, lines));
+  }
+};
+
+const cut: Act = ({ random, hosts, cutOff }) => {
+  const host = oneOf(random, hosts);
+  if (!cutOff.delete(host)) cutOff.add(host);
+};
+
+const crash: Act = ({ random, hosts, ledger, scene }) => {
+  oneOf(random, hosts).crash();
+  ledger.forget();
+  scene.restart();
+};
+
+const break_: Act = ({ random, scene }) => {
+  const { control } = scene.fake;
+  if (random() < 0.7) control.fault({ kind: oneOf(random, kinds), count: 1 + below(random, 4) });
+  else control.nextOperations({ fates: [oneOf(random, ['failed', 'stuck', 'forgotten', 'dropped'] as const)] });
+};
+
+const meddle: Act = ({ random, scene, ledger }) => {
+  const { control } = scene.fake;
+  const chance = random();
+  if (chance < 0.2) control.deleteRule({ zone: oneOf(random, zoneIds), ref: 'edgeban' });
+  else if (chance < 0.4) control.loseList({ name: listName });
+  else if (chance < 0.6) ledger.kv.values.clear();
+  else if (chance < 0.8) ledger.kv.broken = !ledger.kv.broken;
+  else control.revokeToken({ name: 'worker' });
+};
+
+const heal: Act = ({ scene, ledger }) => {
+  scene.fake.control.restoreToken({ name: 'worker' });
+  scene.fake.control.releaseOperations();
+  ledger.kv.broken = false;
+};
+
+const switchMode: Act = (world) => {
+  if (world.random() < 0.6) return;
+  world.mode = world.mode === 'list' ? 'rules' : 'list';
+  world.scene.restart(modes[world.mode]);
+};
+
+/** The ledger's storage is lost; KV may be lost with it. */
+const loseLedger: Act = (world) => {
+  const { scene, random, ledger } = world;
+  // what a former mode has left is known to the ledger alone
+  if (random() < 0.7 || scene.enforcement.former(scene.clock.now).length > 0) return;
+  scene.lose();
+  world.ledger = new TestLedger(scene, random() < 0.5 ? ledger.kv : new FakeKv());
+};
+
+const acts = [attack, attack, attack, talk, talk, talk, talk, unban, cut, crash, break_, meddle, heal, heal].concat([
+  switchMode,
+  loseLedger,
+]);
+
+async function live(world: World): Promise<void> {
+  const { random, scene } = world;
+  for (let act = 0; act < acts_per_history; act++) {
+    await oneOf(random, acts)(world);
+    for (let steps = below(random, 5); steps > 0; steps--) await world.ledger.work();
+    if (random() < 0.1) scene.clock.now += random() * 600;
+    expectGuarded(world);
+  }
+}
+
+const guard = new Guard({ allowed: [parsePrefix(allowed)].flatMap((prefix) => prefix ?? []) });
+
+/** No ban of a guarded address anywhere, and nobody else's things are touched. */
+function expectGuarded({ scene, ledger, hosts }: World): void {
+  const { now } = scene.clock;
+  const edge = [...atCloudflare(scene), ...ledger.kv.bans(now), ...hosts.flatMap((host) => host.heard(now))];
+  const wrong = edge.filter((address) => {
+    const prefix = parsePrefix(address);
+    return prefix === null || guard.check(prefix) !== null;
+  });
+  expect(wrong).toEqual([]);
+  expect(hosts.flatMap((host) => host.own(now)).filter(({ id }) => guarded.slice(1).includes(id))).toEqual([]);
+  expect(others(scene)).toEqual(['whitelist 192.0.2.2 by hand']);
+}
+
+function atCloudflare(scene: Scene): string[] {
+  return [...listed(scene).ours, ...ruled(scene)];
+}
+
+/** All is mended and told; what was stuck has had its time. */
+async function quiet(world: World): Promise<void> {
+  const { scene, hosts, cutOff } = world;
+  const { control } = scene.fake;
+  control.clearFaults();
+  await heal(world);
+  cutOff.clear();
+  const end = scene.clock.now + 1_500;
+  while (scene.clock.now < end) {
+    await world.ledger.work();
+    for (const host of hosts) {
+      host.push(world.ledger, 'good', scene.clock.now);
+      host.pull(world.ledger, 'good');
+    }
+  }
+}
+
+/** After quiet, with new bans that are well before their ends. */
+async function settle(world: World): Promise<void> {
+  const { scene, hosts } = world;
+  for (const host of hosts) for (let n = 0; n < 4; n++) host.fail(`198.18.7.${n}`, scene.clock.now);
+  while (hosts.some(({ waiting }) => waiting > 0)) {
+    for (const host of hosts) host.push(world.ledger, 'good', scene.clock.now);
+    await world.ledger.work();
+  }
+  await world.ledger.settle(900);
+  for (let n = 0; n < 40; n++) for (const host of hosts) host.pull(world.ledger, 'good');
+}
+
+function expectAgreement({ scene, ledger, hosts, mode }: World): void {
+  const { now } = scene.clock;
+  const held = ledger.held().map((line) => line.split(' ')[0] ?? '');
+  const spoken = hosts.map((host) => new Set(host.own(now).flatMap(({ ip }) => ip ?? [])));
+  const told = [...new Set(spoken.flatMap((its) => [...its]))].filter(isLetThrough).sort();
+  // what a lost ledger's bans have become, until their hosts tell them anew or they end
+  const recovered = held.filter((address) => ledger.holders.of(address).every(({ host }) => host === 'recovered'));
+  expect(held.filter((address) => !recovered.includes(address))).toEqual(told);
+  expect(mode === 'list' ? listed(scene).ours : ruled(scene)).toEqual(held);
+  expect(mode === 'list' ? ruled(scene) : listed(scene).ours).toEqual([]);
+  expect(ledger.kv.bans(now)).toEqual(held);
+  for (const host of hosts) {
+    const others = held.filter((address) =>
+      ledger.holders
+        .of(address)
+        .some((each) => each.host !== host.name && !each.lifted && (each.until ?? now + 1) > now),
+    );
+    expect(host.heard(now).sort()).toEqual(others);
+  }
+}
+
+function isLetThrough(address: string): boolean {
+  const prefix = parsePrefix(address);
+  return prefix !== null && guard.check(prefix) === null;
+}
+
+/** All bans end by themselves, everywhere, in their time. */
+async function end(world: World): Promise<void> {
+  const { scene, ledger } = world;
+  for (const until = scene.clock.now + 2_400; scene.clock.now < until; ) {
+    await ledger.work();
+    const { now } = scene.clock;
+    for (const comment of [...marks(scene)]) {
+      const told = Number(/^edgeban:main:(\d+)/.exec(comment)?.[1]);
+      expect(now - told, comment).toBeLessThan(tick_s + 600);
+    }
+  }
+  expect(atCloudflare(scene)).toEqual([]);
+  expect(ledger.held()).toEqual([]);
+}
+
+function marks(scene: Scene): string[] {
+  return scene.fake.control
+    .items(listName)
+    .flatMap(({ comment }) => (comment?.startsWith('edgeban:') ? [comment] : []));
+}
+
+async function begin(seed: number): Promise<World> {
+  const scene = await openScene();
+  const theirs = { target: 'ip', value: '192.0.2.2', mode: 'whitelist', notes: 'by hand' } as const;
+  scene.fake.control.seedAccessRules({ rules: [theirs] });
+  const hosts = ['web1', 'web2', 'mail'].map((name) => new SimulatedHost(name));
+  const standing = { hosts, cutOff: new Set<SimulatedHost>(), mode: 'list' } as const;
+  return { scene, random: randomOf(seed), ...standing, ledger: new TestLedger(scene) };
+}
+
+describe('a history', () => {
+  it.each(seeds)('ends with all agreeing, seed %i', async (seed) => {
+    const world = await begin(seed);
+    await live(world);
+    await quiet(world);
+    await settle(world);
+    expectAgreement(world);
+    await end(world);
+    await world.scene.close();
+  });
+});
