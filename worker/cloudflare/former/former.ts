@@ -64,7 +64,8 @@ export function openFormer(parts: FormerParts, settings: EnforcementSettings | n
   }
 
   function status(now: UnixTime): FormerStatus[] {
-    const ofLists = [...lists.values()].map((record) => listStatus(record, now));
+    const full = [...lists.values()].filter(({ looks }) => looks === 0);
+    const ofLists = full.map((record) => listStatus(record, now));
     const left = rulesDue === null ? null : rules?.status(now);
     return left?.mode === 'access-rules' ? [...ofLists, rulesStatus(left)] : ofLists;
   }

@@ -14,6 +14,8 @@ import { type FormerRecord, forgetFormer, saveFormer } from './record.ts';
 const batch_items_max = 1_000;
 /** An operation needs a while; then the list is read again. */
 const between_removals_s = 5;
+/** An operation of the former mode may end long after it was given up: what it has put there then is found so. */
+const looks_after = [60, 600, 3_600, 6 * 3_600, 24 * 3_600];
 
 type Parts = Pick<EnforcementParts, 'sql' | 'settings' | 'fetch' | 'log' | 'timeout_ms'>;
 
@@ -24,13 +26,22 @@ export async function clearFormerList(parts: Parts, record: FormerRecord, now: U
     const done = (await dropRules(client, record)) && (await removeItems(client, record));
     record.failures = 0;
     record.error = null;
-    record.waitUntil = now + between_removals_s;
-    if (!done) return saveFormer(parts.sql, record);
-    parts.log(`Cloudflare: nothing of ours is left of the former list ${record.list}`);
-    forgetFormer(parts.sql, record);
+    settle(parts, record, done, now);
   } catch (error) {
     setBack(parts, record, error, now);
     saveFormer(parts.sql, record);
+  }
+}
+
+function settle({ sql, log }: Parts, record: FormerRecord, done: boolean, now: UnixTime): void {
+  const look = record.items ? looks_after[record.looks] : undefined;
+  if (!done) record.looks = 0;
+  else if (record.looks === 0) log(`Cloudflare: nothing of ours is left of the former list ${record.list}`);
+  if (done && look === undefined) forgetFormer(sql, record);
+  else {
+    record.waitUntil = now + (done && look !== undefined ? look : between_removals_s);
+    record.looks += done ? 1 : 0;
+    saveFormer(sql, record);
   }
 }
 

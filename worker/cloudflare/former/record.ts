@@ -21,6 +21,8 @@ export const FormerRecord = z.object({
   items: z.boolean(),
   /** Items of ours as last read; null: not read yet. */
   left: z.number().nullable(),
+  /** How often it was looked at again since nothing was found. */
+  looks: z.number(),
   calls: bucket,
   waitUntil: time,
   failures: z.number(),
@@ -80,7 +82,7 @@ function noteDroppedZones(sql: Sql, state: State, zones: readonly string[]): voi
 
 function recordOf(state: State, of: string, zones: string[], items: boolean): FormerRecord {
   const [account = '', list = '', instance = 'main'] = state.of.split('/');
-  const standing = { left: null, waitUntil: 0, failures: 0, error: null };
+  const standing = { left: null, looks: 0, waitUntil: 0, failures: 0, error: null };
   const { burst } = budgetLimits.formerCalls;
   return { of, account, list, instance, zones, items, ...standing, calls: { left: burst, at: 0 } };
 }
