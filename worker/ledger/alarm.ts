@@ -12,7 +12,7 @@ import { sweepNonces, sweepTokens } from './hosts.ts';
 import { pace } from './limits.ts';
 import { type Remains, recoveryDue, takeOver } from './recovery.ts';
 import type { Roll } from './roll.ts';
-import { type SnapshotStore, snapshotDue, snapshotKey, writeSnapshot } from './snapshot.ts';
+import { checkSnapshot, type SnapshotStore, snapshotDue, snapshotKey, writeSnapshot } from './snapshot.ts';
 import { stanceOf } from './standing.ts';
 import { type LedgerState, noteEnforced, noteExpiry, notePurged, noteSwept, readState } from './state.ts';
 
@@ -43,7 +43,7 @@ export async function work(parts: WorkParts): Promise<void> {
     ...(outwards ? [stage('snapshot', () => snapshot(parts))] : []),
     // a survey and a step make more requests than one invocation may
     ...(outwards && !surveyed ? [stage('enforcement', () => enforce(parts))] : []),
-    stage('sweeping', () => sweep(parts)),
+    stage('sweeping', () => sweep(parts, outwards)),
   ]);
 }
 
@@ -148,7 +148,8 @@ async function enforce(parts: WorkParts): Promise<void> {
   }
 }
 
-function sweep(parts: WorkParts): void {
+/** `outwards`: is KV ours to put right already? */
+async function sweep(parts: WorkParts, outwards: boolean): Promise<void> {
   const { sql, now } = parts;
   const time = now();
   if (time < readState(sql).sweptAt + pace.sweep_every) return;
@@ -159,6 +160,7 @@ function sweep(parts: WorkParts): void {
     purge(parts, time);
     noteSwept(sql, time);
   });
+  if (outwards) await checkSnapshot(sql, parts.kv, time);
 }
 
 function purge({ sql, holders, roll }: WorkParts, now: UnixTime): void {

@@ -1,9 +1,13 @@
 /** The KV snapshot of all bans: when it is due, its budget of writes, and the writing. */
 import type { Sql } from '../../shared/store/sql.ts';
 import type { UnixTime } from '../../shared/time.ts';
-import { encodeBanList, type ListedBan } from '../ban-list.ts';
+import { BanList, encodeBanList, type ListedBan } from '../ban-list.ts';
+import { log } from '../problem.ts';
 import { pace } from './limits.ts';
 import { type LedgerState, readState } from './state.ts';
+
+/** KV may show so long what was there before a write, in seconds. */
+const kv_delay_max = 120;
 
 /** The one KV key. Its value is in the form of worker/ban-list.ts. */
 export const snapshotKey = 'bans';
@@ -42,6 +46,17 @@ export async function writeSnapshot(
   }
   sql.all('UPDATE ledger SET snapshot_revision = ?, snapshot_at = ?, snapshot_error = NULL', state.revision, now);
   return null;
+}
+
+/** Reads whether KV still has what was written: somebody may have emptied it. If not, it is due again. */
+export async function checkSnapshot(sql: Sql, kv: SnapshotStore, now: UnixTime): Promise<void> {
+  const { revision, snapshotRevision, snapshotAt } = readState(sql);
+  const settled = snapshotAt !== null && revision === snapshotRevision && now - snapshotAt > kv_delay_max;
+  if (!settled) return;
+  const bytes = await kv.get(snapshotKey, 'arrayBuffer');
+  if (bytes !== null && BanList.open(bytes) !== null) return;
+  log('snapshot-lost', { written_at: snapshotAt });
+  sql.all('UPDATE ledger SET snapshot_at = NULL');
 }
 
 /** Spent before the write, so that no crash makes room for more than the day's budget. */
