@@ -159,6 +159,7 @@ const ListView = z.strictObject({
   list: z.strictObject({ name: z.string(), id: z.string().nullable(), ours: z.number(), foreign: z.number() }),
   operation: z.strictObject({ kind: z.enum(['append', 'remove']), items: z.number(), since: time }).nullable(),
   rules: z.array(RuleView).readonly(),
+  challenged: named.meta({ description: 'not enforced: the list blocks, and these are to be challenged' }),
 });
 const ScopeView = z.strictObject({
   scope: z.enum(['account', 'zone']),

@@ -198,3 +198,14 @@ describe('the rule', () => {
     expect(first?.error?.message).toContain('exceeded maximum number of rules');
   });
 });
+
+it('tells whom it would have to challenge, and leaves them alone', async () => {
+  await scene.settle([want('203.0.113.7', null, 'challenge'), want('203.0.113.8')]);
+  expect(listed(scene).ours).toEqual(['203.0.113.8']);
+  expect(scene.enforcement.status(scene.clock.now)).toMatchObject({
+    challenged: { count: 1, addresses: ['203.0.113.7'] },
+  });
+  await scene.settle([want('203.0.113.7'), want('203.0.113.8')]);
+  expect(listed(scene).ours).toEqual(['203.0.113.7', '203.0.113.8']);
+  expect(scene.enforcement.status(scene.clock.now)).toMatchObject({ challenged: { count: 0 } });
+});

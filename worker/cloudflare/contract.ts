@@ -142,6 +142,8 @@ export interface ListStatus extends CommonStatus {
   readonly list: { readonly name: string; readonly id: string | null; readonly ours: number; readonly foreign: number };
   readonly operation: { readonly kind: 'append' | 'remove'; readonly items: number; readonly since: UnixTime } | null;
   readonly rules: readonly RuleStatus[];
+  /** Not enforced: the list blocks, and these are to be challenged. */
+  readonly challenged: Named;
 }
 
 export interface AccessRulesStatus extends CommonStatus {

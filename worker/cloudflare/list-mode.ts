@@ -15,12 +15,16 @@ import { createRun } from './run.ts';
 import { switchRules } from './switch-rules.ts';
 import { nextTime, readOnly, runTasks } from './tasks.ts';
 
+const named_max = 100;
+
 /** Makes its tables if they are not there. */
 export function createListMode(parts: EnforcementParts<ListSettings>): Enforcement {
   const memory = openMemory(parts.sql, parts.settings, parts.calls);
 
   async function step(wanted: readonly Wanted[], now: UnixTime): Promise<{ again: UnixTime | null }> {
     const blocks = wanted.filter(({ action }) => action === 'block');
+    const challenged = wanted.flatMap(({ action, address }) => (action === 'challenge' ? [address] : []));
+    memory.state.challenged = { count: challenged.length, addresses: challenged.slice(0, named_max) };
     const run = createRun(parts, memory, blocks, now);
     await runTasks(run);
     return { again: nextTime(run) };
@@ -44,6 +48,7 @@ export function createListMode(parts: EnforcementParts<ListSettings>): Enforceme
       ...counts,
       operation: operation === null ? null : { kind: operation.kind, items: operation.items, since: operation.since },
       rules,
+      challenged: state.challenged,
       error: state.error,
       waitUntil: waitUntil !== null && waitUntil > now ? waitUntil : null,
       reconciledAt: readAt,

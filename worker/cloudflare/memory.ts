@@ -61,6 +61,7 @@ function freshState(of: string, before: State | null): State {
     lastKind: 'remove',
     batch: batch_items_max,
     setAside: {},
+    challenged: none,
     waitUntil: null,
     failures: 0,
     error: null,

@@ -64,6 +64,8 @@ export const State = z.object({
   batch: z.number(),
   /** Addresses that Cloudflare refuses, and until when they are left alone. */
   setAside: z.record(z.string(), time),
+  /** Wanted as challenges, which a list that blocks has no place for. */
+  challenged: named.default({ count: 0, addresses: [] }),
   waitUntil: time.nullable(),
   failures: z.number(),
   error: failure.nullable(),
