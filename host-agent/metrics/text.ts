@@ -1,4 +1,5 @@
-/** The host's figures as Prometheus reads them (text format 0.0.4), and as one line for people. */
+/** The host's figures as Prometheus reads them and as one line for people. */
+import { type Family, familiesText } from '../../shared/prometheus.ts';
 import type { AgentControl, EdgeReport, JailControl, JailCounts } from '../control/agent-control.ts';
 
 /** What the process itself uses. */
@@ -9,17 +10,9 @@ export interface ProcessFigures {
   readonly started_at: number;
 }
 
-interface Family {
-  readonly name: string;
-  readonly type: 'gauge' | 'counter';
-  readonly help: string;
-  readonly samples: readonly { readonly labels: Readonly<Record<string, string>>; readonly value: number }[];
-}
-
-/** Ends with a line end, as the format asks. */
 export function metricsText(agent: AgentControl, figures: ProcessFigures): string {
   const families = [...hostFamilies(agent.version, figures), ...jailFamilies(agent), ...edgeFamilies(agent.edge())];
-  return families.flatMap(familyLines).join('');
+  return familiesText(families);
 }
 
 /** For `systemctl status`. */
@@ -48,7 +41,7 @@ function hostFamilies(version: string, { memory_bytes, cpu_seconds, started_at }
       name: 'edgeban_info',
       type: 'gauge',
       help: 'The version that runs',
-      samples: [{ labels: { version }, value: 1 }],
+      samples: [[1, { version }]],
     },
     plain('process_resident_memory_bytes', 'gauge', 'Memory in use', memory_bytes),
     plain('process_cpu_seconds_total', 'counter', 'Processor time', cpu_seconds),
@@ -67,9 +60,9 @@ const counted: readonly (readonly [string, Family['type'], string, keyof JailCou
 function jailFamilies(agent: AgentControl): Family[] {
   const jails = jailsOf(agent).map(([jail, control]) => ({ jail, counts: control.counts(), control }));
   const families = counted.map(([name, type, help, key]): Family => {
-    return { name, type, help, samples: jails.map(({ jail, counts }) => ({ labels: { jail }, value: counts[key] })) };
+    return { name, type, help, samples: jails.map(({ jail, counts }) => [counts[key], { jail }]) };
   });
-  const failing = jails.map(({ jail, control }) => ({ labels: { jail }, value: control.failing().length }));
+  const failing = jails.map(({ jail, control }) => [control.failing().length, { jail }] as const);
   const help = 'Bans that the firewall or a command does not carry out; they are tried again';
   return [...families, { name: 'edgeban_jail_bans_not_in_force', type: 'gauge', help, samples: failing }];
 }
@@ -77,7 +70,7 @@ function jailFamilies(agent: AgentControl): Family[] {
 function edgeFamilies(edge: EdgeReport | null): Family[] {
   if (edge === null) return [];
   const states = ['live', 'polling', 'down'] as const;
-  const feed = states.map((state) => ({ labels: { state }, value: Number(edge.feed === state) }));
+  const feed = states.map((state) => [Number(edge.feed === state), { state }] as const);
   return [
     { name: 'edgeban_edge_feed', type: 'gauge', help: "How the other hosts' bans arrive", samples: feed },
     plain('edgeban_edge_waiting_events', 'gauge', 'Events that the Worker has not taken in yet', edge.waiting),
@@ -89,19 +82,5 @@ function edgeFamilies(edge: EdgeReport | null): Family[] {
 }
 
 function plain(name: string, type: Family['type'], help: string, value: number): Family {
-  return { name, type, help, samples: [{ labels: {}, value }] };
-}
-
-function familyLines({ name, type, help, samples }: Family): string[] {
-  const lines = samples.map(({ labels, value }) => `${name}${labelsText(labels)} ${value}\n`);
-  return [`# HELP ${name} ${help}\n`, `# TYPE ${name} ${type}\n`, ...lines];
-}
-
-function labelsText(labels: Readonly<Record<string, string>>): string {
-  const parts = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`);
-  return parts.length === 0 ? '' : `{${parts.join(',')}}`;
-}
-
-function escaped(value: string): string {
-  return value.replace(/[\\"]/g, '\\$&').replaceAll('\n', '\\n');
+  return { name, type, help, samples: [[value]] };
 }

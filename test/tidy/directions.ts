@@ -20,6 +20,7 @@ export const rooms: readonly Room[] = [
   ...floor.map((path) => ({ path, from: [...floor, 'zod'] })),
   { path: 'shared/ticket.ts', from: [...floor, 'zod'] },
   { path: 'shared/wire.ts', from: judge },
+  { path: 'shared/prometheus.ts', from: [] },
   { path: 'shared/config/', from: judge },
   { path: 'shared/filter/', from: judge },
   { path: 'shared/engine/', from: judge },

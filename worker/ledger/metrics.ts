@@ -1,17 +1,9 @@
-/** The ledger's status as Prometheus reads it (text format 0.0.4). */
+/** The ledger's status as figures for Prometheus. */
+import { type Family, familiesText } from '../../shared/prometheus.ts';
 import type { StatusView } from '../shapes.ts';
 
-type Labels = Readonly<Record<string, string>>;
-
-interface Family {
-  readonly name: string;
-  readonly help: string;
-  readonly type: 'gauge' | 'counter';
-  readonly samples: readonly (readonly [number, Labels?])[];
-}
-
 export function metricsText(status: StatusView): string {
-  return `${[...ledgerFamilies(status), ...edgeFamilies(status)].map(familyText).join('\n')}\n`;
+  return familiesText([...ledgerFamilies(status), ...edgeFamilies(status)]);
 }
 
 function gauge(name: string, help: string, ...samples: Family['samples']): Family {
@@ -61,14 +53,4 @@ function edgeFamilies({ enforcement }: StatusView): Family[] {
       { code: error?.code ?? '' },
     ]),
   ];
-}
-
-function familyText({ name, help, type, samples }: Family): string {
-  const lines = samples.map(([value, labels = {}]) => `${name}${labelText(labels)} ${value}`);
-  return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...lines].join('\n');
-}
-
-function labelText(labels: Labels): string {
-  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${value.replace(/["\\\n]/g, '?')}"`);
-  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
 }
