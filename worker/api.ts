@@ -9,6 +9,7 @@ import { checkBearer, checkClock, placeOf, readSigned, type SignedRequest, sha25
 import { BanList } from './ban-list.ts';
 import { readBody, readJson } from './body.ts';
 import { operatorAt, type Person } from './ledger/acts.ts';
+import { readAddress } from './ledger/address.ts';
 import type { Switch } from './ledger/emergency.ts';
 import { metricsText } from './ledger/metrics.ts';
 import { snapshotKey } from './ledger/snapshot.ts';
@@ -17,7 +18,7 @@ import { type Answer, problem, problemOf, problemResponse } from './problem.ts';
 import { panicRoute, routes, securitySchemes, signedRoutes } from './routes.ts';
 import { type Env, readSettings } from './settings.ts';
 import { PanicRequest, type SnapshotView } from './shapes.ts';
-import { addressIn, edgeStory } from './story.ts';
+import { edgeStory } from './story.ts';
 
 interface Hono {
   Bindings: Env;
@@ -142,7 +143,7 @@ function addSignedRoutes(app: OpenAPIHono<Hono>): void {
     return c.json(unwrap(await ledgerOf(c.env).rotate(signed, readText(c.get('body')))));
   });
   app.get('/v1/explain/:address', async (c) => {
-    const address = addressIn(c.req.param('address'));
+    const address = readAddress(c.req.param('address'));
     const signed = c.req.header('authorization') === undefined ? await signedOf(c) : await asOperator(c);
     const held = await ledgerOf(c.env).ban(formatPrefix(address), signed);
     if ('problem' in held && held.problem.code !== 'ERR_NOT_BANNED') unwrap(held);

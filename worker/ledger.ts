@@ -7,10 +7,11 @@ import type { EnrollReply, EnrollRequest, EventReceipt, FeedPage, RotateReply } 
 import { readSigned, type SignedRequest, sha256 } from './auth.ts';
 import type { Enforcement } from './cloudflare/enforcement.ts';
 import { listActs, type Person } from './ledger/acts.ts';
+import { readAddress } from './ledger/address.ts';
 import { nextWork, type WorkParts, work } from './ledger/alarm.ts';
 import { viewAllowed } from './ledger/allow-list.ts';
 import { listBans, viewBan } from './ledger/bans.ts';
-import { Desk, readAddress } from './ledger/desk.ts';
+import { Desk } from './ledger/desk.ts';
 import { Door } from './ledger/door.ts';
 import { Emergency, type Switch } from './ledger/emergency.ts';
 import { enrol, rotate } from './ledger/enrolment.ts';

@@ -1,6 +1,5 @@
 /** Where an address stands at the edge at this moment: in the ledger, in KV, at Cloudflare. Each is asked, none assumed. */
-import { formatPrefix, type Prefix, parsePrefix } from '../shared/address.ts';
-import { EdgebanError } from '../shared/errors.ts';
+import { formatPrefix, type Prefix } from '../shared/address.ts';
 import type { EdgeStory } from '../shared/wire.ts';
 import { BanList } from './ban-list.ts';
 import { lookFor } from './cloudflare/look.ts';
@@ -18,13 +17,6 @@ export const storyLimits = {
 
 const looks = new Buckets(storyLimits.looks_burst, storyLimits.looks_per_minute_max);
 const now = () => Date.now() / 1000;
-
-/** Throws ERR_ADDRESS_INVALID. */
-export function addressIn(text: string): Prefix {
-  const address = parsePrefix(text);
-  if (address === null) throw new EdgebanError('ERR_ADDRESS_INVALID', 'not an IP address or network');
-  return address;
-}
 
 /** `held`: what the ledger answers. Throws ERR_CAP_EVENTS where too much is asked. */
 export async function edgeStory(env: Env, address: Prefix, held: Answer<BanView>): Promise<EdgeStory> {

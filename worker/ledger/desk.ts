@@ -1,6 +1,6 @@
 /** What the operator does by hand: each act and its line in the ledger's record in one transaction. */
-import { formatPrefix, overlaps, type Prefix, parsePrefix } from '../../shared/address.ts';
-import { EdgebanError } from '../../shared/errors.ts';
+
+import { formatPrefix, overlaps } from '../../shared/address.ts';
 import type { Holders } from '../../shared/store/holders.ts';
 import type { Sql } from '../../shared/store/sql.ts';
 import type { UnixTime } from '../../shared/time.ts';
@@ -8,6 +8,7 @@ import { randomText, sha256 } from '../auth.ts';
 import { log } from '../problem.ts';
 import type { Allowed, AllowRequest, BanView, Lifted, OpenToken, OperatorBan } from '../shapes.ts';
 import { noteAct, type Person } from './acts.ts';
+import { readAddress } from './address.ts';
 import { addAllowed, dropAllowed } from './allow-list.ts';
 import { addOperatorBan, liftAll, liftHost, liftSpared, viewBan } from './bans.ts';
 import { forgetAddresses } from './host-addresses.ts';
@@ -125,11 +126,4 @@ export class Desk {
     if (result !== false && result !== 0) await changed();
     return result;
   }
-}
-
-/** Throws ERR_ADDRESS_INVALID. */
-export function readAddress(text: string): Prefix {
-  const prefix = parsePrefix(text);
-  if (prefix === null) throw new EdgebanError('ERR_ADDRESS_INVALID', 'not an IP address or network');
-  return prefix;
 }

@@ -1,5 +1,6 @@
 /** Taking in a host's events: numbered, each judged by itself, and applied exactly once. */
-import { formatPrefix, isSingle, parsePrefix } from '../../shared/address.ts';
+
+import { formatPrefix, isSingle } from '../../shared/address.ts';
 import type { Guard } from '../../shared/engine/guard.ts';
 import { EdgebanError, type ErrorCode } from '../../shared/errors.ts';
 import { type Holders, type Holding, holderOf, type Lift } from '../../shared/store/holders.ts';
@@ -9,6 +10,7 @@ import { isOver, laterOf, type Seconds, type UnixTime, type Until } from '../../
 import { EventBatch, type EventReceipt, HostEvent, wireLimits } from '../../shared/wire.ts';
 import { readJson } from '../body.ts';
 import { log, RequestRefusal } from '../problem.ts';
+import { readAddress } from './address.ts';
 import type { Fleet, FleetFailure, FleetRules } from './fleet.ts';
 import { fleetName, ledgerLimits } from './limits.ts';
 import { handOver } from './recovery.ts';
@@ -194,8 +196,7 @@ function judge(raw: unknown, guard: Guard): HostEvent {
     const [issue] = parsed.error.issues;
     throw new EdgebanError('ERR_EVENT_INVALID', `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'not an event'}`);
   }
-  const prefix = parsePrefix(parsed.data.address);
-  if (prefix === null) throw new EdgebanError('ERR_ADDRESS_INVALID', 'not an IP address or network');
+  const prefix = readAddress(parsed.data.address);
   if (parsed.data.kind === 'failure' && !isSingle(prefix))
     throw new EdgebanError('ERR_EVENT_INVALID', 'address: failures are those of one address');
   const refusal = parsed.data.kind === 'unban' ? null : guard.check(prefix);
