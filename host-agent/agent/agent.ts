@@ -23,6 +23,7 @@ import { Reading } from './reading.ts';
 import { Roster } from './roster.ts';
 import { storyOf } from './story.ts';
 import { Telling } from './telling.ts';
+import { Turns } from './turns.ts';
 
 export class Agent implements AgentControl {
   readonly #core: Core;
@@ -34,7 +35,7 @@ export class Agent implements AgentControl {
   readonly #lockout = new Lockout();
   #plan: AgentPlan;
   #link: EdgeLink | null = null;
-  #reloading: Promise<void> = Promise.resolve();
+  readonly #turns = new Turns();
 
   constructor(parts: AgentParts, plan: AgentPlan) {
     this.#plan = plan;
@@ -88,6 +89,9 @@ export class Agent implements AgentControl {
     const { parts, engine, court, desk } = this.#core;
     // another takes its place when its actions are changed
     const jail = () => this.#roster.get(name) ?? found;
+    // a reload may have dropped it while its command waited
+    const inTurn = <T>(body: () => Promise<T>) =>
+      this.#turns.take(() => (this.#roster.get(name) === undefined ? Promise.reject(unknownJail(name)) : body()));
     return new JailDesk({
       ...{ jail, store: parts.store, engine, court, desk },
       files: () => this.#reading.filesOf(name),
@@ -97,8 +101,9 @@ export class Agent implements AgentControl {
         this.#roster.alter(jail(), plan);
         await this.#reading.follow();
       },
+      inTurn,
       alterActions: (change) =>
-        this.#inTurn(async () => {
+        inTurn(async () => {
           await this.#roster.alterActions(jail(), change(jail().plan.actions));
           await this.#sweep();
           await this.#reading.follow();
@@ -113,7 +118,11 @@ export class Agent implements AgentControl {
   }
 
   /** Those of jails that do not run are lifted, too: what they left in the firewall is swept out. */
-  async unbanAll(): Promise<number> {
+  unbanAll(): Promise<number> {
+    return this.#turns.take(() => this.#unbanAll());
+  }
+
+  async #unbanAll(): Promise<number> {
     const others = this.#core.parts.store.bans.jails().filter((jail) => this.#roster.get(jail) === undefined);
     const lifted = await amnesty(this.#core, [...this.jails(), ...others]);
     if (others.length > 0) await this.#sweep(others);
@@ -122,13 +131,13 @@ export class Agent implements AgentControl {
 
   /** One after the other. A configuration with an error in it changes nothing (as with fail2ban) and is thrown. */
   reload(options: ReloadOptions): Promise<void> {
-    return this.#inTurn(() => this.#reload(options));
+    return this.#turns.take(() => this.#reload(options));
   }
 
   /** Bans stay in the firewall, with their time-outs, unless they are to be lifted. */
   async stop(options: { readonly unban: boolean }): Promise<void> {
     this.#chores.stop();
-    await this.#reloading.catch(() => undefined);
+    await this.#turns.ended();
     await this.#reading.close();
     this.#core.desk.save(true);
     this.#core.parts.shell.close();
@@ -209,7 +218,7 @@ export class Agent implements AgentControl {
       const remedy = 'stop the server, or revoke the host at its Worker';
       throw new EdgebanError('ERR_CONFIG_JAIL', `the jail ${edgeJail} holds the bans of other hosts`, { remedy });
     }
-    await this.#inTurn(async () => {
+    await this.#turns.take(async () => {
       await this.#roster.exchange([], [name], false);
       await this.#reading.follow();
     });
@@ -222,12 +231,6 @@ export class Agent implements AgentControl {
 
   #guard(): Guard {
     return guardOf(this.#plan.guard, this.#lockout);
-  }
-
-  #inTurn(body: () => Promise<void>): Promise<void> {
-    const next = this.#reloading.catch(() => undefined).then(body);
-    this.#reloading = next;
-    return next;
   }
 
   #coreOf(parts: AgentParts, jails: ReadonlyMap<string, Jail>): Core {

@@ -57,6 +57,8 @@ export interface JailDeskParts {
   spare(ignoreip: readonly IgnoreConf[]): Promise<void>;
   /** Give it another plan until then. Throws what is wrong with it. */
   alter(plan: JailPlan): Promise<void>;
+  /** Runs `body` when no reload is under way, and lets none begin meanwhile. Throws ERR_JAIL_UNKNOWN if one dropped the jail. */
+  inTurn<T>(body: () => Promise<T>): Promise<T>;
   /** Give it other actions until then. Throws ERR_ACTION_PARAMETER. */
   alterActions(change: (actions: JailPlan['actions']) => JailPlan['actions']): Promise<void>;
   /** In [0, 1). */
@@ -99,7 +101,12 @@ export class JailDesk implements JailControl {
       .map(({ action, id, error }) => ({ action, id, code: error.code }));
   }
 
-  async ban(ids: readonly BanId[], { force }: { readonly force: boolean }): Promise<number> {
+  ban(ids: readonly BanId[], { force }: { readonly force: boolean }): Promise<number> {
+    const ban = () => this.#ban(ids, force);
+    return ids.length > banned_together_max ? this.#parts.inTurn(ban) : ban();
+  }
+
+  async #ban(ids: readonly BanId[], force: boolean): Promise<number> {
     const told: Promise<void>[] = [];
     let banned = 0;
     if (!force && ids.length > banned_together_max) this.#refuseGuarded(ids);
