@@ -2,6 +2,7 @@
 import type { Seconds, UnixTime } from '../../shared/time.ts';
 import { fleetFailuresLimits } from './fleet-failures.ts';
 import type { Core } from './parts.ts';
+import { durationText } from './wording.ts';
 
 export const choresLimits = {
   tick_ms: 500,
@@ -9,6 +10,8 @@ export const choresLimits = {
   rescan_s: 10,
   own_addresses_s: 60,
   purge_s: 3_600,
+  /** As exactly as nft tells its time-outs. */
+  clock_off_max_s: 2,
   /** As long as the resolver keeps an answer. */
   names_s: 300,
   /** fail2ban's latency. */
@@ -26,12 +29,16 @@ export interface ChoresParts extends Core {
   resolveNames(): Promise<void>;
   /** Looks for changes of the files in ignoreip. */
   readIgnoreFiles(): Promise<void>;
+  /** Makes the firewall what the store says. */
+  reconcile(): void;
 }
 
 export class Chores {
   readonly #parts: ChoresParts;
   /** When each of the slower chores is due. */
   readonly #due = new Map<string, UnixTime>();
+  /** How far the clock is ahead of the one that nobody sets, by which the kernel counts its time-outs. */
+  #ahead_s = Number.NaN;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(parts: ChoresParts) {
@@ -39,6 +46,7 @@ export class Chores {
   }
 
   start(): void {
+    this.#clockIsSet(this.#parts.parts.now());
     this.#timer = setInterval(() => this.#tick(), choresLimits.tick_ms);
   }
 
@@ -52,6 +60,7 @@ export class Chores {
     try {
       engine.purge(now);
       this.#liftEnded(now);
+      if (this.#clockIsSet(now)) this.#parts.reconcile();
       desk.save();
       if (court.untold > 0 && this.#isDue('failures', fleetFailuresLimits.tell_every_s, now))
         desk.transact((effects) => court.tellFailures(effects));
@@ -64,6 +73,18 @@ export class Chores {
       // the desk has told what is wrong with the database; the next tick tries again
       if (!desk.isBroken) throw error;
     }
+  }
+
+  /** Somebody has set the clock, or the machine has slept: the time-outs in the kernel are wrong by as much. */
+  #clockIsSet(now: UnixTime): boolean {
+    const ahead_s = now - performance.now() / 1_000;
+    const by_s = ahead_s - this.#ahead_s;
+    if (Math.abs(by_s) <= choresLimits.clock_off_max_s) return false;
+    this.#ahead_s = ahead_s;
+    if (Number.isNaN(by_s)) return false;
+    const text = `the clock went ${by_s < 0 ? 'back' : 'forth'} by ${durationText(Math.abs(by_s))}`;
+    this.#parts.parts.log.logger('server').warning(`${text}: the time-outs in the firewall are set anew`);
+    return true;
   }
 
   #liftEnded(now: UnixTime): void {
