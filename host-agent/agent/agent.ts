@@ -20,12 +20,14 @@ import { Lockout } from './lockout.ts';
 import type { AgentParts, AgentPlan, Core, EdgeLink } from './parts.ts';
 import { edgeJail } from './plan.ts';
 import { Reading } from './reading.ts';
+import { Recent } from './recent.ts';
 import { Roster } from './roster.ts';
 import { storyOf } from './story.ts';
 import { Telling } from './telling.ts';
 import { Turns } from './turns.ts';
 
 export class Agent implements AgentControl {
+  readonly recent: Recent;
   readonly #core: Core;
   readonly #fleet: Fleet | null;
   readonly #roster: Roster;
@@ -39,6 +41,7 @@ export class Agent implements AgentControl {
 
   constructor(parts: AgentParts, plan: AgentPlan) {
     this.#plan = plan;
+    this.recent = new Recent(() => parts.now());
     const jails = new Map<string, Jail>();
     this.#core = this.#coreOf(parts, jails);
     this.#fleet = this.#fleetOf(parts.host);
@@ -239,7 +242,8 @@ export class Agent implements AgentControl {
     const engine = new Engine({ guard: this.#guard(), history: store.bans, random: () => parts.random() });
     const planesOf = (jail: string) => jails.get(jail)?.plan.planes ?? usualPlanes;
     const isFleet = (jail: string) => jails.get(jail)?.plan.fleet ?? false;
-    const court = new Court({ store, engine, log, isEnrolled: () => parts.host !== null, planesOf, isFleet });
+    const { recent } = this;
+    const court = new Court({ store, engine, log, recent, isEnrolled: () => parts.host !== null, planesOf, isFleet });
     const desk = new Desk({
       store,
       engine,

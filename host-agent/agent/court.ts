@@ -12,6 +12,7 @@ import type { Log } from '../log.ts';
 import type { Effects } from './effects.ts';
 import { FleetFailures, fleetFailuresLimits } from './fleet-failures.ts';
 import { edgeJail } from './plan.ts';
+import type { Recent } from './recent.ts';
 import { Told } from './told.ts';
 import { durationText, timeText } from './wording.ts';
 
@@ -19,6 +20,7 @@ export interface CourtParts {
   readonly store: Store;
   readonly engine: Engine;
   readonly log: Log;
+  readonly recent: Recent;
   /** Does this host tell the Worker? */
   isEnrolled(): boolean;
   /** Where the bans of a jail are enforced. */
@@ -51,7 +53,10 @@ export class Court {
     if (ip !== null && this.#parts.isFleet(jail) && this.#parts.isEnrolled())
       this.#failures.note(jail, ip, Math.min(failure.time, now), now);
     const at = timeText(Math.min(failure.time, now));
-    effects.say(() => this.#parts.log.logger('filter').info(`[${jail}] Found ${failure.id} - ${at}`));
+    effects.say(() => {
+      this.#parts.log.logger('filter').info(`[${jail}] Found ${failure.id} - ${at}`);
+      this.#parts.recent.note('found', jail, failure.id);
+    });
     this.#sayKnownBad(
       jail,
       failure.id,
@@ -67,6 +72,7 @@ export class Court {
   sayIgnored(jail: string, id: string, ignored: Ignored, effects: Effects): void {
     const log = this.#parts.log.logger('filter');
     const text = `[${jail}] Ignore ${id} by ${reasonOf(ignored)}`;
+    effects.say(() => this.#parts.recent.note('spared', jail, id));
     if (ignored.by !== 'guard') effects.say(() => log.info(text));
     else if (this.#told.isDue(text)) effects.say(() => log.notice(text));
   }
@@ -97,6 +103,7 @@ export class Court {
         effects.say(() => log.notice(`[${jail}] Ignore ${verdict.id}, expired bantime`));
         return false;
       case 'refused':
+        effects.say(() => this.#parts.recent.note('refused', jail, verdict.id));
         if (this.#told.isDue(`${jail} ${verdict.id} ${verdict.code}`))
           effects.say(() => log.warning(`[${jail}] Not banned: ${verdict.id}: ${verdict.message} (${verdict.code})`));
         return false;
@@ -121,7 +128,7 @@ export class Court {
     const isNew = bans.held(ban.jail, ban.id) === null;
     if (isNew) bans.add(ban);
     else bans.change(ban);
-    if (isNew) effects.say(() => this.#parts.log.logger('actions').notice(`[${ban.jail}] Ban ${ban.id}`));
+    if (isNew) effects.say(() => this.#sayBan(ban));
     this.#block(ban, effects);
     effects.order({ kind: isNew ? 'ban' : 'prolong', ban });
   }
@@ -171,7 +178,7 @@ export class Court {
   #ban(ban: Ban, base: Seconds, effects: Effects): void {
     const { store, log } = this.#parts;
     effects.write(() => store.bans.add(ban));
-    effects.say(() => log.logger('actions').notice(`[${ban.jail}] Ban ${ban.id}`));
+    effects.say(() => this.#sayBan(ban));
     if (ban.bantime !== base) {
       const grown = `${ban.count} # ${durationText(ban.bantime)} -> ${timeText(ban.until)}`;
       effects.say(() => log.logger('observer').notice(`[${ban.jail}] Increase Ban ${ban.id} (${grown})`));
@@ -182,12 +189,20 @@ export class Court {
   }
 
   #prolong(ban: Ban, effects: Effects): void {
-    const { store, log } = this.#parts;
+    const { store, log, recent } = this.#parts;
     effects.write(() => store.bans.change(ban));
-    effects.say(() => log.logger('actions').info(`[${ban.jail}] Prolong Ban ${ban.id} to ${timeText(ban.until)}`));
+    effects.say(() => {
+      log.logger('actions').info(`[${ban.jail}] Prolong Ban ${ban.id} to ${timeText(ban.until)}`);
+      recent.note('prolong', ban.jail, ban.id);
+    });
     this.#block(ban, effects);
     effects.order({ kind: 'prolong', ban });
     this.#tell(this.#banEvent(ban), effects);
+  }
+
+  #sayBan({ jail, id }: Ban): void {
+    this.#parts.log.logger('actions').notice(`[${jail}] Ban ${id}`);
+    this.#parts.recent.note('ban', jail, id);
   }
 
   #block(ban: Ban, effects: Effects): void {
@@ -196,7 +211,10 @@ export class Court {
   }
 
   #lift(ban: Ban, effects: Effects): void {
-    effects.say(() => this.#parts.log.logger('actions').notice(`[${ban.jail}] Unban ${ban.id}`));
+    effects.say(() => {
+      this.#parts.log.logger('actions').notice(`[${ban.jail}] Unban ${ban.id}`);
+      this.#parts.recent.note('unban', ban.jail, ban.id);
+    });
     effects.order({ kind: 'unban', ban });
     const address = addressOf(ban);
     if (address === null) return;

@@ -84,6 +84,10 @@ export class JailDesk implements JailControl {
     };
   }
 
+  get idle(): boolean {
+    return this.#parts.jail().idle;
+  }
+
   settings(): JailSettings {
     const { engine } = this.#parts;
     const jail = this.#parts.jail();

@@ -20,6 +20,7 @@ export const edgebanHelp = `Usage: edgeban edge setup [--zone NAME]... [--accoun
        edgeban import-fail2ban [--dry-run] [--from DIR] [--database FILE|None] [-c DIR] [--json]
        edgeban explain ADDRESS [-c DIR] [-s SOCKET] [--json]
        edgeban replay [OPTIONS]
+       edgeban top [--interval SECONDS] [--once] [-c DIR] [-s SOCKET] [--json]
 
 For the operator of the edge (each takes --operator-file FILE, --json, and --yes where it would ask):
   setup          makes all that the edge needs at Cloudflare, and deploys the Worker
@@ -41,4 +42,5 @@ For a host:
   status         shows the link to the Worker
   import-fail2ban  takes over fail2ban's configuration, its bans and its place; --dry-run shows what it would do
   explain        the whole story of an address: lines, counts, bans, the firewall, what stands in the way
-  replay         whom the jails would have banned in past logs (edgeban replay --help)`;
+  replay         whom the jails would have banned in past logs (edgeban replay --help)
+  top            jails, failures and bans a second, newest events, again and again; q ends it`;

@@ -14,6 +14,7 @@ import type { ExitCode } from './program.ts';
 import { exitCodes } from './program.ts';
 import { str } from './python.ts';
 import { sayThrown, type Terminal } from './terminal.ts';
+import { top } from './top/top.ts';
 
 const token_bytes_max = 4096;
 const remedy = 'edgeban --help lists what there is';
@@ -52,6 +53,7 @@ async function runWords(argv: readonly string[], ports: HostPorts, terminal: Ter
   if (room === 'import-fail2ban')
     return await importFail2ban([...(verb === undefined ? [] : [verb]), ...rest], ports, terminal);
   if (room === 'explain') return await explain(argv.slice(1), ports, terminal);
+  if (room === 'top') return await top(argv.slice(1), ports, terminal);
   if (room !== 'edge') throw usage(`edgeban ${room} is not implemented`, remedy);
   if (verb === 'enroll') return await enroll(parseRest(rest), ports, terminal);
   if (verb === 'status') return await edgeStatus(parseRest(rest), ports, terminal);

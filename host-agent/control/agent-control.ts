@@ -7,6 +7,7 @@ import type { UseDns } from '../../shared/filter/filter.ts';
 import type { Ban } from '../../shared/ticket.ts';
 import type { Seconds, UnixTime } from '../../shared/time.ts';
 import type { Story } from './story.ts';
+import type { WatchEvent } from './watch.ts';
 
 /** What `status JAIL` counts (fail2ban's Filter and Actions halves). */
 export interface JailCounts {
@@ -93,6 +94,8 @@ export type BanId = string;
 
 export interface JailControl {
   counts(): JailCounts;
+  /** Is nothing read for it now? */
+  readonly idle: boolean;
   settings(): JailSettings;
   /** Active bans, oldest first (the order in which they were made). */
   bans(): readonly Ban[];
@@ -179,6 +182,16 @@ export interface Origins {
   readonly rir: readonly string[];
 }
 
+export interface RecentEvents {
+  /** When the daemon was made: events of another one are counted otherwise. */
+  readonly started: UnixTime;
+  /** At most `max` of those after `cursor`, the newest, oldest first; the newest number, and the time of now. */
+  after(
+    cursor: number,
+    max: number,
+  ): { readonly now: UnixTime; readonly cursor: number; readonly events: WatchEvent[] };
+}
+
 /** The daemon, as its clients see it. All methods may throw EdgebanError: the client gets its code and message. */
 export interface AgentControl {
   /** What `version` answers: fail2ban's clients compare it, so it is a bare `1.2.3`. */
@@ -191,6 +204,8 @@ export interface AgentControl {
   origins(ids: readonly BanId[]): Promise<Origins>;
   /** All that is known of an address, or of any other id; the firewall is asked. */
   explain(id: BanId): Promise<Story>;
+  /** What was newly decided, in memory. */
+  readonly recent: RecentEvents;
   /** Lifts every ban of every jail; returns how many. */
   unbanAll(): Promise<number>;
   /** Reads the configuration again. Throws ERR_JAIL_UNKNOWN unless `ifExists`. */

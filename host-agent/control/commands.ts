@@ -7,6 +7,7 @@ import type { ReplyValue } from './framing.ts';
 import { bannedOf, get } from './get.ts';
 import { set } from './set.ts';
 import { flavorOf, jailStatus, overview, overviewOfAll } from './status.ts';
+import { watch } from './watch.ts';
 
 type Command = (agent: AgentControl, words: readonly string[]) => ReplyValue | Promise<ReplyValue>;
 
@@ -41,6 +42,7 @@ const commands: Readonly<Record<string, Command>> = {
   sleep,
   flushlogs: (agent) => agent.flushLogs(),
   edge,
+  watch,
   explain: async (agent, [id]) => {
     if (id === undefined) throw missingWord();
     return await agent.explain(id);

@@ -20,7 +20,7 @@ type Change = (settings: Partial<JailSettings>) => Promise<void>;
 function changes(change: Change, changed: () => Partial<JailSettings>) {
   const words: Omit<
     JailControl,
-    'counts' | 'settings' | 'bans' | 'failing' | 'ban' | 'unban' | 'attempt' | 'addIgnored' | 'dropIgnored'
+    'counts' | 'idle' | 'settings' | 'bans' | 'failing' | 'ban' | 'unban' | 'attempt' | 'addIgnored' | 'dropIgnored'
   > = {
     change: (settings) => void change(settings),
     changeFilter: ({ datepattern, ...others }) =>
@@ -100,6 +100,7 @@ export function fakeJail(name: string, backend: 'polling' | 'systemd', ids: read
       actions: ['nftables-multiport', 'edge'],
       ...changed,
     }),
+    idle: false,
     bans: () => banned,
     failing: () => [],
     ban: (ids) => {
@@ -178,6 +179,7 @@ export function fakeAgent(jails: Record<string, FakeJail>): FakeAgent {
       return Promise.resolve({ asn: of('asn'), country: of('country'), rir: of('rir') });
     },
     edge: () => null,
+    recent: { started: 1000, after: () => ({ now: 2000, cursor: 0, events: [] }) },
   };
 }
 
