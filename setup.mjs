@@ -40,6 +40,7 @@ const programsOfDebian = {
   nsenter: 'util-linux',
   ssh: 'openssh-client',
   'dpkg-deb': 'dpkg',
+  openssl: 'openssl',
 };
 const compilers = { 'g++': 'g++', make: 'make', python3: 'python3' };
 

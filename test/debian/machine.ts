@@ -1,12 +1,23 @@
 /** A booted Debian: a throw-away clone of an image under systemd-nspawn, and the internet that it is on. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type Attacker, makeAttacker } from '../world/attacker.ts';
 import { here, Place, type Program, type Ran } from '../world/place.ts';
 import { until } from '../world/wait.ts';
 import { cacheFolder, makeImage, type Release } from './image.ts';
 
+/** Where a machine is on the wire that all machines of a release share. */
+export interface Seat {
+  /** Also the machine's host name. */
+  readonly name: string;
+  readonly v4: string;
+  readonly v6: string;
+  /** What of this side is to be read there, as `--bind-ro=` takes it. */
+  readonly shown?: readonly string[];
+}
+
 export const addresses = { v4: '192.0.2.10', v6: '2001:db8:a::10' } as const;
+const alone: Seat = { name: 'debian', ...addresses };
 const gateway = { v4: '192.0.2.1', v6: '2001:db8:a::1' } as const;
 
 /** The longest command is an installation. */
@@ -14,6 +25,7 @@ const command_ms_max = 120_000;
 
 export interface Machine {
   readonly release: Release;
+  readonly seat: Seat;
   /** The machine's own file tree, as this side sees it. */
   readonly root: string;
   /** The machine's first process, as this side numbers it. */
@@ -39,24 +51,25 @@ export async function clearShelf(shelf: string): Promise<void> {
 }
 
 /** Must be called inside namespaces of our own (test/world/enter.ts): mounts, networks, processes die with them. */
-export async function boot(release: Release, shelf: string): Promise<Machine> {
+export async function boot(release: Release, shelf: string, seat: Seat = alone): Promise<Machine> {
   const image = await makeImage(release);
-  const folder = join(shelf, release);
+  const folder = join(shelf, `${release}-${seat.name}`);
   const root = join(folder, 'root');
   for (const name of ['upper', 'work', 'root']) mkdirSync(join(folder, name), { recursive: true });
   const options = `lowerdir=${image},upperdir=${join(folder, 'upper')},workdir=${join(folder, 'work')}`;
   await here.must(['mount', '-t', 'overlay', 'edgeban-machine', '-o', options, root]);
-  const internet = await makeNetwork(release);
+  const internet = await makeNetwork(release, seat);
+  writeFileSync(join(root, 'etc/hostname'), `${seat.name}\n`);
   const started = performance.now();
-  const nspawn = startSystem(release, shelf, root);
+  const nspawn = startSystem(release, shelf, { seat, root });
   try {
     const leader = await firstProcess(nspawn);
-    const place = new Place(`debian-${release}`, entry(leader));
+    const place = new Place(`${seat.name}-${release}`, entry(leader));
     await until('the system', async () => isUp((await place.run(['systemctl', 'is-system-running'])).stdout), {
       within_ms: 90_000,
       every_ms: 100,
     });
-    return { release, root, leader, boot_ms: performance.now() - started, place, internet, folder, nspawn };
+    return { release, seat, root, leader, boot_ms: performance.now() - started, place, internet, folder, nspawn };
   } catch (error) {
     throw new Error(`Debian ${release} does not boot:\n${nspawn.log().slice(-2000)}`, { cause: error });
   }
@@ -64,18 +77,30 @@ export async function boot(release: Release, shelf: string): Promise<Machine> {
 
 const isUp = (state: string): boolean => /^(running|degraded)$/.test(state.trim());
 
+/** The network namespace of a machine, as `ip netns` names it. */
+export const networkOf = (release: Release, { name }: Seat): string => `${name}-${release}`;
+
 /** The machine's namespace and the internet's, on one wire; whoever is not on it is behind the internet's end. */
-async function makeNetwork(release: Release): Promise<Place> {
-  const [machine, internet] = [`machine-${release}`, `internet-${release}`];
+async function makeNetwork(release: Release, seat: Seat): Promise<Place> {
+  const [machine, internet] = [networkOf(release, seat), `internet-${release}`];
   const script = `
 set -e
-for name in ${machine} ${internet}; do ip netns add $name; ip -n $name link set lo up; done
-ip -n ${machine} link add eth0 type veth peer name eth0 netns ${internet}
-ip -n ${machine} addr add ${addresses.v4}/24 dev eth0
-ip -n ${machine} addr add ${addresses.v6}/64 dev eth0 nodad
-ip -n ${internet} addr add ${gateway.v4}/24 dev eth0
-ip -n ${internet} addr add ${gateway.v6}/64 dev eth0 nodad
-for name in ${machine} ${internet}; do ip -n $name link set eth0 up; done
+# the wire is a bridge of the internet's, so that several machines are on it
+if ! [ -e /run/netns/${internet} ]; then
+  ip netns add ${internet}
+  ip -n ${internet} link set lo up
+  ip -n ${internet} link add eth0 type bridge
+  ip -n ${internet} addr add ${gateway.v4}/24 dev eth0
+  ip -n ${internet} addr add ${gateway.v6}/64 dev eth0 nodad
+  ip -n ${internet} link set eth0 up
+fi
+ip netns add ${machine}
+ip -n ${machine} link set lo up
+ip -n ${machine} link add eth0 type veth peer name ${seat.name} netns ${internet}
+ip -n ${internet} link set ${seat.name} master eth0 up
+ip -n ${machine} addr add ${seat.v4}/24 dev eth0
+ip -n ${machine} addr add ${seat.v6}/64 dev eth0 nodad
+ip -n ${machine} link set eth0 up
 ip -n ${machine} route add default via ${gateway.v4}
 ip -n ${machine} -6 route add default via ${gateway.v6}
 # every refused connection gets its answer; by default the kernel sends one ICMP error a second
@@ -97,16 +122,18 @@ exec "$@"
 
 const cgroupName = (shelf: string): string => `edgeban-${basename(shelf)}`;
 
-function startSystem(release: Release, shelf: string, root: string): Program {
+function startSystem(release: Release, shelf: string, { seat, root }: Pick<Machine, 'seat' | 'root'>): Program {
+  const name = networkOf(release, seat);
   const nspawn = [
-    ...['systemd-nspawn', '--quiet', '--boot', `--directory=${root}`, `--machine=edgeban-debian-${release}`],
-    ...[`--network-namespace-path=/run/netns/machine-${release}`, '--capability=CAP_NET_ADMIN'],
+    ...['systemd-nspawn', '--quiet', '--boot', `--directory=${root}`, `--machine=edgeban-${name}`],
+    ...[`--network-namespace-path=/run/netns/${name}`, '--capability=CAP_NET_ADMIN'],
+    ...(seat.shown ?? []).map((path) => `--bind-ro=${path}`),
     // nothing of the machine below us is asked or told
     ...['--register=no', '--keep-unit', '--resolv-conf=off', '--timezone=off', '--link-journal=no'],
   ];
-  const command = ['sh', '-c', inOwnCgroup, 'sh', cgroupName(shelf), ...nspawn];
+  const command = ['sh', '-c', inOwnCgroup, 'sh', join(cgroupName(shelf), name), ...nspawn];
   // Debian 11 to 13 run on the unified hierarchy alone, whatever this machine has
-  return here.start('systemd-nspawn', command, join(shelf, release, 'console.log'), {
+  return here.start('systemd-nspawn', command, join(root, '../console.log'), {
     SYSTEMD_NSPAWN_UNIFIED_HIERARCHY: '1',
   });
 }

@@ -21,13 +21,17 @@ export interface RealWorker {
 
 export interface RealWorkerOptions {
   readonly port?: number;
+  /** Of this machine; usually loopback. */
+  readonly ip?: string;
+  /** Files; without them, it speaks HTTP. */
+  readonly tls?: { readonly key: string; readonly certificate: string };
   /** Gives the Worker's vars and secrets at each start; without it, it enforces nothing. */
   readonly settings?: () => Readonly<Record<string, string>>;
 }
 
 export async function makeRealWorker(folder: string, options: RealWorkerOptions = {}): Promise<RealWorker> {
-  const { port = await freePort(), settings } = options;
-  const url = `http://127.0.0.1:${port}`;
+  const { port = await freePort(), ip = '127.0.0.1', tls, settings } = options;
+  const url = `http${tls === undefined ? '' : 's'}://${ip}:${port}`;
   const token = randomBytes(24).toString('base64url');
   mkdirSync(join(folder, 'home'));
   const usual = { OPERATOR_TOKEN: token, CLOUDFLARE_API_TOKEN: 'none', ENFORCEMENT: 'none' };
@@ -51,7 +55,7 @@ export async function makeRealWorker(folder: string, options: RealWorkerOptions 
     },
     start: async () => {
       writeEnv();
-      child = startWrangler(folder, port);
+      child = startWrangler(folder, { port, ip, tls });
       await until('the Worker', () => fetch(`${url}/v1/health`), { within_ms: 60_000, every_ms: 100 });
     },
     kill: async () => {
@@ -65,7 +69,9 @@ export async function makeRealWorker(folder: string, options: RealWorkerOptions 
   };
 }
 
-function startWrangler(folder: string, port: number): ChildProcess {
+type Door = Required<Pick<RealWorkerOptions, 'port' | 'ip'>> & { readonly tls: RealWorkerOptions['tls'] };
+
+function startWrangler(folder: string, { port, ip, tls }: Door): ChildProcess {
   const files = [
     '--config',
     join(checkout, 'wrangler.toml'),
@@ -74,12 +80,21 @@ function startWrangler(folder: string, port: number): ChildProcess {
     '--env-file',
     join(folder, 'worker.env'),
   ];
-  const where = ['--local', '--ip', '127.0.0.1', '--port', String(port), '--inspector-port', '0'];
+  const where = ['--local', '--ip', ip, '--port', String(port), '--inspector-port', '0'];
+  const secure = [
+    '--local-protocol',
+    'https',
+    '--https-key-path',
+    tls?.key ?? '',
+    '--https-cert-path',
+    tls?.certificate ?? '',
+  ];
   const words = [
     join(checkout, 'node_modules/wrangler/bin/wrangler.js'),
     'dev',
     ...files,
     ...where,
+    ...(tls === undefined ? [] : secure),
     '--show-interactive-dev-session=false',
   ];
   const env = {
