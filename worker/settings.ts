@@ -16,6 +16,7 @@ export interface Env {
   readonly CLOUDFLARE_ZONE_IDS?: string;
   readonly ENFORCEMENT?: string;
   readonly LIST_NAME?: string;
+  readonly CHALLENGE_LIST_NAME?: string;
   readonly INSTANCE?: string;
   readonly ACCESS_RULES_SCOPE?: string;
   readonly ALLOW?: string;
@@ -95,9 +96,14 @@ const ApiVars = z.object({
   CLOUDFLARE_API_TOKEN: word.min(1, 'missing: wrangler secret put CLOUDFLARE_API_TOKEN'),
   INSTANCE: word.regex(/^[a-z0-9-]{1,32}$/, 'not a name (1 to 32 of a-z, 0-9, -)').default('main'),
 });
+const listName = word.regex(/^[a-z0-9_]{1,50}$/, 'not a list name (1 to 50 of a-z, 0-9, _)');
 const ListVars = ApiVars.extend({
   CLOUDFLARE_ZONE_IDS: zoneIds,
-  LIST_NAME: word.regex(/^[a-z0-9_]{1,50}$/, 'not a list name (1 to 50 of a-z, 0-9, _)').default('edgeban'),
+  LIST_NAME: listName.default('edgeban'),
+  CHALLENGE_LIST_NAME: z.union([z.literal(''), listName]).default(''),
+}).refine((vars) => vars.LIST_NAME !== vars.CHALLENGE_LIST_NAME, {
+  path: ['CHALLENGE_LIST_NAME'],
+  message: 'is the list that blocks: name another one',
 });
 const ScopeVars = z.object({
   ACCESS_RULES_SCOPE: z.enum(['account', 'zones'], 'must be "account" or "zones"').default('account'),
@@ -149,7 +155,8 @@ function enforcementOf(mode: (typeof modes)[number], env: Env): EnforcementSetti
       return null;
     case 'list': {
       const vars = check(ListVars, env);
-      return { mode, ...apiOf(vars), zoneIds: vars.CLOUDFLARE_ZONE_IDS, listName: vars.LIST_NAME };
+      const { CLOUDFLARE_ZONE_IDS: zoneIds, LIST_NAME: listName, CHALLENGE_LIST_NAME: second } = vars;
+      return { mode, ...apiOf(vars), zoneIds, listName, challengeListName: second === '' ? null : second };
     }
     case 'access-rules': {
       const scope = check(ScopeVars, env).ACCESS_RULES_SCOPE;

@@ -138,6 +138,7 @@ const commonView = {
 };
 const RuleView = z.strictObject({
   zone: z.string(),
+  action,
   rule: z.string().nullable(),
   enabled: z.boolean(),
   first: z.boolean(),
@@ -153,13 +154,18 @@ export const Switched = z.strictObject({
 });
 export type Switched = z.infer<typeof Switched>;
 
+const listFacts = { name: z.string(), id: z.string().nullable(), ours: z.number(), foreign: z.number() };
 const ListView = z.strictObject({
   mode: z.literal('list'),
   ...commonView,
-  list: z.strictObject({ name: z.string(), id: z.string().nullable(), ours: z.number(), foreign: z.number() }),
+  list: z.strictObject(listFacts),
+  challengeList: z
+    .strictObject({ ...listFacts, error: failure })
+    .nullable()
+    .meta({ description: 'whose addresses are challenged; null: CHALLENGE_LIST_NAME is not set' }),
   operation: z.strictObject({ kind: z.enum(['append', 'remove']), items: z.number(), since: time }).nullable(),
   rules: z.array(RuleView).readonly(),
-  challenged: named.meta({ description: 'not enforced: the list blocks, and these are to be challenged' }),
+  challenged: named.meta({ description: 'not enforced: these are to be challenged, and there is no list for that' }),
 });
 const ScopeView = z.strictObject({
   scope: z.enum(['account', 'zone']),

@@ -49,6 +49,7 @@ export type AllowedEntry = z.infer<typeof AllowedEntries>['allowed'][number];
 
 const Rule = z.object({
   zone: z.string(),
+  action: z.enum(['block', 'challenge']).default('block'),
   rule: z.string().nullable(),
   enabled: z.boolean(),
   first: z.boolean(),
@@ -64,6 +65,8 @@ const Switched = z.object({
 });
 export type Switched = z.infer<typeof Switched>;
 
+const listFacts = { name: z.string(), id: z.string().nullable(), ours: count, foreign: count };
+
 /** Of the enforcement only what all modes have; the list mode's own is there or not. */
 const Detail = z.object({
   inStep: z.boolean(),
@@ -75,7 +78,9 @@ const Detail = z.object({
   refused: named,
   error: failure,
   waitUntil: time.nullable(),
-  list: z.object({ name: z.string(), id: z.string().nullable(), ours: count, foreign: count }).optional(),
+  list: z.object(listFacts).optional(),
+  challengeList: z.object({ ...listFacts, error: failure }).nullish(),
+  challenged: named.optional(),
   operation: z.object({ kind: z.string(), items: count, since: time }).nullish(),
   rules: z.array(Rule).optional(),
 });

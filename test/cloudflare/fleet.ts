@@ -19,6 +19,11 @@ const batch_events = 5;
 /** What happens to one message between host and ledger. */
 export type Line = 'good' | 'lost' | 'answer lost' | 'repeated';
 
+/** What hosts ask for, by the address; every third one is to be challenged only. */
+export function isChallenged(address: string): boolean {
+  return Number(/\d+$/.exec(address)?.[0]) % 3 === 0;
+}
+
 export class SimulatedHost {
   readonly name: string;
   readonly #sql: Sql = memorySql();
@@ -111,7 +116,9 @@ export class SimulatedHost {
 
   #queue(ban: Ban): void {
     const { ip, until, at, failures, count } = ban;
-    const event = { kind: 'ban', jail, address: ip ?? ban.id, at, until, failures, count };
+    const address = ip ?? ban.id;
+    const edge = isChallenged(address) ? 'challenge' : 'block';
+    const event = { kind: 'ban', jail, address, at, until, failures, count, edge };
     this.#court.store.outbox.append(ban.id, JSON.stringify(event));
   }
 

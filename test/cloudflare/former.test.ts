@@ -98,6 +98,18 @@ describe('a change of mode', () => {
     expect(asked(scene).length - count).toBeLessThan(15);
   });
 
+  it('does not keep the present mode from its turn after a restart, however late what is former is to be looked at', async () => {
+    scene = await openScene();
+    const wanted = wantMany(2);
+    await scene.settle(wanted);
+    scene.restart({ mode: 'access-rules', zoneIds: null });
+    for (let n = 0; n < 60; n++) await scene.step(wanted);
+    scene.clock.now += 24 * 3600;
+    scene.restart();
+    const { again } = await scene.enforcement.step(wanted, scene.clock.now);
+    expect(again).toBeLessThan(scene.clock.now + 60);
+  });
+
   it('finds what an operation of the former mode does after it was given up', async () => {
     await scene.settle(wanted);
     scene.fake.control.nextOperations({ fates: ['stuck'] });

@@ -5,9 +5,9 @@ import { Guard } from '../../shared/engine/guard.ts';
 import type { FaultKind } from '../fakes/cloudflare/state.ts';
 import { below, oneOf, randomOf } from '../random.ts';
 import { others, ruled } from './access-scene.ts';
-import { type Line, SimulatedHost } from './fleet.ts';
+import { isChallenged, type Line, SimulatedHost } from './fleet.ts';
 import { allowed, FakeKv, TestLedger } from './ledger.ts';
-import { listed, listName, openScene, type Scene, zoneIds } from './scene.ts';
+import { challengeListName, listed, listName, openScene, type Scene, zoneIds } from './scene.ts';
 
 /** HISTORY=n replays one; HISTORIES=n runs so many. */
 const { HISTORY: one, HISTORIES: many = '5' } = process.env;
@@ -20,6 +20,7 @@ const guarded = [allowed.replace('.0/24', '.7'), '104.16.0.9', '127.0.0.9', '203
 const pool = [...Array.from({ length: 30 }, (_, n) => `203.0.113.${n}`), '2001:db8::1', '2001:db8::2', ...guarded];
 const modes = {
   list: { mode: 'list', zoneIds, listName },
+  lists: { mode: 'list', zoneIds, listName, challengeListName },
   rules: { mode: 'access-rules', zoneIds: null },
 } as const;
 const kinds: readonly FaultKind[] = ['429', '500', '503', 'html-429', 'false-200', 'cut-before', 'cut-after'];
@@ -71,8 +72,9 @@ const break_: Act = ({ random, scene }) => {
 const meddle: Act = ({ random, scene, ledger }) => {
   const { control } = scene.fake;
   const chance = random();
-  if (chance < 0.2) control.deleteRule({ zone: oneOf(random, zoneIds), ref: 'edgeban' });
-  else if (chance < 0.4) control.loseList({ name: listName });
+  const ref = oneOf(random, ['edgeban', 'edgeban_challenge']);
+  if (chance < 0.2) control.deleteRule({ zone: oneOf(random, zoneIds), ref });
+  else if (chance < 0.4) control.loseList({ name: oneOf(random, [listName, challengeListName]) });
   else if (chance < 0.6) ledger.kv.values.clear();
   else if (chance < 0.8) ledger.kv.broken = !ledger.kv.broken;
   else control.revokeToken({ name: 'worker' });
@@ -88,7 +90,10 @@ const switchMode: Act = (world) => {
   // one that takes hours is looked for again after hours, which no history here lasts
   const stuck = world.scene.fake.control.state().operations.some(({ fate }) => fate === 'stuck');
   if (world.random() < 0.6 || stuck) return;
-  world.mode = world.mode === 'list' ? 'rules' : 'list';
+  world.mode = oneOf(
+    world.random,
+    (['list', 'lists', 'rules'] as const).filter((mode) => mode !== world.mode),
+  );
   world.scene.restart(modes[world.mode]);
 };
 
@@ -132,7 +137,7 @@ function expectGuarded({ scene, ledger, hosts }: World): void {
 }
 
 function atCloudflare(scene: Scene): string[] {
-  return [...listed(scene).ours, ...ruled(scene)];
+  return [...listed(scene).ours, ...listed(scene, challengeListName).ours, ...ruled(scene)];
 }
 
 /** All is mended and told; what was stuck has had its time. */
@@ -155,7 +160,8 @@ async function quiet(world: World): Promise<void> {
 /** After quiet, with new bans that are well before their ends. */
 async function settle(world: World): Promise<void> {
   const { scene, hosts } = world;
-  for (const host of hosts) for (let n = 0; n < 4; n++) host.fail(`198.18.7.${n}`, scene.clock.now);
+  // twice: the second failure bans
+  for (const host of hosts) for (let n = 0; n < 8; n++) host.fail(`198.18.7.${n >> 1}`, scene.clock.now);
   while (hosts.some(({ waiting }) => waiting > 0)) {
     for (const host of hosts) host.push(world.ledger, 'good', scene.clock.now);
     await world.ledger.work();
@@ -169,11 +175,14 @@ function expectAgreement({ scene, ledger, hosts, mode }: World): void {
   const held = ledger.held().map((line) => line.split(' ')[0] ?? '');
   const spoken = hosts.map((host) => new Set(host.own(now).flatMap(({ ip }) => ip ?? [])));
   const told = [...new Set(spoken.flatMap((its) => [...its]))].filter(isLetThrough).sort();
+  expect(held.length).toBeGreaterThan(3);
   // what a lost ledger's bans have become, until their hosts tell them anew or they end
   const recovered = held.filter((address) => ledger.holders.of(address).every(({ host }) => host === 'recovered'));
   expect(held.filter((address) => !recovered.includes(address))).toEqual(told);
-  expect(mode === 'list' ? listed(scene).ours : ruled(scene)).toEqual(held);
-  expect(mode === 'list' ? ruled(scene) : listed(scene).ours).toEqual([]);
+  const blocked = held.filter((address) => !isChallenged(address));
+  expect(listed(scene).ours).toEqual(mode === 'rules' ? [] : blocked);
+  expect(listed(scene, challengeListName).ours).toEqual(mode === 'lists' ? held.filter(isChallenged) : []);
+  expect(ruled(scene)).toEqual(mode === 'rules' ? held : []);
   expect(ledger.kv.bans(now)).toEqual(held);
   for (const host of hosts) {
     const others = held.filter((address) =>
@@ -211,11 +220,11 @@ async function end(world: World): Promise<void> {
 }
 
 async function begin(seed: number): Promise<World> {
-  const scene = await openScene();
+  const scene = await openScene({ limits: { lists_max: 3 } }, modes.lists);
   const theirs = { target: 'ip', value: '192.0.2.2', mode: 'whitelist', notes: 'by hand' } as const;
   scene.fake.control.seedAccessRules({ rules: [theirs] });
   const hosts = ['web1', 'web2', 'mail'].map((name) => new SimulatedHost(name));
-  const standing = { hosts, cutOff: new Set<SimulatedHost>(), mode: 'list' } as const;
+  const standing = { hosts, cutOff: new Set<SimulatedHost>(), mode: 'lists' } as const;
   return { scene, random: randomOf(seed), ...standing, ledger: new TestLedger(scene) };
 }
 

@@ -19,6 +19,7 @@ import type { Rule } from '../fakes/cloudflare/state.ts';
 export const account = 'a'.repeat(32);
 export const zoneIds = ['b'.repeat(32), 'c'.repeat(32)] as const;
 export const listName = 'edgeban';
+export const challengeListName = 'edgeban_challenge';
 export const secret = 'cfat_test-secret-0123456789';
 
 export interface Scene {
@@ -85,7 +86,12 @@ const unmade: Enforcement = {
 /** What differs between the modes; the list's unless told otherwise. */
 type Off = { readonly mode: 'none' };
 type Mode =
-  | { readonly mode: 'list'; readonly zoneIds: readonly string[]; readonly listName: string }
+  | {
+      readonly mode: 'list';
+      readonly zoneIds: readonly string[];
+      readonly listName: string;
+      readonly challengeListName?: string;
+    }
   | { readonly mode: 'access-rules'; readonly zoneIds: readonly string[] | null };
 
 export async function openScene(
@@ -166,14 +172,22 @@ export function wantMany(count: number, from = 0): Wanted[] {
 }
 
 /** The addresses that the list holds, those of ours first; canonical and sorted. */
-export function listed(scene: Scene): { ours: string[]; foreign: string[] } {
-  const items = scene.fake.control.items(listName);
+export function listed(scene: Scene, name = listName): { ours: string[]; foreign: string[] } {
+  const items = scene.fake.control.items(name);
   const spelt = (mine: boolean) =>
     items
       .filter((item) => (item.comment ?? '').startsWith('edgeban:main:') === mine)
       .map((item) => canonical(item.ip) ?? item.ip)
       .sort();
   return { ours: spelt(true), foreign: spelt(false) };
+}
+
+/** All that a list holds; canonical and sorted. */
+export function items(scene: Scene, name: string): string[] {
+  return scene.fake.control
+    .items(name)
+    .map(({ ip }) => canonical(ip) ?? ip)
+    .sort();
 }
 
 export function addresses(wanted: readonly Wanted[]): string[] {

@@ -67,6 +67,7 @@ describe('settings', () => {
     [{ CLOUDFLARE_ACCOUNT_ID: 'mine' }, 'CLOUDFLARE_ACCOUNT_ID'],
     [{ CLOUDFLARE_ZONE_IDS: '' }, 'CLOUDFLARE_ZONE_IDS'],
     [{ LIST_NAME: 'Edge Ban' }, 'LIST_NAME'],
+    [{ CHALLENGE_LIST_NAME: 'edgeban' }, 'CHALLENGE_LIST_NAME'],
     [{ CLOUDFLARE_API_BASE: 'ftp://x' }, 'CLOUDFLARE_API_BASE'],
     [{ ALLOW: '203.0.113.0/24, nonsense' }, 'ALLOW'],
   ])('that are wrong are named: %o', (changes, named) => {

@@ -16,12 +16,14 @@ export interface ApiSettings {
   readonly instance?: string;
 }
 
-/** One list of the account, and one WAF rule in each zone that blocks what it holds. */
+/** One list of the account, and one WAF rule in each zone that blocks what it holds; perhaps another pair that challenges. */
 export interface ListSettings extends ApiSettings {
   readonly mode: 'list';
   readonly zoneIds: readonly string[];
   /** `^[a-z0-9_]{1,50}$` */
   readonly listName: string;
+  /** Of the list whose addresses are challenged; null or none: challenges are not enforced. */
+  readonly challengeListName?: string | null;
 }
 
 /** One IP access rule for each address, of the whole account or of each zone. */
@@ -34,12 +36,15 @@ export interface AccessRulesSettings extends ApiSettings {
 /** The modes that change something at Cloudflare; there is no enforcement at all in the mode `none`. */
 export type EnforcementSettings = ListSettings | AccessRulesSettings;
 
+/** What is done to an address. */
+export type Action = 'block' | 'challenge';
+
 export interface Wanted {
   /** Canonical address or CIDR (shared/address.ts). */
   readonly address: string;
   /** For people, at most 80 characters are kept; the owner's mark and `until` are put before it. */
   readonly comment: string;
-  readonly action: 'block' | 'challenge';
+  readonly action: Action;
   /** Of this action; a weaker one that lasts longer is wanted afterwards. */
   readonly until: Until;
 }
@@ -139,11 +144,20 @@ interface CommonStatus {
 /** In step, each zone has its rule, too. */
 export interface ListStatus extends CommonStatus {
   readonly mode: 'list';
-  readonly list: { readonly name: string; readonly id: string | null; readonly ours: number; readonly foreign: number };
+  readonly list: ListFacts;
+  /** Null: settings name none. */
+  readonly challengeList: (ListFacts & { readonly error: StatusError | null }) | null;
   readonly operation: { readonly kind: 'append' | 'remove'; readonly items: number; readonly since: UnixTime } | null;
   readonly rules: readonly RuleStatus[];
-  /** Not enforced: the list blocks, and these are to be challenged. */
+  /** Not enforced: these are to be challenged, and there is no list for that. */
   readonly challenged: Named;
+}
+
+interface ListFacts {
+  readonly name: string;
+  readonly id: string | null;
+  readonly ours: number;
+  readonly foreign: number;
 }
 
 export interface AccessRulesStatus extends CommonStatus {
@@ -164,10 +178,12 @@ export interface ScopeStatus {
 
 export interface RuleStatus {
   readonly zone: string;
+  /** What it does when the brake is not pulled. */
+  readonly action: Action;
   readonly rule: string | null;
   /** False where somebody switched it off by hand: that is respected, and said here. */
   readonly enabled: boolean;
-  /** False where another rule stands before ours. */
+  /** False where a rule of others stands before it. */
   readonly first: boolean;
   /** Why the zone's rule could not be seen to; the other zones and the list go on. */
   readonly error: StatusError | null;

@@ -1,7 +1,7 @@
 /** What is to be appended and removed so that the list holds what is wanted, and what cannot be helped: pure. */
 import { parsePrefix } from '../../shared/address.ts';
 import { isOver, type UnixTime } from '../../shared/time.ts';
-import type { Wanted } from './contract.ts';
+import type { Action, Wanted } from './contract.ts';
 import { listLimits, type NewItem } from './lists.ts';
 import { commentFor, endMark, markOf } from './mark.ts';
 import type { ItemMemory } from './schema.ts';
@@ -15,56 +15,85 @@ export interface Holding {
   readonly elsewhere: number;
   readonly instance: string;
   readonly setAside: Readonly<Record<string, UnixTime>>;
+  /** Is there a list for challenges? */
+  readonly challenges: boolean;
+}
+
+/** What is to be put into the list of an action. */
+export interface Addition {
+  readonly action: Action;
+  readonly item: NewItem;
 }
 
 export interface Difference {
-  readonly append: readonly NewItem[];
+  readonly append: readonly Addition[];
   /** Ours and still wanted, but their comment tells an old end: worth a change only when something is sent anyway. */
-  readonly stale: readonly NewItem[];
+  readonly stale: readonly Addition[];
   readonly remove: readonly ItemMemory[];
   readonly leftOut: readonly string[];
   readonly foreign: readonly string[];
   readonly refused: readonly string[];
   readonly unfit: readonly string[];
+  /** To be challenged, and there is no list for that. */
+  readonly challenged: readonly string[];
   readonly wanted: number;
-  readonly ours: number;
-  readonly others: number;
+  /** In each list. */
+  readonly ours: Readonly<Record<Action, number>>;
+  readonly others: Readonly<Record<Action, number>>;
   /** Items that the account still has room for, before anything is removed. */
   readonly free: number;
 }
 
 export function differ(wanted: readonly Wanted[], holding: Holding, now: UnixTime): Difference {
   const { ours, others, extra } = sortItems(holding);
-  const sorted = sortWanted(wanted, { ours, others, extra }, holding.setAside, now);
-  const room = Math.max(0, listLimits.items_max - holding.elsewhere - others.count);
+  const sorted = sortWanted(wanted, { ours, others, extra }, holding, now);
+  const room = Math.max(0, listLimits.items_max - holding.elsewhere - others.count.block - others.count.challenge);
   const kept = new Map([...sorted.possible].slice(0, room));
   const leftOut = [...sorted.possible.keys()].slice(room);
-  const toItem = (each: Wanted) => ({
-    ip: each.address,
-    comment: commentFor(holding.instance, each.until, each.comment),
-  });
+  const toAddition = (each: Wanted): Addition => {
+    const comment = commentFor(holding.instance, each.until, each.comment);
+    return { action: each.action, item: { ip: each.address, comment } };
+  };
   const mark = markOf(holding.instance);
-  const tellsOldEnd = ({ address, until }: Wanted) =>
-    ours.get(address)?.comment.concat(' ').startsWith(endMark(mark, until)) === false;
+  const tellsOldEnd = (each: Wanted) =>
+    ours.get(placeOf(each))?.comment.concat(' ').startsWith(endMark(mark, each.until)) === false;
+  const free = Math.max(0, room - ours.size - extra.length);
+  // what goes over to the other list stays until it is there, if there is room
+  const isKept = (item: ItemMemory) => {
+    const wish = kept.get(item.address);
+    return wish !== undefined && (wish.action === item.action || (free > 0 && !ours.has(placeOf(wish))));
+  };
   return {
-    append: [...kept.values()].filter((each) => !ours.has(each.address)).map(toItem),
-    stale: [...kept.values()].filter(tellsOldEnd).map(toItem),
-    remove: [...extra, ...[...ours].filter(([address]) => !kept.has(address)).map(([, item]) => item)],
+    append: [...kept.values()].filter((each) => !ours.has(placeOf(each))).map(toAddition),
+    stale: [...kept.values()].filter(tellsOldEnd).map(toAddition),
+    remove: [...extra, ...[...ours.values()].filter((item) => !isKept(item))],
     leftOut,
     foreign: sorted.foreign,
     refused: sorted.refused,
     unfit: sorted.unfit,
+    challenged: sorted.challenged,
     wanted: sorted.wanted,
-    ours: ours.size + extra.length,
+    ours: countByAction([...ours.values(), ...extra]),
     others: others.count,
-    free: Math.max(0, room - ours.size - extra.length),
+    free,
   };
 }
 
+/** An address may stand in both lists. */
+function placeOf({ action, address }: { readonly action: Action; readonly address: string }): string {
+  return `${action} ${address}`;
+}
+
+function countByAction(items: readonly ItemMemory[]): Record<Action, number> {
+  const challenge = items.filter(({ action }) => action === 'challenge').length;
+  return { block: items.length - challenge, challenge };
+}
+
+/** By place. */
 interface SortedItems {
   readonly ours: ReadonlyMap<string, ItemMemory>;
-  readonly others: { readonly addresses: ReadonlySet<string>; readonly count: number };
-  /** Ours, but a second one for an address, or one that a foreign item covers too. */
+  readonly others: { readonly places: ReadonlySet<string>; readonly count: Readonly<Record<Action, number>> };
+  /** Ours, but a second one in a place, or one that a foreign item covers too. */
   readonly extra: readonly ItemMemory[];
 }
 
@@ -72,35 +101,41 @@ function sortItems(holding: Holding): SortedItems {
   const mark = markOf(holding.instance);
   const all = [...holding.items];
   const foreign = all.filter((item) => !item.comment.startsWith(mark));
-  const addresses = new Set(foreign.map((item) => item.address));
+  const places = new Set(foreign.map(placeOf));
   const ours = new Map<string, ItemMemory>();
   const extra: ItemMemory[] = [];
   for (const item of all) {
     if (!item.comment.startsWith(mark)) continue;
-    const address = item.address;
-    if (ours.has(address) || addresses.has(address)) extra.push(item);
-    else ours.set(address, item);
+    const place = placeOf(item);
+    if (ours.has(place) || places.has(place)) extra.push(item);
+    else ours.set(place, item);
   }
-  return { ours, others: { addresses, count: foreign.length }, extra };
+  return { ours, others: { places, count: countByAction(foreign) }, extra };
 }
 
-function sortWanted(wanted: readonly Wanted[], items: SortedItems, setAside: Holding['setAside'], now: UnixTime) {
+function sortWanted(wanted: readonly Wanted[], items: SortedItems, holding: Holding, now: UnixTime) {
   const possible = new Map<string, Wanted>();
   const foreign: string[] = [];
   const refused: string[] = [];
   const unfit: string[] = [];
+  const challenged: string[] = [];
   let count = 0;
   for (const each of wanted) {
     if (isOver(each.until, now)) continue;
+    if (each.action === 'challenge' && !holding.challenges) {
+      challenged.push(each.address);
+      continue;
+    }
     count += 1;
-    if (items.others.addresses.has(each.address)) foreign.push(each.address);
+    const place = placeOf(each);
+    if (items.others.places.has(place)) foreign.push(each.address);
     // what is in the list is known to be taken
-    else if (items.ours.has(each.address)) possible.set(each.address, each);
+    else if (items.ours.has(place)) possible.set(each.address, each);
     else if (!isListable(each.address)) unfit.push(each.address);
-    else if ((setAside[each.address] ?? 0) > now) refused.push(each.address);
+    else if ((holding.setAside[each.address] ?? 0) > now) refused.push(each.address);
     else possible.set(each.address, each);
   }
-  return { possible, foreign, refused, unfit, wanted: count };
+  return { possible, foreign, refused, unfit, challenged, wanted: count };
 }
 
 function isListable(address: string): boolean {

@@ -77,7 +77,11 @@ function checkSettings(settings: EnforcementSettings): void {
   if (!shapes.instance.test(instance)) throw unusable('instance');
   if (zoneIds !== null && (zoneIds.length > zones_max || !zoneIds.every((zone) => shapes.id.test(zone))))
     throw unusable('zoneIds');
-  if (settings.mode === 'list' && !shapes.listName.test(settings.listName)) throw unusable('listName');
+  if (settings.mode !== 'list') return;
+  const { listName, challengeListName = null } = settings;
+  if (!shapes.listName.test(listName)) throw unusable('listName');
+  if (challengeListName === null) return;
+  if (!shapes.listName.test(challengeListName) || challengeListName === listName) throw unusable('challengeListName');
 }
 
 /** Names the setting, never its value: one of them is a secret. */

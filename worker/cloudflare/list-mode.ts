@@ -1,4 +1,4 @@
-/** The mode `list`: one Cloudflare list and one WAF rule per zone kept equal to what the ledger wants, a step at a time. */
+/** The mode `list`: a Cloudflare list and a WAF rule per zone (two, where challenges have their own) kept equal to what the ledger wants, a step at a time. */
 import type { UnixTime } from '../../shared/time.ts';
 import type {
   Enforcement,
@@ -12,20 +12,16 @@ import type {
 import { markedOnes } from './mark.ts';
 import { openMemory } from './memory.ts';
 import { createRun } from './run.ts';
+import { rulesFor, type Slot, slotsOf } from './slots.ts';
 import { switchRules } from './switch-rules.ts';
 import { nextTime, readOnly, runTasks } from './tasks.ts';
-
-const named_max = 100;
 
 /** Makes its tables if they are not there. */
 export function createListMode(parts: EnforcementParts<ListSettings>): Enforcement {
   const memory = openMemory(parts.sql, parts.settings, parts.calls);
 
   async function step(wanted: readonly Wanted[], now: UnixTime): Promise<{ again: UnixTime | null }> {
-    const blocks = wanted.filter(({ action }) => action === 'block');
-    const challenged = wanted.flatMap(({ action, address }) => (action === 'challenge' ? [address] : []));
-    memory.state.challenged = { count: challenged.length, addresses: challenged.slice(0, named_max) };
-    const run = createRun(parts, memory, blocks, now);
+    const run = createRun(parts, memory, wanted, now);
     await runTasks(run);
     return { again: nextTime(run) };
   }
@@ -33,18 +29,20 @@ export function createListMode(parts: EnforcementParts<ListSettings>): Enforceme
   async function survey(now: UnixTime): Promise<Survey> {
     const read = await readOnly(createRun(parts, memory, [], now));
     if (!read) return { found: null, again: Math.max(now, memory.state.waitUntil ?? now) };
-    return { found: markedOnes(memory.items().values(), parts.settings.instance), again: now };
+    const items = [...memory.items().values()];
+    return { found: items.flatMap((item) => markedOnes([item], parts.settings.instance, item.action)), again: now };
   }
 
   function status(now: UnixTime): ListStatus {
     const { state } = memory;
-    const { ours, others, ...counts } = state.summary;
-    const rules = parts.settings.zoneIds.map((zone) => ruleStatus(zone, state.rules[zone]));
+    const { ours, others, challengeOurs, challengeOthers, ...counts } = state.summary;
+    const rules = slotsOf(parts.settings, state).map((slot) => ruleStatus(slot, rulesFor(state, slot)[slot.zone]));
     const { waitUntil, operation, readAt } = state;
     return {
       mode: 'list',
       inStep: isInStep(state) && rules.every((rule) => rule.rule !== null && rule.enabled && rule.error === null),
       list: { name: parts.settings.listName, id: state.list, ours, foreign: others },
+      challengeList: state.challenge && { ...state.challenge, ours: challengeOurs, foreign: challengeOthers },
       ...counts,
       operation: operation === null ? null : { kind: operation.kind, items: operation.items, since: operation.since },
       rules,
@@ -73,8 +71,8 @@ function isInStep(state: ReturnType<typeof openMemory>['state']): boolean {
 
 type RuleMemory = ReturnType<typeof openMemory>['state']['rules'][string];
 
-function ruleStatus(zone: string, known: RuleMemory | undefined): RuleStatus {
-  if (known === undefined) return { zone, rule: null, enabled: false, first: false, error: null };
+function ruleStatus(slot: Slot, known: RuleMemory | undefined): RuleStatus {
+  if (known === undefined) return { ...slot, rule: null, enabled: false, first: false, error: null };
   const { rule, enabled, first, error } = known;
-  return { zone, rule, enabled, first, error };
+  return { ...slot, rule, enabled, first, error };
 }

@@ -23,15 +23,21 @@ export async function lookFor(settings: EnforcementSettings, address: string, fe
 const Item = z.object({ ip: z.string(), comment: z.string().nullish() });
 
 async function inLists(client: Client, settings: ListSettings, address: string): Promise<Sighting[]> {
-  const { accountId, listName } = settings;
-  const lists = (await createLists(client, accountId).all()).filter(({ name }) => name === listName);
+  const { accountId, listName, challengeListName } = settings;
+  const names = [listName, challengeListName];
+  const lists = (await createLists(client, accountId).all()).filter(({ name }) => names.includes(name));
   const found: Sighting[] = [];
   for (const { id, name } of lists) {
     // the search goes by the begin of the text, and knows nothing of networks
     const path = `/accounts/${accountId}/rules/lists/${id}/items?per_page=500&search=${encodeURIComponent(address)}`;
     const items = (await client.call({ method: 'GET', path }, z.array(Item))).result;
     const same = items.filter(({ ip }) => canonical(ip) === address);
-    found.push(...same.map(({ comment }) => ({ where: `list ${name}`, said: comment ?? '' })));
+    found.push(
+      ...same.map(({ comment }) => ({
+        where: name === listName ? `list ${name}` : `list ${name} (challenged)`,
+        said: comment ?? '',
+      })),
+    );
   }
   return found;
 }

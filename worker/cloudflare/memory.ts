@@ -24,7 +24,8 @@ export function openMemory(sql: Sql, settings: ListSettings, calls?: Bucket | nu
   const stored = loadState(sql);
   const state = stored?.of === of ? stored : freshState(of, stored);
   state.budgets.calls = calls ?? state.budgets.calls;
-  if (createPages(sql, 'cf_item')) state.readAt = null;
+  const before = state.challenge;
+  if (createPages(sql, 'cf_item') || !sameChallenge(state, settings)) state.readAt = null;
   // loaded when first needed and kept
   const items = new Pages(sql, 'items', z.array(ItemMemory));
   let saved = JSON.stringify(stored);
@@ -38,11 +39,20 @@ export function openMemory(sql: Sql, settings: ListSettings, calls?: Bucket | nu
     saved = text;
   }
 
-  if (state !== stored) {
+  if (state !== stored || state.challenge !== before) {
     items.clear();
     save();
   }
   return { state, items: () => items.all, save, replaceItems: (next) => items.replace(next) };
+}
+
+/** False if settings name another second list than before, or none any more: all is read anew. */
+function sameChallenge(state: State, { challengeListName: name = null }: ListSettings): boolean {
+  if ((state.challenge?.name ?? null) === name) return true;
+  state.challenge = name === null ? null : { name, id: null, error: null };
+  if (name === null) state.challengeRules = {};
+  for (const rule of Object.values(state.challengeRules)) rule.due = 0;
+  return false;
 }
 
 const none = { count: 0, addresses: [] };
@@ -53,12 +63,14 @@ function freshState(of: string, before: State | null): State {
   return {
     of,
     list: null,
+    challenge: null,
     elsewhere: 0,
     readAt: null,
     doubts: [],
     operation: null,
     refreshedAt: 0,
     lastKind: 'remove',
+    lastAction: 'challenge',
     batch: batch_items_max,
     setAside: {},
     challenged: none,
@@ -66,6 +78,7 @@ function freshState(of: string, before: State | null): State {
     failures: 0,
     error: null,
     rules: {},
+    challengeRules: {},
     budgets: before?.budgets ?? {
       calls: full(budgetLimits.calls.burst),
       operations: full(budgetLimits.operations.burst),
@@ -77,6 +90,8 @@ function freshState(of: string, before: State | null): State {
       surplus: 0,
       ours: 0,
       others: 0,
+      challengeOurs: 0,
+      challengeOthers: 0,
       leftOut: none,
       foreign: none,
       refused: none,

@@ -33,6 +33,17 @@ export const RuleMemory = z.object({
 });
 export type RuleMemory = z.infer<typeof RuleMemory>;
 
+/** The second list, whose addresses are challenged. */
+const ChallengeList = z.object({
+  name: z.string(),
+  /** Null: not found yet, or it cannot be had. */
+  id: z.string().nullable(),
+  /** Why it cannot be had. */
+  error: failure.nullable(),
+});
+
+const action = z.enum(['block', 'challenge']);
+
 export const OperationMemory = z.object({
   kind: z.enum(['append', 'remove']),
   items: z.number(),
@@ -51,6 +62,7 @@ export const State = z.object({
   /** Whose state this is (account, list, instance): after a change of settings nothing of it holds. */
   of: z.string(),
   list: z.string().nullable(),
+  challenge: ChallengeList.nullable().default(null),
   /** Items in the account's other lists, which share the cap. */
   elsewhere: z.number(),
   readAt: time.nullable(),
@@ -60,16 +72,19 @@ export const State = z.object({
   /** When comments that tell an old end were last written anew. */
   refreshedAt: time,
   lastKind: z.enum(['append', 'remove']),
+  /** In which list the last operation was. */
+  lastAction: action.default('challenge'),
   /** Items in one operation; halved when one is refused, doubled when one succeeds. */
   batch: z.number(),
   /** Addresses that Cloudflare refuses, and until when they are left alone. */
   setAside: z.record(z.string(), time),
-  /** Wanted as challenges, which a list that blocks has no place for. */
+  /** Wanted as challenges where there is no second list. */
   challenged: named.default({ count: 0, addresses: [] }),
   waitUntil: time.nullable(),
   failures: z.number(),
   error: failure.nullable(),
   rules: z.record(z.string(), RuleMemory),
+  challengeRules: z.record(z.string(), RuleMemory).default({}),
   budgets: z.object({ calls: bucket, operations: bucket, changes: bucket }),
   summary: z.object({
     wanted: z.number(),
@@ -77,6 +92,9 @@ export const State = z.object({
     surplus: z.number(),
     ours: z.number(),
     others: z.number(),
+    /** In the second list. */
+    challengeOurs: z.number().default(0),
+    challengeOthers: z.number().default(0),
     leftOut: named,
     foreign: named,
     refused: named,
@@ -86,7 +104,13 @@ export const State = z.object({
 export type State = z.infer<typeof State>;
 
 /** Canonical address, whatever Cloudflare's spelling is. */
-export const ItemMemory = z.object({ id: z.string(), address: z.string(), comment: z.string() });
+export const ItemMemory = z.object({
+  id: z.string(),
+  address: z.string(),
+  comment: z.string(),
+  /** What is done to it: in which of the two lists it stands. */
+  action: action.default('block'),
+});
 export type ItemMemory = Readonly<z.infer<typeof ItemMemory>>;
 
 export function createTables(sql: Sql): void {

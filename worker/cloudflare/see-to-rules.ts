@@ -5,38 +5,44 @@ import { reconcile_s } from './read-list.ts';
 import type { Run } from './run.ts';
 import type { RuleMemory } from './schema.ts';
 import { delayAfter } from './setback.ts';
-import { ensureRule, type RuleAim, rule_calls_max, ruleRefOf } from './waf-rule.ts';
+import { rulesFor, type Slot, slotsOf } from './slots.ts';
+import { challengeRefOf, ensureRule, type RuleAim, rule_calls_max, ruleRefOf } from './waf-rule.ts';
 
 export async function seeToRules(run: Run): Promise<void> {
   if (run.state.list === null) return;
-  for (const zone of run.parts.settings.zoneIds) {
-    if (dueOf(run, zone) > run.now) continue;
+  for (const slot of slotsOf(run.parts.settings, run.state)) {
+    if (dueOf(run, slot) > run.now) continue;
     run.reserve(rule_calls_max);
-    await seeToRule(run, zone);
+    await seeToRule(run, slot);
   }
 }
 
-async function seeToRule(run: Run, zone: string): Promise<void> {
+async function seeToRule(run: Run, slot: Slot): Promise<void> {
   const { state, now, client, parts } = run;
-  const before = state.rules[zone];
+  const { zone } = slot;
+  const rules = rulesFor(state, slot);
+  const before = rules[zone];
   try {
-    const { settled, ...rule } = await ensureRule(client, zone, () => aimOf(parts, state.rules[zone]));
-    state.rules[zone] = { ...rule, error: null, failures: 0, due: settled ? now + reconcile_s : now };
+    const { settled, ...rule } = await ensureRule(client, zone, () => aimOf(parts, slot, rules[zone]));
+    rules[zone] = { ...rule, error: null, failures: 0, due: settled ? now + reconcile_s : now };
     if (before?.rule !== rule.rule) parts.log(`Cloudflare: the rule of zone ${zone} is ${rule.rule}`);
     if (!rule.enabled && !rule.lifted && before?.enabled !== false)
       parts.log(`Cloudflare: the rule of zone ${zone} is switched off`);
   } catch (error) {
     if (!(error instanceof CloudflareFailure) || error.code === 'ERR_CLOUDFLARE_RATE') throw error;
-    state.rules[zone] = failedRule(before, error, now);
+    rules[zone] = failedRule(before, error, now);
     if (before?.error?.code !== error.code) parts.log(`Cloudflare: zone ${zone}: ${error.message}`);
   }
 }
 
-/** What the zone's rule is to be like at this moment. */
-export function aimOf({ stance, settings }: Run['parts'], known: RuleMemory | undefined): RuleAim {
+/** What the rule is to be like at this moment. */
+export function aimOf({ stance, settings }: Run['parts'], { action }: Slot, known: RuleMemory | undefined): RuleAim {
   const calm = { panic: false, brake: false };
+  const standing = { ...(stance?.() ?? calm), action, lifted: known?.lifted ?? false };
   const ref = ruleRefOf(settings.instance);
-  return { ...(stance?.() ?? calm), ref, list: settings.listName, lifted: known?.lifted ?? false };
+  if (action === 'block') return { ...standing, ref, after: null, list: settings.listName };
+  const list = settings.challengeListName ?? '';
+  return { ...standing, ref: challengeRefOf(settings.instance), after: ref, list };
 }
 
 export function failedRule(before: RuleMemory | undefined, failure: CloudflareFailure, now: UnixTime): RuleMemory {
@@ -49,12 +55,12 @@ export function failedRule(before: RuleMemory | undefined, failure: CloudflareFa
 
 export function nextRuleTime(run: Run): UnixTime {
   if (run.state.list === null) return Number.POSITIVE_INFINITY;
-  return run.parts.settings.zoneIds.reduce(
-    (first, zone) => Math.min(first, dueOf(run, zone)),
+  return slotsOf(run.parts.settings, run.state).reduce(
+    (first, slot) => Math.min(first, dueOf(run, slot)),
     Number.POSITIVE_INFINITY,
   );
 }
 
-function dueOf(run: Run, zone: string): UnixTime {
-  return run.state.rules[zone]?.due ?? 0;
+function dueOf({ state }: Run, slot: Slot): UnixTime {
+  return rulesFor(state, slot)[slot.zone]?.due ?? 0;
 }

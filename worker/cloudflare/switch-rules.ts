@@ -6,6 +6,7 @@ import { CloudflareFailure } from './failure.ts';
 import type { Memory } from './memory.ts';
 import { spend, timeout_ms_usual } from './run.ts';
 import { aimOf, failedRule } from './see-to-rules.ts';
+import { rulesFor, type Slot, slotsOf } from './slots.ts';
 import { ensureRule, type RuleState, switchRule } from './waf-rule.ts';
 
 type Parts = EnforcementParts<ListSettings>;
@@ -18,14 +19,21 @@ export async function switchRules(parts: Parts, memory: Memory, now: UnixTime): 
   const { settings, fetch, timeout_ms = timeout_ms_usual } = parts;
   const beforeCall = () => spend(memory.state, 'calls', 1);
   const client = createClient({ base: settings.apiBase, token: settings.token, fetch, timeout_ms, beforeCall });
-  await Promise.all(settings.zoneIds.map((zone) => switchZone(parts, memory, client, zone, now)));
+  const zones = Map.groupBy(slotsOf(settings, memory.state), ({ zone }) => zone);
+  await Promise.all([...zones.values()].map((slots) => switchZone(parts, memory, client, slots, now)));
   memory.save();
 }
 
-async function switchZone(parts: Parts, memory: Memory, client: Client, zone: string, now: UnixTime): Promise<void> {
-  const { rules } = memory.state;
+/** One after the other: Cloudflare takes one change of a ruleset at a time. */
+async function switchZone(parts: Parts, memory: Memory, client: Client, slots: readonly Slot[], now: UnixTime) {
+  for (const slot of slots) await switchSlot(parts, memory, client, slot, now);
+}
+
+async function switchSlot(parts: Parts, memory: Memory, client: Client, slot: Slot, now: UnixTime): Promise<void> {
+  const rules = rulesFor(memory.state, slot);
+  const { zone } = slot;
   try {
-    const { settled: _, ...rule } = await changed(parts, memory, client, zone);
+    const { settled: _, ...rule } = await changed(parts, memory, client, slot);
     // looked at by the next step: one that was under way may have undone it
     rules[zone] = { ...rule, error: null, failures: 0, due: now };
   } catch (error) {
@@ -36,9 +44,11 @@ async function switchZone(parts: Parts, memory: Memory, client: Client, zone: st
 }
 
 /** A rule that we do not know, or that is gone from where it was, is looked for. */
-async function changed(parts: Parts, memory: Memory, client: Client, zone: string): Promise<RuleState> {
-  const known = memory.state.rules[zone];
-  const aim = () => aimOf(parts, memory.state.rules[zone]);
+async function changed(parts: Parts, memory: Memory, client: Client, slot: Slot): Promise<RuleState> {
+  const { zone } = slot;
+  const rules = rulesFor(memory.state, slot);
+  const known = rules[zone];
+  const aim = () => aimOf(parts, slot, rules[zone]);
   if (known === undefined || known.ruleset === null || known.rule === null) return ensureRule(client, zone, aim);
   const { ruleset, rule, enabled } = known;
   try {

@@ -75,9 +75,10 @@ function setBack(run: Run, failure: CloudflareFailure): void {
     run.parts.log(`Cloudflare: ${failure.message}; next try in ${Math.ceil(state.waitUntil - now)} s`);
 }
 
-/** Somebody removed the list: another of its name is found or made, and read. */
+/** Somebody removed a list: another of its name is found or made, and read. */
 function forgetList(run: Run): void {
   run.state.list = null;
+  if (run.state.challenge !== null) run.state.challenge.id = null;
   lookAgain(run.state, run.now);
 }
 
@@ -88,12 +89,15 @@ function recovered(run: Run): void {
 }
 
 function summarise(run: Run, found: Difference): void {
+  run.state.challenged = named(found.challenged);
   run.state.summary = {
     wanted: found.wanted,
     missing: found.append.length,
     surplus: found.remove.length,
-    ours: found.ours,
-    others: found.others,
+    ours: found.ours.block,
+    others: found.others.block,
+    challengeOurs: found.ours.challenge,
+    challengeOthers: found.others.challenge,
     leftOut: named(found.leftOut),
     foreign: named(found.foreign),
     refused: named(found.refused),

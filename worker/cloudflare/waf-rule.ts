@@ -1,12 +1,17 @@
-/** The one WAF custom rule of a zone that blocks what the list holds: found by `ref`, never touching another rule. */
+/** The WAF custom rule of a zone that blocks (or challenges) what a list holds: found by `ref`, never touching another rule. */
 import { z } from 'zod';
 import type { Client } from './client.ts';
-import type { Stance } from './contract.ts';
+import type { Action, Stance } from './contract.ts';
 import { CloudflareFailure } from './failure.ts';
 
 /** The `ref` of an instance's rule; two edgebans in one zone have a rule each. */
 export function ruleRefOf(instance = 'main'): string {
   return instance === 'main' ? 'edgeban' : `edgeban-${instance}`;
+}
+
+/** Of the rule for the second list. No instance has an underscore in its name, so that it is nobody else's. */
+export function challengeRefOf(instance?: string): string {
+  return `${ruleRefOf(instance)}_challenge`;
 }
 
 const phase = 'http_request_firewall_custom';
@@ -26,6 +31,9 @@ type Ruleset = z.infer<typeof Ruleset>;
 /** What the rule is to be like: the stance, and whether a panic has switched it off. */
 export interface RuleAim extends Stance {
   readonly ref: string;
+  /** The `ref` of the rule that it stands behind; null: it is put into the first place. */
+  readonly after: string | null;
+  readonly action: Action;
   readonly list: string;
   readonly lifted: boolean;
 }
@@ -55,12 +63,20 @@ export async function ensureRule(client: Client, zone: string, aimNow: () => Rul
   const aim = aimNow();
   if (ruleset === null) return stateOf(await createRuleset(client, zone, aim), aim, true);
   const [ours, extra] = ruleset.rules.filter((rule) => rule.ref === aim.ref);
-  if (ours === undefined) return stateOf(await addRule(client, zone, ruleset.id, aim), aim, true);
+  if (ours === undefined) return stateOf(await addRule(client, zone, ruleset, aim), aim, true);
   const { enabled } = ours;
   if (extra !== undefined)
     return stateOf(await write(client, 'DELETE', rulePath(zone, ruleset.id, extra.id)), aim, enabled);
-  if (isRight(ours, aim)) return stateOf(ruleset, aim, enabled);
-  return switchRule(client, zone, { ruleset: ruleset.id, rule: ours.id, enabled }, aim);
+  const before = blockerOf(ruleset, aim);
+  const isBehind = before === undefined || ruleset.rules.indexOf(before) < ruleset.rules.indexOf(ours);
+  if (isRight(ours, aim) && isBehind) return stateOf(ruleset, aim, enabled);
+  const position = isBehind ? undefined : { after: before.id };
+  return switchRule(client, zone, { ruleset: ruleset.id, rule: ours.id, enabled }, aim, position);
+}
+
+/** The rule that it has to stand behind. */
+function blockerOf({ rules }: Ruleset, { after }: RuleAim): Rule | undefined {
+  return after === null ? undefined : rules.find(({ ref }) => ref === after);
 }
 
 /** Makes a rule that is known to be there right, in one call. */
@@ -69,8 +85,10 @@ export async function switchRule(
   zone: string,
   { ruleset, rule, enabled }: Pick<RuleState, 'ruleset' | 'rule' | 'enabled'>,
   aim: RuleAim,
+  position?: { readonly after: string },
 ): Promise<RuleState> {
-  return stateOf(await write(client, 'PATCH', rulePath(zone, ruleset, rule), ruleFor(aim, enabled)), aim, enabled);
+  const body = { ...ruleFor(aim, enabled), ...(position && { position }) };
+  return stateOf(await write(client, 'PATCH', rulePath(zone, ruleset, rule), body), aim, enabled);
 }
 
 /** Takes away the zone's rule of this `ref` if it names this list; true if there is none left. */
@@ -91,9 +109,9 @@ function namesList(expression: string, list: string): boolean {
 function ruleFor(aim: RuleAim, enabled: boolean) {
   return {
     ref: aim.ref,
-    action: aim.brake ? 'managed_challenge' : 'block',
+    action: aim.brake || aim.action === 'challenge' ? 'managed_challenge' : 'block',
     expression: `(ip.src in $${aim.list})`,
-    description: 'edgeban: block what the list holds',
+    description: `edgeban: ${aim.action} what the list holds`,
     enabled: !aim.panic && (enabled || aim.lifted),
   };
 }
@@ -119,7 +137,8 @@ function stateOf(ruleset: Ruleset, aim: RuleAim, enabled: boolean): RuleState {
   }
   const settled = ruleset.rules.filter((rule) => rule.ref === aim.ref).length === 1;
   const lifted = aim.panic && (enabled || aim.lifted);
-  return { ruleset: ruleset.id, rule: ours.id, enabled: ours.enabled, first: index === 0, lifted, settled };
+  const first = ruleset.rules.slice(0, index).every(({ ref }) => ref === aim.after);
+  return { ruleset: ruleset.id, rule: ours.id, enabled: ours.enabled, first, lifted, settled };
 }
 
 async function entrypoint(client: Client, zone: string): Promise<Ruleset | null> {
@@ -138,9 +157,10 @@ function createRuleset(client: Client, zone: string, aim: RuleAim): Promise<Rule
   return write(client, 'POST', `/zones/${zone}/rulesets`, body);
 }
 
-function addRule(client: Client, zone: string, ruleset: string, aim: RuleAim): Promise<Ruleset> {
-  const body = { ...ruleFor(aim, true), position: { index: 1 } };
-  return write(client, 'POST', `/zones/${zone}/rulesets/${ruleset}/rules`, body);
+function addRule(client: Client, zone: string, ruleset: Ruleset, aim: RuleAim): Promise<Ruleset> {
+  const before = blockerOf(ruleset, aim);
+  const position = before === undefined ? { index: 1 } : { after: before.id };
+  return write(client, 'POST', `/zones/${zone}/rulesets/${ruleset.id}/rules`, { ...ruleFor(aim, true), position });
 }
 
 function rulePath(zone: string, ruleset: string, rule: string): string {

@@ -68,6 +68,8 @@ function outcome(rules: readonly RuleStatus[] | null, panic: boolean): Pick<Swit
   if (rules.length === 0)
     return { done: false, detail: `the access rules are being ${panic ? 'taken away' : 'made again'}, see the status` };
   const failed = rules.filter(({ error, enabled }) => error !== null || (panic && enabled));
-  if (failed.length === 0) return { done: true, detail: `${rules.length} zones follow` };
-  return { done: false, detail: `${failed.map(({ zone }) => zone).join(', ')}: tried again, see the status` };
+  const zones = new Set(rules.map(({ zone }) => zone)).size;
+  if (failed.length === 0) return { done: true, detail: `${zones} zones follow` };
+  const lagging = [...new Set(failed.map(({ zone }) => zone))];
+  return { done: false, detail: `${lagging.join(', ')}: tried again, see the status` };
 }

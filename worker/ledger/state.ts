@@ -73,6 +73,11 @@ export function noteEnforced(sql: Sql, revision: number, again: UnixTime | null,
   sql.all('UPDATE ledger SET enforced_revision = ?, enforce_again = ?, enforced_at = ?', revision, again, now);
 }
 
+/** Enforcement is due. */
+export function noteHurry(sql: Sql): void {
+  sql.all('UPDATE ledger SET enforce_again = 0');
+}
+
 export function noteSwept(sql: Sql, now: UnixTime): void {
   sql.all('UPDATE ledger SET swept_at = ?', now);
 }

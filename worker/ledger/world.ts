@@ -2,6 +2,7 @@
 import { formatPrefix } from '../../shared/address.ts';
 import { Guard, type GuardSettings } from '../../shared/engine/guard.ts';
 import type { Holders } from '../../shared/store/holders.ts';
+import { Meta } from '../../shared/store/meta.ts';
 import type { Sql } from '../../shared/store/sql.ts';
 import { createClearing, createEnforcement, type Enforcement, type Fetch } from '../cloudflare/enforcement.ts';
 import { log } from '../problem.ts';
@@ -13,12 +14,15 @@ import { rangesChore, toldRanges } from './ranges.ts';
 import type { Roll } from './roll.ts';
 import { SparedChore } from './spared.ts';
 import { stanceOf } from './standing.ts';
+import { noteHurry } from './state.ts';
 
 interface Tables {
   readonly sql: Sql;
   readonly holders: Holders;
   readonly roll: Roll;
 }
+
+const settingsKey = 'edge.settings';
 
 export interface World {
   readonly settings: Settings;
@@ -42,6 +46,7 @@ export function makeWorld(env: Env, tables: Tables, changed: () => void): World 
     guard = new Guard(guarded(settings, sql));
     spared.renew();
   };
+  noteSettings(settings, sql);
   const enforcement = enforce(settings, sql);
   const api = settings.enforcement === null ? null : { ...settings.enforcement, fetch: ask };
   return {
@@ -65,6 +70,16 @@ function guarded({ allow }: Settings, sql: Sql) {
 }
 
 const ask: Fetch = (url, init) => fetch(url, init);
+
+/** Other settings than were last in force are carried out now, not when the former ones were to be looked at again. */
+function noteSettings({ enforcement: settings }: Settings, sql: Sql): void {
+  const { token: _, ...its } = settings ?? { token: '' };
+  const meta = new Meta(sql);
+  const text = JSON.stringify(its);
+  if (meta.get(settingsKey) === text) return;
+  noteHurry(sql);
+  meta.set(settingsKey, text);
+}
 
 function enforce({ enforcement: settings, api }: Settings, sql: Sql): Enforcement | null {
   const parts = {

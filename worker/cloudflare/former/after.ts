@@ -29,7 +29,9 @@ export function afterFormer(mode: Enforcement, former: Former, lifted: () => boo
       turnAt = now;
       await former.clear(now);
     } else last = { wanted, again: (await mode.step(wanted, now)).again };
-    const times = [last?.again ?? null, dueAt(now)].flatMap((time) => time ?? []);
+    // a mode that has not had its turn yet since it was opened is not to wait as long as what is former does
+    const again = last === null && mode !== noMode ? now + 1 : (last?.again ?? null);
+    const times = [again, dueAt(now)].flatMap((time) => time ?? []);
     return { again: times.length === 0 ? null : Math.min(...times) };
   }
 

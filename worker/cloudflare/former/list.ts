@@ -8,7 +8,7 @@ import { createLists, listLimits } from '../lists.ts';
 import { markOf } from '../mark.ts';
 import { calls_per_step_max, Pause, timeout_ms_usual } from '../run.ts';
 import { delayAfter } from '../setback.ts';
-import { dropRule, ruleRefOf } from '../waf-rule.ts';
+import { challengeRefOf, dropRule, ruleRefOf } from '../waf-rule.ts';
 import { type FormerRecord, forgetFormer, saveFormer } from './record.ts';
 
 const batch_items_max = 1_000;
@@ -53,9 +53,10 @@ async function dropRules(client: Client, record: FormerRecord): Promise<boolean>
 }
 
 /** A zone that is in the account no more has taken its rule with it. */
-async function dropped(client: Client, zone: string, { instance, list }: FormerRecord): Promise<boolean> {
+async function dropped(client: Client, zone: string, { action, instance, list }: FormerRecord): Promise<boolean> {
+  const ref = action === 'block' ? ruleRefOf(instance) : challengeRefOf(instance);
   try {
-    return await dropRule(client, zone, ruleRefOf(instance), list);
+    return await dropRule(client, zone, ref, list);
   } catch (error) {
     if (error instanceof CloudflareFailure && error.code === 'ERR_CLOUDFLARE_GONE') return true;
     throw error;

@@ -3,8 +3,10 @@ import { z } from 'zod';
 import { text } from '../../../shared/store/row.ts';
 import type { Sql } from '../../../shared/store/sql.ts';
 import { budgetLimits } from '../budget.ts';
-import type { EnforcementSettings } from '../contract.ts';
+import type { Action, EnforcementSettings, ListSettings } from '../contract.ts';
+import { listsOf } from '../read-list.ts';
 import { bucket, createTables, failure, loadState, type State, saveState, time } from '../schema.ts';
+import { rulesFor } from '../slots.ts';
 
 /** `cf_former`: one row of JSON for each list, or for the zones that were taken out of the settings of one. */
 const table = 'CREATE TABLE IF NOT EXISTS cf_former (of TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID';
@@ -12,6 +14,8 @@ const former_max = 16;
 
 export const FormerRecord = z.object({
   of: z.string(),
+  /** Of the list that blocks, or of the second one, that challenges. */
+  action: z.enum(['block', 'challenge']).default('block'),
   account: z.string(),
   list: z.string(),
   instance: z.string(),
@@ -35,18 +39,44 @@ export function noteFormerList(sql: Sql, settings: EnforcementSettings | null): 
   sql.script(table);
   createTables(sql);
   const state = loadState(sql);
-  const zones = settings?.mode === 'list' ? settings.zoneIds : [];
-  const current = settings?.mode === 'list' ? listKey(settings) : null;
-  if (current !== null) sql.all('DELETE FROM cf_former WHERE of = ?', current);
-  if (state === null) return;
+  const now = settings?.mode === 'list' ? settings : null;
   sql.transaction(() => {
-    if (state.of === current) noteDroppedZones(sql, state, zones);
-    else noteList(sql, state, current === null);
+    if (now !== null) keepCurrent(sql, now);
+    if (state === null) return;
+    if (now !== null && state.of === keyOf(now, now.listName)) noteDroppedZones(sql, state, now.zoneIds);
+    else noteList(sql, state, 'block', now);
+    const second = state.challenge?.name ?? null;
+    if (second !== null && second !== (now?.challengeListName ?? null)) noteList(sql, state, 'challenge', now);
+    if (now === null) sql.all('DELETE FROM cf_state');
   });
 }
 
-function listKey(settings: Extract<EnforcementSettings, { mode: 'list' }>): string {
-  return [settings.accountId, settings.listName, settings.instance ?? 'main'].join('/');
+function keyOf({ accountId, instance = 'main' }: ListSettings, name: string): string {
+  return [accountId, name, instance].join('/');
+}
+
+function namesOf({ listName, challengeListName = null }: ListSettings): string[] {
+  return [listName, ...(challengeListName === null ? [] : [challengeListName])];
+}
+
+/** What settings name again is former no more: of a list that has changed its part only the rules are. */
+function keepCurrent(sql: Sql, settings: ListSettings): void {
+  const current = [keyOf(settings, settings.listName)];
+  if (settings.challengeListName) current.push(challengeKey(keyOf(settings, settings.challengeListName)));
+  for (const record of loadFormer(sql)) {
+    if (current.includes(record.of)) forgetFormer(sql, record);
+    else if (record.items && isCurrent(settings, record)) saveFormer(sql, { ...record, items: false });
+  }
+}
+
+/** Does a list of the settings hold what this record is of? Then its items are the present mode's to see to. */
+function isCurrent(settings: ListSettings, { account, instance, list }: Omit<FormerRecord, 'of'>): boolean {
+  const isOurs = account === settings.accountId && instance === (settings.instance ?? 'main');
+  return isOurs && namesOf(settings).includes(list);
+}
+
+function challengeKey(of: string): string {
+  return `${of}/challenge`;
 }
 
 export function loadFormer(sql: Sql): FormerRecord[] {
@@ -62,27 +92,33 @@ export function forgetFormer(sql: Sql, { of }: FormerRecord): void {
   sql.all('DELETE FROM cf_former WHERE of = ?', of);
 }
 
-function noteList(sql: Sql, state: State, forget: boolean): void {
-  const zones = Object.keys(state.rules);
-  if (state.list !== null || zones.length > 0) saveFormer(sql, recordOf(state, state.of, zones, true));
-  if (!forget) return;
-  sql.all('DELETE FROM cf_state');
+function noteList(sql: Sql, state: State, action: Action, now: ListSettings | null): void {
+  const [account = '', list = '', instance = 'main'] = state.of.split('/');
+  const name = action === 'block' ? list : (state.challenge?.name ?? '');
+  const of = [account, name, instance].join('/');
+  const zones = Object.keys(rulesFor(state, { action }));
+  const isFound = listsOf(state).some((each) => each.action === action);
+  if (!isFound && zones.length === 0) return;
+  const record = { ...blank, account, list: name, instance, action, zones };
+  const items = now === null || !isCurrent(now, { ...record, items: true });
+  saveFormer(sql, { ...record, of: action === 'block' ? of : challengeKey(of), items });
 }
 
 function noteDroppedZones(sql: Sql, state: State, zones: readonly string[]): void {
-  const dropped = Object.keys(state.rules).filter((zone) => !zones.includes(zone));
-  if (dropped.length === 0) return;
-  const of = `${state.of}/zones`;
-  const before = loadFormer(sql).find((record) => record.of === of)?.zones ?? [];
-  const gone = [...new Set([...before, ...dropped])].filter((zone) => !zones.includes(zone));
-  saveFormer(sql, recordOf(state, of, gone, false));
-  for (const zone of dropped) delete state.rules[zone];
-  saveState(sql, state);
+  for (const action of ['block', 'challenge'] as const) {
+    const rules = rulesFor(state, { action });
+    const dropped = Object.keys(rules).filter((zone) => !zones.includes(zone));
+    if (dropped.length === 0) continue;
+    const [account = '', list = '', instance = 'main'] = state.of.split('/');
+    const of = `${action === 'block' ? state.of : challengeKey(state.of)}/zones`;
+    const before = loadFormer(sql).find((record) => record.of === of)?.zones ?? [];
+    const gone = [...new Set([...before, ...dropped])].filter((zone) => !zones.includes(zone));
+    const name = action === 'block' ? list : (state.challenge?.name ?? '');
+    saveFormer(sql, { ...blank, of, action, account, list: name, instance, zones: gone, items: false });
+    for (const zone of dropped) delete rules[zone];
+    saveState(sql, state);
+  }
 }
 
-function recordOf(state: State, of: string, zones: string[], items: boolean): FormerRecord {
-  const [account = '', list = '', instance = 'main'] = state.of.split('/');
-  const standing = { left: null, looks: 0, waitUntil: 0, failures: 0, error: null };
-  const { burst } = budgetLimits.formerCalls;
-  return { of, account, list, instance, zones, items, ...standing, calls: { left: burst, at: 0 } };
-}
+const standing = { left: null, looks: 0, waitUntil: 0, failures: 0, error: null };
+const blank = { ...standing, items: false, calls: { left: budgetLimits.formerCalls.burst, at: 0 } };
