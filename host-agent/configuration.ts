@@ -81,7 +81,8 @@ function checked(
   const plan = attempt(() => planOf(jail, planes));
   if (plan?.filter != null) attempt(() => createFilter(filterOf(plan), probePorts(plan, ports.re2), ports.now()));
   if (findings.length > before) return null;
-  findings.push(...missingFiles(jail, ports.files), ...(finding === null ? [] : [finding]));
+  const lonely = withEdge ? null : jail.lonelyFleet;
+  findings.push(...missingFiles(jail, ports.files), ...[finding, lonely].filter((each) => each !== null));
   return plan;
 }
 

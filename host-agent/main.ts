@@ -1,4 +1,5 @@
 /** Runs one of the programs: `main.ts edgeban-server|edgeban-client|edgeban-regex|edgeban ARGUMENT…` (bin/ says which). */
+import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Finding as ConfigFinding } from '../shared/config/finding.ts';
@@ -17,7 +18,7 @@ const here = fileURLToPath(import.meta.url);
 // what takes long to load (the regex engine, HTTP, the daemon) is loaded only where it is needed: a client has to be quick
 const ports: HostPorts = {
   version,
-  serverCommand: [process.execPath, here, 'edgeban-server'],
+  serverCommand: serverCommand(),
   serverSettings: async (configDir) => settingsIn(configDir),
   testConfiguration: async (configDir) => {
     const { readConfiguration } = await import('./configuration.ts');
@@ -58,6 +59,14 @@ const ports: HostPorts = {
     return await runOperator(verb, argv, terminal, ports);
   },
 };
+
+/** The launcher, which knows how much room the daemon's Node gets: a checkout's, or the package's (/usr/bin, of /usr/lib/edgeban). */
+function serverCommand(): string[] {
+  const folder = dirname(here);
+  const launchers = [join(folder, 'bin/edgeban-server'), join(folder, '../../../bin/edgeban-server')];
+  const launcher = launchers.find((file) => existsSync(file));
+  return launcher === undefined ? [process.execPath, here, 'edgeban-server'] : [launcher];
+}
 
 function settingsIn(configDir: string): ServerSettings {
   const { from, socket, pidfile, logtarget, loglevel, syslogsocket, dbfile } = readServerConf(

@@ -40,12 +40,16 @@ export function checkParameters(parameters: Parameters): void {
   refuseForeignRule(parameters);
 }
 
-/** Does `kill-mode` (a word of fail2ban's ufw action) ask for conntrack? Throws ERR_ACTION_PARAMETER for what else it may say. */
+/**
+ * Does `kill-mode` (a word of fail2ban's ufw action; its nftables has none) ask for conntrack? `ss` would end sockets of this host
+ * only, from which the rules keep each packet already. Throws ERR_ACTION_PARAMETER for what else it may say.
+ */
 export function killsConnections(parameters: Parameters): boolean {
   const mode = (parameters['kill-mode'] ?? '').trim();
   if (mode === '' || mode === 'conntrack') return mode !== '';
   throw new EdgebanError('ERR_ACTION_PARAMETER', `kill-mode = ${show(mode)} is not supported`, {
-    remedy: 'write kill-mode=conntrack, or leave it out',
+    remedy:
+      'leave it out: the rules refuse the packets of open connections, too; kill-mode=conntrack also takes them out of the table of connections',
   });
 }
 

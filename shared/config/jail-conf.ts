@@ -25,7 +25,7 @@ import {
 } from './jail-values.ts';
 import { type KnownNames, unknownOptions } from './known-options.ts';
 import { isOn, jailNames, openJails } from './open-jails.ts';
-import { type PlaneConf, planeConfOf } from './planes.ts';
+import { lonelyFleetOf, type PlaneConf, planeConfOf } from './planes.ts';
 import { type ConfigFiles, joinPath } from './read-order.ts';
 
 export interface JailConf {
@@ -49,6 +49,8 @@ export interface JailConf {
   readonly planes: PlaneConf;
   /** edgeban's own `fleet`: its failures are told to the Worker, which counts them over all hosts. */
   readonly fleet: boolean;
+  /** What is to be said of it on a host that is not enrolled. */
+  readonly lonelyFleet: Finding | null;
   /** Negative: forever. */
   readonly bantime: Seconds;
   readonly increment: IncrementConf | null;
@@ -180,6 +182,7 @@ function jailConf(place: JailPlace, values: JailValues, random: () => number): J
     ipv6prefix: values.int('ipv6prefix', 128, 1, 128),
     planes: planeConfOf(values),
     fleet: values.bool('fleet', false),
+    lonelyFleet: lonelyFleetOf(values),
     bantime: values.seconds('bantime', 600, () => true),
     increment: incrementOf(values, random),
     bantimeExtra: bantimeExtraOf(values),

@@ -39,6 +39,16 @@ export function planeConfOf(values: JailValues): PlaneConf {
   };
 }
 
+/** `fleet = true`, said where nobody counts over all hosts; null: it is not said. */
+export function lonelyFleetOf(values: JailValues): Finding | null {
+  const source = values.option('fleet')?.source;
+  if (source === undefined || !values.bool('fleet', false)) return null;
+  const message = 'fleet = true, but this host is enrolled at no Worker: its failures are counted on this host alone';
+  const remedy = 'enrol the host (edgeban edge enroll), or leave fleet out';
+  const error = configError('ERR_CONFIG_PLANE', message, originAt(source), remedy);
+  return mildFinding('warning', error, values.reading.name);
+}
+
 function wordOf<T extends string>(values: JailValues, name: string, words: readonly [T, ...T[]]): T {
   const text = values.text(name) ?? words[0];
   const word = words.find((each) => each === text.toLowerCase());

@@ -96,3 +96,10 @@ test('edge and plane: values that are none are errors; a plane that leaves nobod
   findings('edge = challenge\nplane = host\nplane.proxied = yes');
   expect(JSON.stringify(readStream(diskFiles, dir, () => []).commands)).not.toMatch(/challenge|plane|edge"/);
 });
+
+test('fleet = true on a host that is enrolled nowhere is a warning at its line', () => {
+  expect([findings('fleet = true', true), findings('fleet = false')]).toEqual([[], []]);
+  expect(findings('fleet = true')).toEqual([
+    '5 warning ERR_CONFIG_PLANE: fleet = true, but this host is enrolled at no Worker: its failures are counted on this host alone',
+  ]);
+});

@@ -1,10 +1,11 @@
 /** The launchers in host-agent/bin: any folder, any link, the right Node. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
+import { Netns, whyNot } from '../actions/netns.ts';
 
 const launcher = fileURLToPath(new URL('../../host-agent/bin/edgeban', import.meta.url));
 let root: string;
@@ -77,4 +78,21 @@ test('without a Node that suits it says what is missing, in one line', () => {
   const { status, stderr } = run(join(root, 'host-agent/bin/edgeban-client'), ['ping'], join(root, 'path'));
   expect(status).toBe(255);
   expect(stderr).toMatch(/^edgeban-client: needs Node 24\.15 or newer: run 'npm run setup' in .*$/);
+});
+
+test("`edgeban-client start` gives the daemon the room that edgeban-server's launcher gives it", (ctx) => {
+  const reason = whyNot();
+  if (reason !== null) ctx.skip(reason);
+  const netns = new Netns();
+  onTestFinished(() => netns.remove());
+  const places = ['socket', 'pidfile', 'dbfile', 'logtarget'].map((name) => `${name} = ${root}/${name}`);
+  writeFileSync(join(root, 'edgeban.conf'), ['[Definition]', ...places, ''].join('\n'));
+  writeFileSync(join(root, 'jail.conf'), '');
+  const client = (word: string) => netns.run(join(dirname(launcher), 'edgeban-client'), '-c', root, word);
+  expect(client('start')).toBe('Server ready\n');
+  const pid = readFileSync(join(root, 'pidfile'), 'utf8').trim();
+  const [words, environment] = ['cmdline', 'environ'].map((file) => readFileSync(`/proc/${pid}/${file}`, 'utf8'));
+  client('stop');
+  expect(words?.split('\0').slice(1, 2)).toEqual(['--max-semi-space-size=8']);
+  expect(environment?.split('\0')).toContain('MALLOC_ARENA_MAX=1');
 });
