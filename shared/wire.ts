@@ -168,6 +168,9 @@ export const signedHeaders = {
   signature: 'edgeban-signature',
 } as const;
 
+/** The header in which a host says which edgeban it runs; not signed, for display only. */
+export const versionHeader = 'edgeban-version';
+
 /** What a host signs. */
 export interface SignedParts {
   readonly method: string;

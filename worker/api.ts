@@ -7,23 +7,18 @@ import { formatPrefix } from '../shared/address.ts';
 import { EdgebanError } from '../shared/errors.ts';
 import { checkBearer, checkClock, placeOf, readSigned, type SignedRequest, sha256 } from './auth.ts';
 import { BanList } from './ban-list.ts';
-import { readBody, readJson } from './body.ts';
-import { operatorAt, type Person } from './ledger/acts.ts';
+import { readBody, readJson, readText } from './body.ts';
 import { readAddress } from './ledger/address.ts';
 import type { Switch } from './ledger/emergency.ts';
 import { metricsText } from './ledger/metrics.ts';
 import { snapshotKey } from './ledger/snapshot.ts';
-import { type Ledger, ledgerName } from './ledger.ts';
-import { type Answer, problem, problemOf, problemResponse } from './problem.ts';
+import { asOperator, type Hono, ledgerOf, operatorOnly, personOf, unwrap } from './operator.ts';
+import { problem, problemOf, problemResponse } from './problem.ts';
 import { panicRoute, routes, securitySchemes, signedRoutes } from './routes.ts';
 import { type Env, readSettings } from './settings.ts';
 import { PanicRequest, type SnapshotView } from './shapes.ts';
 import { edgeStory } from './story.ts';
-
-interface Hono {
-  Bindings: Env;
-  Variables: { body: Uint8Array<ArrayBuffer> };
-}
+import { addViews } from './view-api.ts';
 
 const snapshot_bans_shown_max = 10_000;
 
@@ -41,20 +36,6 @@ const limitBody: MiddlewareHandler<Hono> = async (c, next) => {
   if (body.byteLength > 0 && !/^(GET|HEAD)$/.test(c.req.method)) c.req.raw = new Request(c.req.raw, { body });
   await next();
 };
-
-const operatorOnly: MiddlewareHandler<Hono> = async (c, next) => {
-  await asOperator(c);
-  await next();
-};
-
-async function asOperator(c: Context<Hono>): Promise<undefined> {
-  await checkBearer(c.req.header('authorization'), readSettings(c.env).operatorToken);
-}
-
-/** Who asks as the operator, from where. */
-function personOf(c: Context<Hono>): Person {
-  return operatorAt(placeOf(c.req.header('cf-connecting-ip')));
-}
 
 const metricsOnly: MiddlewareHandler<Hono> = async (c, next) => {
   const { operatorToken, metricsToken } = readSettings(c.env);
@@ -76,16 +57,6 @@ const headers: MiddlewareHandler<Hono> = async (c, next) => {
   await secure(c, async () => {});
 };
 const secure = secureHeaders({ contentSecurityPolicy: { defaultSrc: ["'none'"] }, referrerPolicy: 'no-referrer' });
-
-function ledgerOf(env: Env): DurableObjectStub<Ledger> {
-  return env.LEDGER.getByName(ledgerName);
-}
-
-/** The value of an answer; its problem is thrown on to onError. */
-function unwrap<T>(answer: Answer<T>): T {
-  if ('value' in answer) return answer.value;
-  throw new HTTPException(500, { res: problemResponse(answer.problem) });
-}
 
 async function signedOf(c: Context<Hono>): Promise<SignedRequest> {
   const signed = readSigned(c.req.raw, await sha256(c.get('body')));
@@ -111,6 +82,7 @@ export function createApi(): OpenAPIHono<Hono> {
   addSignedRoutes(app);
   addOperatorRoutes(app);
   addSwitches(app);
+  addViews(app);
   for (const [name, scheme] of Object.entries(securitySchemes))
     app.openAPIRegistry.registerComponent('securitySchemes', name, scheme);
   app.doc31('/openapi.json', { openapi: '3.1.0', info: { title: 'edgeban', version: '1' } });
@@ -206,13 +178,4 @@ function addSwitches(app: OpenAPIHono<Hono>): void {
   });
   app.use('/metrics', metricsOnly);
   app.openapi(routes.metrics, async (c) => c.text(metricsText(unwrap(await ledgerOf(c.env).status())), 200));
-}
-
-/** Throws ERR_REQUEST_INVALID unless the bytes are UTF-8. */
-function readText(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    throw new EdgebanError('ERR_REQUEST_INVALID', 'the body is not UTF-8');
-  }
 }

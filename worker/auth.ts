@@ -1,7 +1,7 @@
 /** Who is speaking: a host by its Ed25519 signature over method, path, time, nonce and body; the operator by a bearer token. */
 import { formatPrefix, parseAddress } from '../shared/address.ts';
 import { EdgebanError } from '../shared/errors.ts';
-import { type SignedParts, signedHeaders, signedText, wireLimits } from '../shared/wire.ts';
+import { type SignedParts, signedHeaders, signedText, versionHeader, wireLimits } from '../shared/wire.ts';
 
 /** A signed request as received: nothing of it is believed before checkSignature. */
 export interface SignedRequest extends SignedParts {
@@ -9,6 +9,8 @@ export interface SignedRequest extends SignedParts {
   readonly signature: string;
   /** The address from which it came, as Cloudflare says; null where there is no Cloudflare in front. */
   readonly place: string | null;
+  /** Which edgeban the host says that it runs; not signed. */
+  readonly version: string | null;
 }
 
 const shapes = {
@@ -35,6 +37,7 @@ export function readSigned(request: Request, bodyHash: string): SignedRequest {
     bodyHash,
     signature: header('signature'),
     place: placeOf(request.headers.get('cf-connecting-ip')),
+    version: /^[\w.+-]{1,32}$/.exec(request.headers.get(versionHeader) ?? '')?.[0] ?? null,
   };
 }
 
@@ -66,10 +69,14 @@ export async function checkSignature(request: SignedRequest, key: string): Promi
  * agree.
  */
 export async function checkBearer(authorization: string | undefined, ...tokens: readonly string[]): Promise<void> {
-  const given = await digest(/^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1] ?? '');
-  const wanted = await Promise.all(tokens.map(digest));
-  if (wanted.filter((token) => crypto.subtle.timingSafeEqual(given, token)).length > 0) return;
+  if (await isToken(/^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1] ?? '', ...tokens)) return;
   throw new EdgebanError('ERR_AUTH_OPERATOR', "the operator's token is missing or wrong");
+}
+
+/** Is it one of the tokens? Takes the same time however far they agree. */
+export async function isToken(given: string, ...tokens: readonly string[]): Promise<boolean> {
+  const [hash, ...wanted] = await Promise.all([given, ...tokens].map(digest));
+  return wanted.filter((token) => hash !== undefined && crypto.subtle.timingSafeEqual(hash, token)).length > 0;
 }
 
 /** SHA-256 in lower-case hex. */
@@ -80,8 +87,11 @@ export async function sha256(bytes: Uint8Array | string): Promise<string> {
 
 /** `bytes` random bytes in base64url. */
 export function randomText(bytes: number): string {
-  const random = crypto.getRandomValues(new Uint8Array(bytes));
-  return btoa(String.fromCharCode(...random)).replace(/[+/=]/g, (char) => ({ '+': '-', '/': '_' })[char] ?? '');
+  return toBase64url(crypto.getRandomValues(new Uint8Array(bytes)));
+}
+
+export function toBase64url(bytes: Uint8Array): string {
+  return btoa(String.fromCharCode(...bytes)).replace(/[+/=]/g, (char) => ({ '+': '-', '/': '_' })[char] ?? '');
 }
 
 function digest(bytes: Uint8Array | string): Promise<ArrayBuffer> {
@@ -92,7 +102,8 @@ function importKey(key: string): Promise<CryptoKey> {
   return crypto.subtle.importKey('raw', fromBase64url(key), 'Ed25519', false, ['verify']);
 }
 
-function fromBase64url(text: string): Uint8Array {
+/** Throws for what is not base64url. */
+export function fromBase64url(text: string): Uint8Array<ArrayBuffer> {
   const binary = atob(text.replace(/[-_]/g, (char) => (char === '-' ? '+' : '/')));
   return Uint8Array.from(binary, (char) => char.charCodeAt(0));
 }

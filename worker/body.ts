@@ -18,6 +18,15 @@ export async function readBody(request: Request): Promise<Uint8Array<ArrayBuffer
   return joined(chunks, size);
 }
 
+/** Throws ERR_REQUEST_INVALID unless the bytes are UTF-8. */
+export function readText(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new EdgebanError('ERR_REQUEST_INVALID', 'the body is not UTF-8');
+  }
+}
+
 /** What a body says, in its shape; throws ERR_REQUEST_INVALID with the first finding. */
 export function readJson<T>(shape: z.ZodType<T>, body: string): T {
   const parsed = shape.safeParse(parseJson(body));

@@ -11,6 +11,8 @@ import { readAddress } from './ledger/address.ts';
 import { nextWork, type WorkParts, work } from './ledger/alarm.ts';
 import { viewAllowed } from './ledger/allow-list.ts';
 import { listBans, viewBan } from './ledger/bans.ts';
+import type { Chore } from './ledger/chores.ts';
+import { Dashboard, type Question } from './ledger/dashboard.ts';
 import { Desk } from './ledger/desk.ts';
 import { Door } from './ledger/door.ts';
 import { Emergency, type Switch } from './ledger/emergency.ts';
@@ -20,7 +22,6 @@ import { greet, hangUp, isBehind, listen, pageAfter, push, readPlace } from './l
 import { Roll } from './ledger/roll.ts';
 import { prepareTables } from './ledger/schema.ts';
 import { readState } from './ledger/state.ts';
-import { viewHosts, viewStatus } from './ledger/status.ts';
 import { Upkeep } from './ledger/upkeep.ts';
 import { makeWorld, type World } from './ledger/world.ts';
 import { type Answer, answer, problemOf, problemResponse } from './problem.ts';
@@ -54,6 +55,7 @@ export class Ledger extends DurableObject<Env> {
   readonly #upkeep: Upkeep;
   readonly #desk: Desk;
   readonly #emergency: Emergency;
+  readonly #dashboard: Dashboard;
   #world: World | null = null;
   /** When the alarm is set to ring, in milliseconds; null while it rings. */
   #alarmAt: number | null = null;
@@ -70,9 +72,11 @@ export class Ledger extends DurableObject<Env> {
     this.#door = new Door(this.#sql, () => this.#world?.renewGuard(), now);
     this.#upkeep = new Upkeep(this.#sql, () => this.#enforcement());
     this.#id = readState(this.#sql).id;
-    const parts = { ...this.#bansParts(), roll: this.#roll, changed: () => this.#changed(), now };
-    this.#desk = new Desk({ ...parts, world: () => this.#worldNow() });
+    const world = () => this.#worldNow();
+    const parts = { ...this.#bansParts(), roll: this.#roll, world, changed: () => this.#changed(), now };
+    this.#desk = new Desk(parts);
     this.#emergency = new Emergency({ ...parts, enforcement: () => this.#enforcement() });
+    this.#dashboard = new Dashboard({ ...parts, state: ctx });
     this.#behind = isBehind(this.#feedParts(), ctx.getWebSockets());
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair('ping', 'pong'));
     void ctx.blockConcurrencyWhile(async () => {
@@ -90,7 +94,7 @@ export class Ledger extends DurableObject<Env> {
   }
 
   openEnrollToken(person: Person): Promise<Answer<OpenToken>> {
-    return answer(() => this.#desk.openEnrollToken(person));
+    return this.#acted(() => this.#desk.openEnrollToken(person));
   }
 
   /** `body`: the JSON of an EventBatch, whose hash is in `request`. */
@@ -100,6 +104,7 @@ export class Ledger extends DurableObject<Env> {
       const allow = (count: number) => this.#door.take('events', host.id, count);
       const taken = takeEvents(this.#eventsParts(), host.id, readBatch(body), allow, now());
       this.#upkeep.note(host, taken, now());
+      this.#door.noteLag(host.id, taken.newest);
       if (taken.changed) await this.#changed();
       return taken.receipt;
     });
@@ -116,6 +121,7 @@ export class Ledger extends DurableObject<Env> {
   /** The live feed: a signed GET with `Upgrade: websocket`. */
   override async fetch(request: Request): Promise<Response> {
     try {
+      if (new URL(request.url).pathname !== '/v1/feed') return this.#dashboard.open(request);
       const host = await this.#door.admit(readSigned(request, await sha256('')));
       const { 0: client, 1: server } = new WebSocketPair();
       listen(this.ctx, server, host.id, readPlace(new URL(request.url).searchParams, this.#id));
@@ -148,11 +154,11 @@ export class Ledger extends DurableObject<Env> {
   }
 
   addBan(ban: OperatorBan, person: Person): Promise<Answer<BanView>> {
-    return answer(() => this.#desk.addBan(ban, person));
+    return this.#acted(() => this.#desk.addBan(ban, person));
   }
 
   liftBan(address: string, person: Person): Promise<Answer<Lifted>> {
-    return answer(() => this.#desk.liftBan(address, person));
+    return this.#acted(() => this.#desk.liftBan(address, person));
   }
 
   allowed(): Promise<Answer<{ allowed: AllowedView[] }>> {
@@ -160,16 +166,16 @@ export class Ledger extends DurableObject<Env> {
   }
 
   allow(request: AllowRequest, person: Person): Promise<Answer<Allowed>> {
-    return answer(() => this.#desk.allow(request, person));
+    return this.#acted(() => this.#desk.allow(request, person));
   }
 
   disallow(address: string, person: Person): Promise<Answer<{ address: string }>> {
-    return answer(() => this.#desk.disallow(address, person));
+    return this.#acted(() => this.#desk.disallow(address, person));
   }
 
   /** `what` is to hold for all bans at once. */
   switch(what: Switch, person: Person, reason: string): Promise<Answer<Switched>> {
-    return answer(() => this.#emergency.to(what, person, reason));
+    return this.#acted(() => this.#emergency.to(what, person, reason));
   }
 
   acts(after: number, limit: number): Promise<Answer<ActsPage>> {
@@ -177,9 +183,12 @@ export class Ledger extends DurableObject<Env> {
   }
 
   hosts(): Promise<Answer<{ hosts: HostView[] }>> {
-    return answer(() => ({
-      hosts: viewHosts(this.#statusParts(), (id) => this.ctx.getWebSockets(id).length > 0, now()),
-    }));
+    return answer(() => ({ hosts: this.#dashboard.hosts() }));
+  }
+
+  /** What a dashboard asks, in the shapes of shared/view.ts. */
+  view(question: Question): Promise<Answer<unknown>> {
+    return answer(() => this.#dashboard.answer(question));
   }
 
   revoke(id: string, person: Person): Promise<Answer<{ host: string; lifted: number }>> {
@@ -203,11 +212,7 @@ export class Ledger extends DurableObject<Env> {
   }
 
   status(): Promise<Answer<StatusView>> {
-    return answer(() => {
-      const { enforcement, settings } = this.#worldNow();
-      const by = { enforcement, gate: settings.gate };
-      return viewStatus(this.#statusParts(), by, this.ctx.getWebSockets().length, now());
-    });
+    return answer(() => this.#dashboard.status());
   }
 
   /** Never throws and always sets the next alarm: after six failures Cloudflare would ring no more. */
@@ -223,6 +228,15 @@ export class Ledger extends DurableObject<Env> {
     await this.#wake();
   }
 
+  /** An act by hand, which open dashboards hear of. */
+  #acted<T>(body: () => T | Promise<T>): Promise<Answer<T>> {
+    return answer(async () => {
+      const outcome = await body();
+      this.#dashboard.tell();
+      return outcome;
+    });
+  }
+
   /** After a change: the alarm is set in the same turn, so that it is stored with the change or not at all. */
   async #changed(): Promise<void> {
     const waking = this.#wake();
@@ -232,11 +246,12 @@ export class Ledger extends DurableObject<Env> {
 
   #pushAll(): void {
     this.#behind = push(this.#feedParts(), this.ctx.getWebSockets());
+    this.#dashboard.tell();
   }
 
   async #wake(): Promise<void> {
-    const parts = { ...this.#bansParts(), enforcement: this.#enforcement(), chores: this.#upkeep.chores(this.#world) };
-    const due = this.#behind ? 0 : nextWork(parts);
+    const standing = { enforcement: this.#enforcement(), chores: this.#chores() };
+    const due = this.#behind ? 0 : nextWork({ ...this.#bansParts(), ...standing });
     const at = Math.max(Math.ceil(due * 1000), Date.now());
     if (this.#alarmAt !== null && this.#alarmAt <= at) return;
     this.#alarmAt = at;
@@ -260,9 +275,12 @@ export class Ledger extends DurableObject<Env> {
 
   #workParts(): WorkParts {
     const { env } = this;
-    const guard = () => this.#worldNow().guard;
-    const parts = { ...this.#bansParts(), roll: this.#roll, kv: env.BANS, guard, now };
-    return { ...parts, enforcement: this.#enforcement(), chores: this.#upkeep.chores(this.#world) };
+    const parts = { ...this.#bansParts(), roll: this.#roll, kv: env.BANS, guard: () => this.#worldNow().guard, now };
+    return { ...parts, enforcement: this.#enforcement(), chores: this.#chores() };
+  }
+
+  #chores(): readonly Chore[] {
+    return [...this.#upkeep.chores(this.#world), this.#dashboard.tally];
   }
 
   #eventsParts(): EventsParts {
@@ -271,11 +289,6 @@ export class Ledger extends DurableObject<Env> {
 
   #bansParts(): { sql: Sql; holders: Holders } {
     return { sql: this.#sql, holders: this.#holders };
-  }
-
-  #statusParts(): { sql: Sql; roll: Roll } {
-    this.#roll.follow(now());
-    return { sql: this.#sql, roll: this.#roll };
   }
 
   #feedParts(): { sql: Sql; holders: Holders; ledger: string } {

@@ -35,18 +35,18 @@ function json<T extends z.ZodType>(schema: T, description: string) {
   return { description, content: { 'application/json': { schema } } };
 }
 
-function body<T extends z.ZodType>(schema: T) {
+export function body<T extends z.ZodType>(schema: T) {
   return { required: true, content: { 'application/json': { schema } } };
 }
 
 /** The answers of a route: `schema` if all is well, otherwise a problem. */
-function answers<T extends z.ZodType>(schema: T, description: string) {
+export function answers<T extends z.ZodType>(schema: T, description: string) {
   return { 200: json(schema, description), default: failure };
 }
 
-const operator = [{ operator: [] }];
+export const operator = [{ operator: [] }];
 const signed = [{ host: [], time: [], nonce: [], signature: [] }];
-const addressParam = z.object({
+export const addressParam = z.object({
   address: z.string().max(49).meta({ description: 'address or CIDR, percent-encoded' }),
 });
 

@@ -104,6 +104,11 @@ export const HostView = z.strictObject({
   revoked_at: time.nullable(),
   live: z.boolean().meta({ description: 'listens to the feed over a WebSocket now' }),
   holders: z.number().int(),
+  version: z.string().nullable().meta({ description: "edgeban's version there; null: it has not said" }),
+  lag: z
+    .number()
+    .nullable()
+    .meta({ description: 'seconds from its newest event until it was taken in; null: none was of late' }),
   share: z
     .strictObject({ held: z.number(), held_max: z.number(), bans_left: z.number() })
     .meta({ description: 'by weight (a /24 counts 16, a /16 counts 256): bans held, as many as may be, new ones now' }),
@@ -136,6 +141,12 @@ const commonView = {
   waitUntil: time.nullable(),
   reconciledAt: time.nullable(),
 };
+const BudgetView = z.strictObject({
+  name: z.string(),
+  left: z.number(),
+  max: z.number(),
+  refill_per_hour: z.number(),
+});
 const RuleView = z.strictObject({
   zone: z.string(),
   action,
@@ -165,6 +176,7 @@ const ListView = z.strictObject({
     .meta({ description: 'whose addresses are challenged; null: CHALLENGE_LIST_NAME is not set' }),
   operation: z.strictObject({ kind: z.enum(['append', 'remove']), items: z.number(), since: time }).nullable(),
   rules: z.array(RuleView).readonly(),
+  budgets: z.array(BudgetView).readonly(),
   challenged: named.meta({ description: 'not enforced: these are to be challenged, and there is no list for that' }),
 });
 const ScopeView = z.strictObject({
@@ -179,6 +191,7 @@ const AccessRulesView = z.strictObject({
   mode: z.literal('access-rules'),
   ...commonView,
   scopes: z.array(ScopeView).readonly(),
+  budgets: z.array(BudgetView).readonly(),
 });
 
 const FormerView = z.strictObject({

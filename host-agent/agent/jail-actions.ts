@@ -2,10 +2,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describeError, type EdgebanError } from '../../shared/errors.ts';
 import type { Store } from '../../shared/store/store.ts';
+import type { ActionState, JailStory } from '../../shared/story.ts';
 import type { Ban } from '../../shared/ticket.ts';
 import type { Action, Block, Change, JailAction } from '../actions/action.ts';
 import type { JailFigures, Order, TicketAction, TicketJail } from '../actions/ticket-action.ts';
-import type { ActionState, JailStory } from '../control/story.ts';
 import type { Logger } from '../log.ts';
 import { addressOf } from './court.ts';
 import { Projection } from './projection.ts';

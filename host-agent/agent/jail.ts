@@ -10,11 +10,11 @@ import {
   type PendingFailure,
 } from '../../shared/filter/filter.ts';
 import type { Store } from '../../shared/store/store.ts';
+import type { JailStory } from '../../shared/story.ts';
 import type { Ban, Failure, Line } from '../../shared/ticket.ts';
 import type { UnixTime } from '../../shared/time.ts';
 import type { Change, JailAction } from '../actions/action.ts';
 import type { Order } from '../actions/ticket-action.ts';
-import type { JailStory } from '../control/story.ts';
 import type { Log } from '../log.ts';
 import type { Court } from './court.ts';
 import type { Effects } from './effects.ts';

@@ -1,8 +1,8 @@
 /** `edgeban explain ADDRESS`: the whole story of an address on this host, or of any other id that a jail bans. */
 import { parseArgs } from 'node:util';
 import { EdgebanError } from '../../shared/errors.ts';
+import { Story } from '../../shared/story.ts';
 import { request } from '../control/client.ts';
-import { Story } from '../control/story.ts';
 import { usage } from './options.ts';
 import type { HostPorts } from './ports.ts';
 import { type ExitCode, exitCodes } from './program.ts';

@@ -1,6 +1,7 @@
 /** A story as text: first the verdict, then jail by jail what led to it, and what stands in the way of a ban. */
+
+import type { BanStory, JailStory, LineStory, Story } from '../../shared/story.ts';
 import { durationText, timeText } from '../agent/wording.ts';
-import type { BanStory, JailStory, LineStory, Story } from '../control/story.ts';
 
 const history_shown_max = 5;
 

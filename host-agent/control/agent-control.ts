@@ -4,9 +4,9 @@ import type { BantimeOption } from '../../shared/config/bantime-extra.ts';
 import type { IgnoreCache } from '../../shared/config/jail-values.ts';
 import type { Planes } from '../../shared/config/planes.ts';
 import type { UseDns } from '../../shared/filter/filter.ts';
+import type { Story } from '../../shared/story.ts';
 import type { Ban } from '../../shared/ticket.ts';
 import type { Seconds, UnixTime } from '../../shared/time.ts';
-import type { Story } from './story.ts';
 import type { WatchEvent } from './watch.ts';
 
 /** What `status JAIL` counts (fail2ban's Filter and Actions halves). */

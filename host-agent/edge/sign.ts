@@ -1,6 +1,7 @@
 /** Signs a request with the host's key, as shared/wire.ts says. */
 import { createHash, type KeyObject, randomBytes, sign } from 'node:crypto';
-import { signedHeaders, signedText } from '../../shared/wire.ts';
+import { signedHeaders, signedText, versionHeader } from '../../shared/wire.ts';
+import { version } from '../version.ts';
 
 export interface Identity {
   /** The id that the Worker gave at enrolment. */
@@ -26,6 +27,7 @@ export function signRequest(identity: Identity, parts: RequestParts, now: number
     [signedHeaders.host]: identity.host,
     [signedHeaders.time]: String(time),
     [signedHeaders.nonce]: nonce,
+    [versionHeader]: version,
     [signedHeaders.signature]: sign(null, Buffer.from(text), identity.key).toString('base64url'),
   };
 }

@@ -4,7 +4,7 @@ import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Story } from '../../host-agent/control/story.ts';
+import { Story } from '../../shared/story.ts';
 import { whyNot } from '../actions/netns.ts';
 import { Edgeban } from '../bench/daemon.ts';
 

@@ -2,8 +2,8 @@
 
 import type { AgentControl, JailControl, JailSettings, ReloadOptions } from '../../host-agent/control/agent-control.ts';
 import { unknownJail } from '../../host-agent/control/errors.ts';
-import type { Story } from '../../host-agent/control/story.ts';
 import { usualPlanes } from '../../shared/config/planes.ts';
+import type { Story } from '../../shared/story.ts';
 import type { Ban } from '../../shared/ticket.ts';
 
 export interface FakeJail extends JailControl {

@@ -20,6 +20,8 @@ export const rooms: readonly Room[] = [
   ...floor.map((path) => ({ path, from: [...floor, 'zod'] })),
   { path: 'shared/ticket.ts', from: [...floor, 'zod'] },
   { path: 'shared/wire.ts', from: judge },
+  { path: 'shared/story.ts', from: [...judge, 'shared/wire.ts'] },
+  { path: 'shared/view.ts', from: [...judge, 'shared/wire.ts', 'shared/story.ts'] },
   { path: 'shared/prometheus.ts', from: [] },
   { path: 'shared/config/', from: judge },
   { path: 'shared/filter/', from: judge },
@@ -59,14 +61,17 @@ export const rooms: readonly Room[] = [
   { path: 'host-agent/sources/', from: host },
   { path: 'host-agent/actions/', from: host },
   { path: 'host-agent/control/', from: host },
-  { path: 'host-agent/edge/', from: [...host, 'undici'] },
+  { path: 'host-agent/edge/', from: [...host, 'undici', 'host-agent/version.ts'] },
   // a program by itself, too: it speaks to the Worker and to Cloudflare, asks the daemon, and prints as cli/ does
   {
     path: 'host-agent/operator/',
     from: [...host, 'undici', 'host-agent/cli/', 'host-agent/control/', 'host-agent/edge/'],
   },
   { path: 'host-agent/debian/', from: ['node:', 'esbuild', 'host-agent/version.ts'] },
-  { path: 'worker/', from: ['worker/', 'shared/', 'hono', '@hono/zod-openapi', 'zod', 'cloudflare:workers'] },
+  {
+    path: 'worker/',
+    from: ['worker/', 'package.json', 'shared/', 'hono', '@hono/zod-openapi', 'zod', 'cloudflare:workers'],
+  },
   { path: 'worker/ledger/', from: ['worker/', 'shared/', 'zod', 'cloudflare:workers'] },
   { path: 'worker/cloudflare/', from: ['shared/', 'zod'] },
 ];

@@ -2,7 +2,7 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Story } from '../../host-agent/control/story.ts';
+import { Story } from '../../shared/story.ts';
 import { type Addresses, makeNode } from './network.ts';
 import { Place, type Program, type Ran } from './place.ts';
 import { until } from './wait.ts';

@@ -38,6 +38,24 @@ export function refill(bucket: Bucket, limit: BucketLimit, now: UnixTime): Bucke
   return { left: Math.min(limit.burst, bucket.left + gained), at: now };
 }
 
+/** A budget for people: what may be spent at once now, of how much, and what comes back in an hour. */
+export interface BudgetStatus {
+  readonly name: string;
+  readonly left: number;
+  readonly max: number;
+  readonly refill_per_hour: number;
+}
+
+export function budgetStatus(name: string, bucket: Bucket, limit: BucketLimit, now: UnixTime): BudgetStatus {
+  const { left } = refill(bucket, limit, now);
+  return {
+    name,
+    left: Math.max(0, Math.floor(left)),
+    max: limit.burst,
+    refill_per_hour: (limit.refill * 3_600) / limit.window_s,
+  };
+}
+
 /** When `amount` (at most the burst) will be there. */
 export function readyAt(bucket: Bucket, limit: BucketLimit, amount: number): UnixTime {
   const lacking = Math.min(amount, limit.burst) - bucket.left;

@@ -2,7 +2,7 @@
 import type { ErrorCode } from '../../shared/errors.ts';
 import type { Sql } from '../../shared/store/sql.ts';
 import type { UnixTime, Until } from '../../shared/time.ts';
-import type { Bucket } from './budget.ts';
+import type { Bucket, BudgetStatus } from './budget.ts';
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
@@ -151,6 +151,7 @@ export interface ListStatus extends CommonStatus {
   readonly rules: readonly RuleStatus[];
   /** Not enforced: these are to be challenged, and there is no list for that. */
   readonly challenged: Named;
+  readonly budgets: readonly BudgetStatus[];
 }
 
 interface ListFacts {
@@ -163,6 +164,7 @@ interface ListFacts {
 export interface AccessRulesStatus extends CommonStatus {
   readonly mode: 'access-rules';
   readonly scopes: readonly ScopeStatus[];
+  readonly budgets: readonly BudgetStatus[];
 }
 
 /** The account, or a zone: each has access rules of its own. */

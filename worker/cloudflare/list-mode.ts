@@ -1,5 +1,6 @@
 /** The mode `list`: a Cloudflare list and a WAF rule per zone (two, where challenges have their own) kept equal to what the ledger wants, a step at a time. */
 import type { UnixTime } from '../../shared/time.ts';
+import { budgetLimits, budgetStatus } from './budget.ts';
 import type {
   Enforcement,
   EnforcementParts,
@@ -47,6 +48,7 @@ export function createListMode(parts: EnforcementParts<ListSettings>): Enforceme
       operation: operation === null ? null : { kind: operation.kind, items: operation.items, since: operation.since },
       rules,
       challenged: state.challenged,
+      budgets: budgetsOf(state, now),
       error: state.error,
       waitUntil: waitUntil !== null && waitUntil > now ? waitUntil : null,
       reconciledAt: readAt,
@@ -61,6 +63,15 @@ export function createListMode(parts: EnforcementParts<ListSettings>): Enforceme
       return status(now).rules;
     },
   };
+}
+
+function budgetsOf({ budgets }: ReturnType<typeof openMemory>['state'], now: UnixTime) {
+  const { calls, operations, changes } = budgetLimits;
+  return [
+    budgetStatus('API calls', budgets.calls, calls, now),
+    budgetStatus('list operations', budgets.operations, operations, now),
+    budgetStatus('item changes', budgets.changes, changes, now),
+  ];
 }
 
 function isInStep(state: ReturnType<typeof openMemory>['state']): boolean {

@@ -1,7 +1,8 @@
 /** The ledger's own record of what was done by hand: who, when, what. */
 import { number, text, textOrNull } from '../../shared/store/row.ts';
-import type { Sql } from '../../shared/store/sql.ts';
+import type { Sql, SqlRow } from '../../shared/store/sql.ts';
 import type { UnixTime } from '../../shared/time.ts';
+import type { Act, Acts } from '../../shared/view.ts';
 import type { ActsPage } from '../shapes.ts';
 import { ledgerLimits, operatorName } from './limits.ts';
 
@@ -14,8 +15,9 @@ export interface Person {
 /** The ledger's own decisions: the brake, Cloudflare's ranges. */
 export const itself: Person = { who: 'ledger', place: null };
 
-export function operatorAt(place: string | null): Person {
-  return { who: operatorName, place };
+/** `name`: what who has logged in to the dashboard is called; '': nobody has said. */
+export function operatorAt(place: string | null, name = ''): Person {
+  return { who: name === '' ? operatorName : `${operatorName} ${name}`, place };
 }
 
 export type ActName =
@@ -31,7 +33,9 @@ export type ActName =
   | 'resume'
   | 'brake'
   | 'brake-released'
-  | 'ranges';
+  | 'ranges'
+  | 'login'
+  | 'logout';
 
 const about_length_max = 300;
 
@@ -48,13 +52,36 @@ export function noteAct(sql: Sql, { who, place }: Person, what: ActName, about: 
 /** In the order in which they were done. */
 export function listActs(sql: Sql, after: number, limit: number): ActsPage {
   const rows = sql.all('SELECT * FROM acts WHERE n > ? ORDER BY n LIMIT ?', after, limit + 1);
-  const acts = rows.slice(0, limit).map((row) => ({
+  const acts = rows.slice(0, limit).map(actOf);
+  return { acts, next: rows.length > limit ? (acts.at(-1)?.n ?? null) : null };
+}
+
+/** Newest first, those before the act `before`; null: from the newest on. */
+export function newestActs(sql: Sql, before: number | null, limit: number): Acts {
+  const rows = sql.all(
+    'SELECT * FROM acts WHERE n < ? ORDER BY n DESC LIMIT ?',
+    ...[before ?? Number.MAX_SAFE_INTEGER, limit + 1],
+  );
+  const acts = rows.slice(0, limit).map(actOf);
+  return { acts, next: rows.length > limit ? (acts.at(-1)?.n ?? null) : null };
+}
+
+/** What was done to the address, newest first, as far as the last `acts_searched_max` acts tell. */
+export function actsAbout(sql: Sql, address: string): Act[] {
+  const query = `SELECT * FROM (SELECT * FROM acts ORDER BY n DESC LIMIT ?)
+    WHERE about = ? OR substr(about, 1, ?) = ? ORDER BY n DESC LIMIT ?`;
+  const { acts_searched_max, acts_shown_max } = ledgerLimits;
+  const beginning = `${address} `;
+  return sql.all(query, acts_searched_max, address, beginning.length, beginning, acts_shown_max).map(actOf);
+}
+
+export function actOf(row: SqlRow): Act {
+  return {
     n: number(row, 'n'),
     at: number(row, 'at'),
     who: text(row, 'who'),
     place: textOrNull(row, 'place'),
     what: text(row, 'what'),
     about: text(row, 'about'),
-  }));
-  return { acts, next: rows.length > limit ? (acts.at(-1)?.n ?? null) : null };
+  };
 }

@@ -27,7 +27,7 @@ export function viewBan({ sql, holders }: BansParts, address: Prefix, now: UnixT
 }
 
 /** Narrowest first; nothing wider than this can be banned. */
-function around({ family, bits, first }: Prefix): Prefix[] {
+export function around({ family, bits, first }: Prefix): Prefix[] {
   const widest = family === 4 ? 8 : 16;
   return Array.from({ length: Math.max(1, bits - widest + 1) }, (_, n) => {
     const rest = BigInt(width(family) - bits + n);

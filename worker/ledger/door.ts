@@ -24,6 +24,8 @@ export class Door {
 
   readonly #enrolments = new Buckets(enrolments_burst, enrolments_per_minute_max, enrolling_addresses_max);
   readonly #onAddress: () => void;
+  /** Of hosts that have told events since the ledger woke. */
+  readonly #lags = new Map<string, number>();
 
   /** `onAddress`: a host has come from an address that was not known. */
   constructor(sql: Sql, onAddress: () => void, now: () => UnixTime) {
@@ -41,7 +43,7 @@ export class Door {
     if (host.key !== key) await checkSignature(request, host.key); // or have got another key
     this.take('requests', host.id, 1);
     spendNonce(this.#sql, request);
-    noteSeen(this.#sql, host, this.#now());
+    noteSeen(this.#sql, host, request.version, this.#lags.get(host.id) ?? host.lag, this.#now());
     if (request.place !== null && noteAddress(this.#sql, host.id, request.place, this.#now())) this.#onAddress();
     return host;
   }
@@ -68,8 +70,14 @@ export class Door {
     return enrolled;
   }
 
+  /** `newest`: when the newest of the events that a host has just told happened; null: none was new. */
+  noteLag(host: string, newest: UnixTime | null): void {
+    if (newest !== null) this.#lags.set(host, Math.max(0, this.#now() - newest));
+  }
+
   /** Forgets what a host has used up. */
   drop(host: string): void {
+    this.#lags.delete(host);
     for (const rates of Object.values(this.#rates)) rates.drop(host);
   }
 }

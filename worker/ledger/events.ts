@@ -42,6 +42,8 @@ export interface Taken {
   readonly weight: number;
   /** Bans that were longer than may be. */
   readonly cut: number;
+  /** When the newest event happened, by the host's clock; null: none was new. */
+  readonly newest: UnixTime | null;
 }
 
 /**
@@ -70,8 +72,8 @@ export function takeEvents(
     intake.end();
     if (fresh > 0) advance(parts.sql, host, batch.stream, last + fresh, now);
     if (intake.changed) noteChange(parts.sql);
-    const { refused, changed, weight, cut } = intake;
-    return { receipt: { stream: batch.stream, acked: last + fresh, refused }, changed, weight, cut };
+    const { refused, changed, weight, cut, newest } = intake;
+    return { receipt: { stream: batch.stream, acked: last + fresh, refused }, changed, weight, cut, newest };
   });
 }
 
@@ -88,6 +90,7 @@ class Intake {
   changed = false;
   weight = 0;
   cut = 0;
+  newest: UnixTime | null = null;
   readonly #parts: EventsParts;
   readonly #host: string;
   readonly #now: UnixTime;
@@ -120,6 +123,7 @@ class Intake {
 
   #apply(event: HostEvent): boolean {
     const { address, jail } = event;
+    this.newest = Math.max(this.newest ?? 0, event.at);
     // a host's clock may be ahead as far as its signature's; beyond that nobody gets to the front by dating ahead
     const at = Math.min(event.at, this.#now + wireLimits.clock_skew_max);
     const holding = { address, jail, at, host: this.#host };

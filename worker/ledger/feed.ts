@@ -52,6 +52,17 @@ export function listen(state: DurableObjectState, socket: WebSocket, host: strin
 
 const why = { revoked: 'the host has been revoked', rotated: 'the host has a new key' } as const;
 
+/** How many changes the host has not been told; null: it does not listen. */
+export function behindOf(state: DurableObjectState, host: string, newest: number): number | null {
+  const places = state.getWebSockets(host).flatMap((socket) => readListener(socket) ?? []);
+  return places.length === 0 ? null : Math.max(0, newest - Math.max(...places.map(({ cursor }) => cursor)));
+}
+
+/** How many hosts listen. */
+export function listenersOf(state: DurableObjectState): number {
+  return state.getWebSockets().filter((socket) => readListener(socket) !== null).length;
+}
+
 /** Ends the host's live feed: whoever listens may do so by a key that counts no more. */
 export function hangUp(state: DurableObjectState, host: string, cause: keyof typeof why): void {
   for (const socket of state.getWebSockets(host)) socket.close(feedClose[cause], why[cause]);

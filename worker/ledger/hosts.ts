@@ -15,6 +15,10 @@ export interface Host {
   /** To the minute. */
   readonly seenAt: UnixTime;
   readonly revokedAt: UnixTime | null;
+  /** What it runs; null: it has not said. */
+  readonly version: string | null;
+  /** How late its newest events came, in seconds; null: none was of late. */
+  readonly lag: number | null;
   /** Bans that its share has refused (share.ts); null: none. */
   readonly refused: { readonly count: number; readonly at: UnixTime; readonly code: string } | null;
 }
@@ -128,8 +132,14 @@ export function spendNonce(sql: Sql, request: SignedParts): void {
   if (fresh.length === 0) throw new EdgebanError('ERR_AUTH_REPLAY', 'this nonce has been used already');
 }
 
-export function noteSeen(sql: Sql, host: Host, now: UnixTime): void {
-  if (now - host.seenAt >= seen_step) sql.all('UPDATE hosts SET seen_at = ? WHERE id = ?', now, host.id);
+/** `version`: null leaves it as it is. `lag`: how late the host's newest events came, in seconds. */
+export function noteSeen(sql: Sql, host: Host, version: string | null, lag: number | null, now: UnixTime): void {
+  const isOther = version !== null && version !== host.version;
+  if (now - host.seenAt < seen_step && !isOther) return;
+  sql.all(
+    'UPDATE hosts SET seen_at = ?, version = COALESCE(?, version), lag = ? WHERE id = ?',
+    ...[now, version, lag, host.id],
+  );
 }
 
 /** Throws ERR_HOST_UNKNOWN; revoking twice changes nothing. */
@@ -159,6 +169,8 @@ function hostOf(row: SqlRow): Host {
     enrolledAt: number(row, 'enrolled_at'),
     seenAt: number(row, 'seen_at'),
     revokedAt: numberOrNull(row, 'revoked_at'),
+    version: textOrNull(row, 'version'),
+    lag: numberOrNull(row, 'lag'),
     refused: refusedOf(row),
   };
 }

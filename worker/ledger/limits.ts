@@ -40,6 +40,14 @@ export const ledgerLimits = {
   /** Acts that the ledger's own record keeps, and on one page of it. */
   acts_max: 10_000,
   acts_page_max: 500,
+  /** Of the record's newest acts, those that the story of an address looks through, and tells. */
+  acts_searched_max: 2_000,
+  acts_shown_max: 20,
+  /** Bans of an address, past ones too, that its story tells. */
+  held_shown_max: 200,
+  /** Logins that fail from one address (IPv6: a /64). */
+  logins_burst: 10,
+  logins_per_minute_max: 5,
   /** Entries of the allow list that the ledger keeps, beside those of the var ALLOW. */
   allowed_max: 1_000,
   /** Replaced keys that are remembered of one host, so that they never come back. */

@@ -33,6 +33,7 @@ export class Roll {
   readonly #entries = new Map<string, Map<string, Entry>>();
   readonly #held = new Map<string, Held>();
   #bans = 0;
+  #version = 0;
   /** How far the table has been read; null before the first time. */
   #cursor: number | null = null;
   #pagesCursor = 0;
@@ -65,6 +66,16 @@ export class Roll {
 
   #enforced(): Entry[] {
     return [...this.#entries.values()].flatMap((holders) => [...holders.values()].filter(({ edge }) => edge !== 'off'));
+  }
+
+  /** All live bans, by address and then by who holds it. */
+  all(): ReadonlyMap<string, ReadonlyMap<string, Entry>> {
+    return this.#entries;
+  }
+
+  /** Another one whenever all() has changed. */
+  get version(): number {
+    return this.#version;
   }
 
   /** All addresses and networks that somebody holds. */
@@ -136,6 +147,7 @@ export class Roll {
   #count({ host, address }: Entry, sign: 1 | -1): void {
     const { bans, weight } = this.heldBy(host);
     this.#bans += sign;
+    this.#version += 1;
     if (bans + sign === 0) this.#held.delete(host);
     else this.#held.set(host, { bans: bans + sign, weight: weight + sign * weightOf(address) });
   }

@@ -73,6 +73,18 @@ const ledgerMigrations: Migrations = [
     host TEXT NOT NULL, address TEXT NOT NULL, seen_at REAL NOT NULL, PRIMARY KEY (host, address)
   ) WITHOUT ROWID;
   `,
+  `
+  -- bans by the hour in which they were made (tally.ts): JSON list of [host, jail, bans]; cursor, at: of the holders that
+  -- are counted, and when that was
+  CREATE TABLE tallies (hour INTEGER PRIMARY KEY, cursor INTEGER NOT NULL, at REAL NOT NULL, counts TEXT NOT NULL);
+
+  -- sessions of the dashboard that were ended before their time
+  CREATE TABLE ended_sessions (id TEXT PRIMARY KEY, expires_at REAL NOT NULL) WITHOUT ROWID;
+
+  -- what a host runs, and how late its newest events came, in seconds
+  ALTER TABLE hosts ADD COLUMN version TEXT;
+  ALTER TABLE hosts ADD COLUMN lag REAL;
+  `,
 ];
 
 /** Brings the tables up to date and, the first time, gives the ledger its identity: `id`, a UUID. */

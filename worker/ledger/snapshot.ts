@@ -65,6 +65,11 @@ function spendToken(sql: Sql, state: LedgerState, now: UnixTime): void {
   sql.all('UPDATE ledger SET write_tokens = ?, write_tokens_at = ?, snapshot_tried_at = ?', tokens, now, now);
 }
 
+/** KV writes that may be made at once. */
+export function writesLeft(state: LedgerState, now: UnixTime): number {
+  return Math.floor(tokensAt(state, now));
+}
+
 function tokensAt({ writeTokens, writeTokensAt }: LedgerState, now: UnixTime): number {
   const refill = Math.max(0, now - writeTokensAt) / pace.snapshot_write_refill;
   return Math.min(pace.snapshot_writes_burst, writeTokens + refill);

@@ -80,13 +80,15 @@ function overShare({ id, name, refused }: Host, now: UnixTime): StatusView['over
 
 /** `isLive`: does a host of this id listen to the feed? */
 export function viewHosts({ sql, roll }: StatusParts, isLive: (id: string) => boolean, now: UnixTime): HostView[] {
-  return allHosts(sql).map(({ id, name, enrolledAt, seenAt, revokedAt }) => ({
+  return allHosts(sql).map(({ id, name, enrolledAt, seenAt, revokedAt, version, lag }) => ({
     id,
     name,
     enrolled_at: enrolledAt,
     seen_at: seenAt,
     revoked_at: revokedAt,
     live: isLive(id),
+    version,
+    lag,
     holders: roll.heldBy(id).bans,
     share: {
       held: roll.heldBy(id).weight,

@@ -1,6 +1,7 @@
 /** The mode `access-rules`: one IP access rule an address, of the account or of each zone, kept equal to what is wanted. */
 import type { Sql } from '../../../shared/store/sql.ts';
 import type { UnixTime } from '../../../shared/time.ts';
+import { budgetLimits, budgetStatus } from '../budget.ts';
 import type {
   AccessRulesSettings,
   AccessRulesStatus,
@@ -202,6 +203,7 @@ function statusOf(memory: Memory, scopes: readonly Scope[], now: UnixTime): Acce
     error: errors.toSorted((one, other) => other.since - one.since)[0] ?? null,
     waitUntil: waitUntil !== null && waitUntil > now ? waitUntil : null,
     reconciledAt: readings.includes(null) ? null : Math.min(...readings.map((at) => at ?? 0)),
+    budgets: [budgetStatus('API calls', memory.state.calls, budgetLimits.ruleCalls, now)],
   };
 }
 

@@ -1,6 +1,6 @@
 /** All that a host knows of one address, or of any other id that jails ban: what `explain` answers. Times are in Unix seconds. */
 import { z } from 'zod';
-import { EdgeStory } from '../../shared/wire.ts';
+import { EdgeStory } from './wire.ts';
 
 const time = z.number();
 const until = time.nullable();
