@@ -205,7 +205,7 @@ export const AddressStory = z.object({
 });
 export type AddressStory = z.infer<typeof AddressStory>;
 
-export const HostRow = z.object({
+const HostRow = z.object({
   id: z.string(),
   name: z.string(),
   enrolled_at: time,
@@ -222,7 +222,7 @@ export const HostRow = z.object({
   /** Changes that it has not been told; null: it does not listen. */
   behind: count.nullable(),
 });
-export type HostRow = z.infer<typeof HostRow>;
+
 export const Hosts = z.object({ hosts: z.array(HostRow) });
 export type Hosts = z.infer<typeof Hosts>;
 
@@ -257,7 +257,7 @@ export const Enforcement = z.object({
 export type Enforcement = z.infer<typeof Enforcement>;
 
 /** `source`: `settings` are changed there, not here. */
-export const AllowedRow = z.object({
+const AllowedRow = z.object({
   address: z.string(),
   note: z.string(),
   at: time.nullable(),

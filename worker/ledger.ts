@@ -250,8 +250,7 @@ export class Ledger extends DurableObject<Env> {
   }
 
   async #wake(): Promise<void> {
-    const standing = { enforcement: this.#enforcement(), chores: this.#chores() };
-    const due = this.#behind ? 0 : nextWork({ ...this.#bansParts(), ...standing });
+    const due = this.#behind ? 0 : nextWork({ ...this.#bansParts(), ...this.#duties() });
     const at = Math.max(Math.ceil(due * 1000), Date.now());
     if (this.#alarmAt !== null && this.#alarmAt <= at) return;
     this.#alarmAt = at;
@@ -274,13 +273,13 @@ export class Ledger extends DurableObject<Env> {
   }
 
   #workParts(): WorkParts {
-    const { env } = this;
-    const parts = { ...this.#bansParts(), roll: this.#roll, kv: env.BANS, guard: () => this.#worldNow().guard, now };
-    return { ...parts, enforcement: this.#enforcement(), chores: this.#chores() };
+    const parts = { ...this.#bansParts(), roll: this.#roll, kv: this.env.BANS, now };
+    return { ...parts, ...this.#duties(), guard: () => this.#worldNow().guard };
   }
 
-  #chores(): readonly Chore[] {
-    return [...this.#upkeep.chores(this.#world), this.#dashboard.tally];
+  #duties(): { enforcement: Enforcement | null; chores: readonly Chore[] } {
+    const enforcement = this.#enforcement();
+    return { enforcement, chores: [...this.#upkeep.chores(this.#world), this.#dashboard.tally] };
   }
 
   #eventsParts(): EventsParts {
