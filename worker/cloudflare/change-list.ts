@@ -35,10 +35,12 @@ export async function changeList(run: Run): Promise<void> {
   if (removal.length > 0) return remove(run, removal);
 }
 
-/** New items as far as there is room, and old ends if something is sent anyway or it is time. */
+/** New items as far as there is room, and old ends if something is sent anyway or it is time; one that was refused goes alone. */
 function additions(run: Run, found: Difference): readonly Addition[] {
   const { state, now } = run;
-  const fresh = found.append.slice(0, found.free);
+  const unsuspected = found.append.filter(({ item }) => state.setAside[item.ip] === undefined);
+  if (unsuspected.length === 0 && found.append.length > 0) return found.append.slice(0, Math.min(1, found.free));
+  const fresh = unsuspected.slice(0, found.free);
   const refreshing = fresh.length > 0 || now - state.refreshedAt >= refresh_s;
   return refreshing ? [...fresh, ...found.stale] : [];
 }

@@ -118,8 +118,10 @@ function readEnvelope(text: string): Envelope | null {
 }
 
 function refusal(token: string, asked: Call, response: Response, envelope: Envelope | null): CloudflareFailure {
-  if (response.ok && envelope === null) return unreadable(asked, 'not the usual envelope');
   const errors = envelope?.errors ?? [];
+  // a refusal has a reason or at least a status: anything else is no answer to what was asked
+  if (response.status < 400 && errors.length === 0)
+    return unreadable(asked, `no answer of the usual form (HTTP ${response.status})`);
   const said = errors.map(({ code, message }) => `${message} [${code}]`).join(', ') || 'no reason given';
   return failureOf({
     status: response.status,

@@ -5,6 +5,7 @@ import type { Action, Wanted } from './contract.ts';
 import { listLimits, type NewItem } from './lists.ts';
 import { commentFor, endMark, markOf } from './mark.ts';
 import type { ItemMemory } from './schema.ts';
+import { isSetAside, type SetAside } from './set-aside.ts';
 
 /** Lists take IPv4 from /8 and IPv6 from /12 on. */
 const bits_min = { 4: 8, 6: 12 } as const;
@@ -14,7 +15,7 @@ export interface Holding {
   /** Items in the account's other lists. */
   readonly elsewhere: number;
   readonly instance: string;
-  readonly setAside: Readonly<Record<string, UnixTime>>;
+  readonly setAside: SetAside;
   /** Is there a list for challenges? */
   readonly challenges: boolean;
 }
@@ -132,7 +133,7 @@ function sortWanted(wanted: readonly Wanted[], items: SortedItems, holding: Hold
     // what is in the list is known to be taken
     else if (items.ours.has(place)) possible.set(each.address, each);
     else if (!isListable(each.address)) unfit.push(each.address);
-    else if ((holding.setAside[each.address] ?? 0) > now) refused.push(each.address);
+    else if (isSetAside(holding.setAside, each.address, now)) refused.push(each.address);
     else possible.set(each.address, each);
   }
   return { possible, foreign, refused, unfit, challenged, wanted: count };

@@ -50,13 +50,21 @@ export function createLists(client: Client, accountId: string): Lists {
     for (let page = 0; page < listLimits.pages_max; page++) {
       const query: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`;
       const path = `${root}/${list}/items?per_page=${listLimits.page_items}${query}`;
-      const answer = await client.call({ method: 'GET', path }, z.array(ListItem));
-      found.push(...answer.result);
+      const answer = await client.call({ method: 'GET', path }, z.array(ListItem).nullable());
+      found.push(...(answer.result ?? (await none(list, path))));
       cursor = answer.after;
       if (cursor === null) return found;
     }
     const message = `the list has more than ${listLimits.pages_max * listLimits.page_items} items`;
     throw new CloudflareFailure('ERR_CLOUDFLARE_LIST', message, { outcome: 'refused', retryAfter: null });
+  }
+
+  /** Null may be how an empty list is told; to believe it of any other would be to take over what is others'. */
+  async function none(list: string, path: string): Promise<readonly ListItem[]> {
+    const { num_items } = (await client.call({ method: 'GET', path: `${root}/${list}` }, CustomList)).result;
+    if (num_items === 0) return [];
+    const message = `GET ${path.replace(/\?.*/, '')}: no items, but the list has ${num_items}`;
+    throw new CloudflareFailure('ERR_CLOUDFLARE_ANSWER', message, { outcome: 'unknown', retryAfter: null });
   }
 
   async function start(method: 'POST' | 'DELETE', list: string, body: unknown): Promise<string> {
@@ -65,7 +73,7 @@ export function createLists(client: Client, accountId: string): Lists {
   }
 
   return {
-    all: async () => (await client.call({ method: 'GET', path: root }, z.array(CustomList))).result,
+    all: async () => (await client.call({ method: 'GET', path: root }, z.array(CustomList).nullable())).result ?? [],
     create: async (name, description) => {
       const body = { name, kind: 'ip', description };
       return (await client.call({ method: 'POST', path: root, body }, CustomList)).result;

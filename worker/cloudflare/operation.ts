@@ -3,7 +3,7 @@ import type { Seconds } from '../../shared/time.ts';
 import { CloudflareFailure } from './failure.ts';
 import type { Run } from './run.ts';
 import type { OperationMemory } from './schema.ts';
-import { doubt, lookAgain, narrow, setAside, widen } from './setback.ts';
+import { acquit, blame, doubt, lookAgain, narrow, widen } from './setback.ts';
 
 /** An operation that takes longer is given up for lost; whatever it still does, a later reading finds. */
 const operation_s_max: Seconds = 600;
@@ -37,7 +37,7 @@ function notBegun(run: Run, operation: OperationMemory, failure: CloudflareFailu
   if (failure.outcome === 'unknown') doubt(run.state, run.now);
   if (failure.code !== 'ERR_CLOUDFLARE_REFUSED') return;
   narrow(run.state, operation);
-  setAside(run.state, operation, run.now);
+  blame(run.state, operation, run.now);
   lookAgain(run.state, run.now);
 }
 
@@ -79,6 +79,7 @@ function completed(run: Run, operation: OperationMemory): void {
   state.failures = 0;
   state.error = null;
   widen(state);
+  acquit(state, operation);
   lookAgain(state, now);
   parts.log(`Cloudflare: ${operation.kind} of ${operation.items} items completed`);
 }
@@ -86,7 +87,7 @@ function completed(run: Run, operation: OperationMemory): void {
 function failed(run: Run, operation: OperationMemory, error: string): never {
   run.state.operation = null;
   narrow(run.state, operation);
-  if (run.state.failures >= failures_of_chance_max) setAside(run.state, operation, run.now);
+  if (run.state.failures >= failures_of_chance_max) blame(run.state, operation, run.now);
   // perhaps the account is full: count what its other lists hold before anything else is tried
   run.state.readAt = null;
   throw operationFailure(`the ${operation.kind} of ${operation.items} items failed: ${error.slice(0, 200)}`);

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { type ErrorCode, errorCodes } from '../../shared/errors.ts';
 import type { Sql } from '../../shared/store/sql.ts';
+import { SetAside } from './set-aside.ts';
 
 /** `cf_state`: one row, the JSON of State. */
 const tables = `
@@ -77,7 +78,7 @@ export const State = z.object({
   /** Items in one operation; halved when one is refused, doubled when one succeeds. */
   batch: z.number(),
   /** Addresses that Cloudflare refuses, and until when they are left alone. */
-  setAside: z.record(z.string(), time),
+  setAside: SetAside,
   /** Wanted as challenges where there is no second list. */
   challenged: named.default({ count: 0, addresses: [] }),
   waitUntil: time.nullable(),

@@ -4,6 +4,7 @@ import type { Seconds, UnixTime } from '../../shared/time.ts';
 import type { CloudflareFailure } from './failure.ts';
 import { batch_items_max } from './memory.ts';
 import type { OperationMemory, State } from './schema.ts';
+import { setAside } from './set-aside.ts';
 
 interface Delay {
   readonly first: Seconds;
@@ -43,19 +44,21 @@ export function lookAgain(state: State, now: UnixTime): void {
   state.doubts = [now, ...state.doubts.filter((at) => at > now)];
 }
 
-const set_aside_s: Seconds = 15 * 60;
-const set_aside_max = 200;
-
-/** One bad item spoils its whole operation: halve, so that it stands alone in the end. */
+/** One bad item spoils its whole operation: halve, so that it stands alone in the end. That is progress: the others need not wait longer and longer. */
 export function narrow(state: State, operation: OperationMemory): void {
   state.batch = Math.max(1, Math.floor(operation.items / 2));
+  if (operation.items > 1) state.failures = 0;
 }
 
 /** Leaves the address of a single append alone for a while, so that the others get their turn. */
-export function setAside(state: State, operation: OperationMemory, now: UnixTime): void {
+export function blame(state: State, operation: OperationMemory, now: UnixTime): void {
   if (operation.kind !== 'append' || operation.alone === null) return;
-  const kept = Object.entries(state.setAside).filter(([, until]) => until > now);
-  state.setAside = Object.fromEntries([[operation.alone, now + set_aside_s], ...kept].slice(0, set_aside_max));
+  state.setAside = setAside(state.setAside, operation.alone, now);
+}
+
+/** An address that was taken alone is no suspect any more. */
+export function acquit(state: State, { kind, alone }: OperationMemory): void {
+  if (kind === 'append' && alone !== null) delete state.setAside[alone];
 }
 
 export function widen(state: State): void {

@@ -7,6 +7,7 @@ import { pollOperation, recoverOperation } from './operation.ts';
 import { findList, nextReading, readItems, readList } from './read-list.ts';
 import { Pause, type Run } from './run.ts';
 import { nextRuleTime, seeToRules } from './see-to-rules.ts';
+import { nextTurn } from './set-aside.ts';
 import { delayAfter, lookAgain } from './setback.ts';
 
 const tasks = [findList, pollOperation, readList, changeList];
@@ -75,11 +76,12 @@ function setBack(run: Run, failure: CloudflareFailure): void {
     run.parts.log(`Cloudflare: ${failure.message}; next try in ${Math.ceil(state.waitUntil - now)} s`);
 }
 
-/** Somebody removed a list: another of its name is found or made, and read. */
+/** Somebody removed a list: another of its name is found or made, and read. No rule can have named it any more. */
 function forgetList(run: Run): void {
   run.state.list = null;
   if (run.state.challenge !== null) run.state.challenge.id = null;
   lookAgain(run.state, run.now);
+  for (const rule of Object.values(run.state.rules)) rule.due = Math.min(rule.due, run.now);
 }
 
 function recovered(run: Run): void {
@@ -116,5 +118,5 @@ export function nextTime(run: Run): UnixTime | null {
   const ends = run.wanted.flatMap(({ until }) => (until !== null && until > now ? [until] : []));
   const firstEnd = ends.reduce((first, end) => Math.min(first, end), Number.POSITIVE_INFINITY);
   const listTime = state.operation?.due ?? nextReading(state, now);
-  return Math.max(now, Math.min(listTime, firstEnd, nextRuleTime(run)));
+  return Math.max(now, Math.min(listTime, firstEnd, nextTurn(state.setAside, now), nextRuleTime(run)));
 }

@@ -5,7 +5,7 @@ import { canonical, isSingle, type Prefix, parsePrefix } from '../../../shared/a
 import { spelling } from './operations.ts';
 import { granted, Refusal, type Reply } from './reply.ts';
 import type { AccessRule } from './state.ts';
-import { type Asked, newId, objectOf, stamp, textOf, type World } from './world.ts';
+import { type Asked, newId, objectOf, orNull, stamp, textOf, type World } from './world.ts';
 
 const modes = ['block', 'challenge', 'whitelist', 'js_challenge', 'managed_challenge'] as const;
 const notes_length_max = 1000;
@@ -21,7 +21,7 @@ export function accessRules(world: World, asked: Asked): Reply {
   const found = visible(world, asked).filter((rule) => fits(rule, asked.query));
   const shown = found.slice((page - 1) * size, page * size);
   const total = { total_count: found.length, total_pages: Math.ceil(found.length / size) };
-  return granted(shown.map(answered), { page, per_page: size, count: shown.length, ...total });
+  return granted(orNull(world, shown.map(answered)), { page, per_page: size, count: shown.length, ...total });
 }
 
 export function oneAccessRule(world: World, asked: Asked): Reply {

@@ -8,7 +8,20 @@ import type { AccessRule, Item, Rule, State } from './state.ts';
 import { newId, stamp, type World } from './world.ts';
 
 export const FaultInput = z.strictObject({
-  kind: z.enum(['429', '500', '503', 'html-429', 'false-200', 'hang', 'cut-before', 'cut-after', 'hang-after']),
+  kind: z.enum([
+    '302',
+    '400',
+    '429',
+    '500',
+    '503',
+    'html-429',
+    'false-200',
+    'null-200',
+    'hang',
+    'cut-before',
+    'cut-after',
+    'hang-after',
+  ]),
   count: z.number().int().min(1).max(10_000).default(1),
   methods: z.array(z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE'])).default([]),
   retry_after: z.number().nullable().default(null),
@@ -40,6 +53,7 @@ const Settings = z.strictObject({
   operation_ms: z.number().min(0).optional(),
   frozen: z.boolean().optional(),
   v6: z.enum(['kept', 'long']).optional(),
+  none: z.enum(['empty', 'null']).optional(),
 });
 const Fates = z.strictObject({ fates: z.array(z.enum(['done', 'failed', 'stuck', 'forgotten', 'dropped'])) });
 const Named = z.strictObject({ name: z.string() });
@@ -140,11 +154,12 @@ function weather(world: World) {
   const { state } = world;
   return {
     set: (input: z.input<typeof Settings>) => {
-      const { latency_ms, operation_ms, frozen, v6 } = Settings.parse(input);
+      const { latency_ms, operation_ms, frozen, v6, none } = Settings.parse(input);
       state.latency_ms = latency_ms ?? state.latency_ms;
       state.operation_ms = operation_ms ?? state.operation_ms;
       state.frozen = frozen ?? state.frozen;
       state.v6 = v6 ?? state.v6;
+      state.none = none ?? state.none;
     },
     /** What `/ips` tells from now on. */
     setRanges: (input: z.input<typeof Ranges>) => {

@@ -2,13 +2,18 @@
 import type { ListsList } from 'cloudflare/resources/rules/lists/lists';
 import { granted, Refusal, type Reply } from './reply.ts';
 import type { Item, StoredList } from './state.ts';
-import { type Asked, newId, objectOf, pendingOperation, stamp, textOf, type World } from './world.ts';
+import { type Asked, newId, objectOf, orNull, pendingOperation, stamp, textOf, type World } from './world.ts';
 
 const description_length_max = 500;
 const page_max = 500;
 
 export function allLists(world: World): Reply {
-  return granted(world.state.lists.map((list) => counted(world, list)));
+  return granted(
+    orNull(
+      world,
+      world.state.lists.map((list) => counted(world, list)),
+    ),
+  );
 }
 
 export function oneList(world: World, asked: Asked): Reply {
@@ -63,7 +68,7 @@ export function listItems(world: World, asked: Asked): Reply {
     .sort((a, b) => (a.id < b.id ? -1 : 1));
   const page = found.slice(0, size);
   const last = page.at(-1);
-  if (last === undefined || found.length <= size) return granted(page);
+  if (last === undefined || found.length <= size) return granted(orNull(world, page));
   return granted(page, { cursors: { after: writeCursor(last.id) } });
 }
 

@@ -182,6 +182,9 @@ function faulty(fault: Fault): Reply {
     fault.retry_after === null ? {} : { 'retry-after': String(fault.retry_after) };
   if (fault.kind === '429')
     return refused(new Refusal(429, 971, 'Please wait and consider throttling your request speed', headers));
+  if (fault.kind === '302')
+    return { ...granted(null), status: 302, headers: { location: 'https://elsewhere.invalid/' } };
+  if (fault.kind === '400') return refused(new Refusal(400, 10026, 'could not parse request body', headers));
   if (fault.kind === 'false-200')
     return { ...refused(new Refusal(200, 10000, 'Authentication error', headers)), status: 200 };
   if (fault.kind === '503') return refused(new Refusal(503, 10013, 'service temporarily unavailable', headers));

@@ -50,11 +50,14 @@ export type StoredRuleset = Ruleset & {
 
 /** How the next requests are ill-treated. */
 export type FaultKind =
+  | '302'
+  | '400'
   | '429'
   | '500'
   | '503'
   | 'html-429'
   | 'false-200'
+  | 'null-200'
   | 'hang'
   | 'cut-before'
   | 'cut-after'
@@ -107,6 +110,8 @@ export interface State {
   operation_ms: number;
   /** `long` writes IPv6 addresses out in full, as one may not be surprised by. */
   v6: 'kept' | 'long';
+  /** How no lists, items or rules are told: the API's description allows null. */
+  none: 'empty' | 'null';
   /** What `/ips` tells; null: Cloudflare's own ranges as they are published. */
   ranges: { readonly ipv4_cidrs: readonly string[]; readonly ipv6_cidrs: readonly string[] } | null;
 }
@@ -130,6 +135,7 @@ export function emptyState(operation_ms: number): State {
     latency_ms: 0,
     operation_ms,
     v6: 'kept',
+    none: 'empty',
     ranges: null,
   };
 }

@@ -32,6 +32,11 @@ export function pendingOperation(world: World): Operation | null {
   return world.state.operations.find((each) => each.completed_ms === null) ?? null;
 }
 
+/** None of a kind, in the way that is set. */
+export function orNull<T>(world: World, found: readonly T[]): readonly T[] | null {
+  return found.length === 0 && world.state.none === 'null' ? null : found;
+}
+
 export function newId(): string {
   return randomUUID().replaceAll('-', '');
 }

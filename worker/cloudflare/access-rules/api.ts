@@ -65,15 +65,17 @@ export function actionOf(mode: string): Wanted['action'] | null {
 
 export function createAccessRules(client: Client): AccessRules {
   async function find(scope: Scope, query: string) {
-    const answer = await client.call({ method: 'GET', path: `${rootOf(scope)}?${query}` }, z.array(Rule));
-    return { rules: answer.result.map((rule) => foundRule(scope, rule)), info: answer.page };
+    const answer = await client.call({ method: 'GET', path: `${rootOf(scope)}?${query}` }, z.array(Rule).nullable());
+    // the description allows null for none; should it be wrong, a rule that is made anew is refused as a duplicate
+    return { rules: (answer.result ?? []).map((rule) => foundRule(scope, rule)), info: answer.page };
   }
 
   return {
     page: async (scope, notes, page, per_page) => {
       const query = `notes=${encodeURIComponent(notes)}&page=${page}&per_page=${per_page}`;
       const { rules, info } = await find(scope, query);
-      const seen = page * (info.per_page ?? per_page);
+      // pages may be smaller than was asked for, without a word
+      const seen = page * (info.per_page ?? Math.min(per_page, rules.length));
       return { rules, last: rules.length === 0 || (info.total_count !== null && seen >= info.total_count) };
     },
     // without `configuration.target`: the description has no `ip6` there

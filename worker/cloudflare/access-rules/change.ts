@@ -2,6 +2,7 @@
 import { formatPrefix } from '../../../shared/address.ts';
 import type { Seconds } from '../../../shared/time.ts';
 import { CloudflareFailure } from '../failure.ts';
+import { setAside } from '../set-aside.ts';
 import { doubtsFrom } from '../setback.ts';
 import type { Scope } from './api.ts';
 import type { RuleMemory, ScopeState } from './memory.ts';
@@ -11,8 +12,6 @@ import { planOf, type Run } from './run.ts';
 
 /** Before a rule is taken away or changed, the reading may be so old: somebody may have made it his own since. */
 const reading_before_change_s_max: Seconds = 30;
-const set_aside_s: Seconds = 15 * 60;
-const set_aside_max = 500;
 const notes_refused_s: Seconds = 3600;
 /** So many refusals in one step speak against going on (no room, no permission). */
 const refusals_per_step_max = 5;
@@ -73,7 +72,7 @@ async function doAll(run: Run, scope: Scope, jobs: readonly Job[]): Promise<void
       const state = run.memory.scope(scope);
       if (error.outcome === 'unknown') state.doubts = doubtsFrom(run.now);
       if (error.code !== 'ERR_CLOUDFLARE_REFUSED') throw error;
-      setAside(run, scope, job.address);
+      state.setAside = setAside(state.setAside, job.address, run.now);
       refusals += 1;
       if (refusals >= refusals_per_step_max) throw error;
     }
@@ -146,10 +145,4 @@ async function unlessGone(act: () => Promise<void>): Promise<boolean> {
       return true;
     throw error;
   }
-}
-
-function setAside({ memory, now }: Run, scope: Scope, address: string): void {
-  const state = memory.scope(scope);
-  const kept = Object.entries(state.setAside).filter(([each, until]) => until > now && each !== address);
-  state.setAside = Object.fromEntries([[address, now + set_aside_s] as const, ...kept].slice(0, set_aside_max));
 }

@@ -6,6 +6,7 @@ import { type Bucket, budgetLimits } from '../budget.ts';
 import type { AccessRulesSettings } from '../contract.ts';
 import { createPages, Pages } from '../pages.ts';
 import { bucket, failure, named, time } from '../schema.ts';
+import { SetAside } from '../set-aside.ts';
 import type { Scope } from './api.ts';
 
 /** `cf_access`: one row, the JSON of State. Rules are in pages (pages.ts). */
@@ -24,7 +25,7 @@ export const ScopeState = z.object({
   /** When the rules have to be read again because of a doubt, earliest first. */
   doubts: z.array(time),
   /** Addresses of which Cloudflare refused a change, and until when they are left alone. */
-  setAside: z.record(z.string(), time),
+  setAside: SetAside,
   /** Cloudflare refused to change notes: they are not tried before. */
   notesAgainAt: time,
   waitUntil: time.nullable(),

@@ -15,6 +15,7 @@ import type {
 import { CloudflareFailure } from '../failure.ts';
 import { markedOnes } from '../mark.ts';
 import { Pause } from '../run.ts';
+import { nextTurn } from '../set-aside.ts';
 import { delayAfter, doubtsFrom } from '../setback.ts';
 import type { Scope } from './api.ts';
 import { changeRules } from './change.ts';
@@ -182,7 +183,12 @@ function nextTime(run: Run, wanted: readonly Wanted[]): UnixTime | null {
     const state = memory.scope(scope);
     return (
       state.waitUntil ??
-      Math.min(nextReading(state, now), ends, state.missing + state.surplus > 0 ? now + 1 : Number.POSITIVE_INFINITY)
+      Math.min(
+        nextReading(state, now),
+        nextTurn(state.setAside, now),
+        ends,
+        state.missing + state.surplus > 0 ? now + 1 : Number.POSITIVE_INFINITY,
+      )
     );
   });
   return due.length === 0 ? null : Math.max(now, Math.min(...due));

@@ -1,6 +1,7 @@
 /** What is to be made, taken away and noted anew in one scope so that it has what is wanted: pure. */
 import type { Seconds, UnixTime } from '../../../shared/time.ts';
 import { commentFor, endMark, markOf } from '../mark.ts';
+import { isSetAside } from '../set-aside.ts';
 import type { RuleMemory, ScopeState } from './memory.ts';
 import type { Cut, Piece } from './pieces.ts';
 
@@ -39,7 +40,7 @@ export interface Holding {
 
 export function planFor(wanted: Cut, holding: Holding, now: UnixTime): Plan {
   const { ours, extra, others } = sortRules(holding.rules, now);
-  const waits = (address: string) => (holding.setAside[address] ?? 0) > now;
+  const waits = (address: string) => isSetAside(holding.setAside, address, now);
   const { kept, leftOut } = chosen(wanted, holding.room);
   const absent = [...kept].filter((address) => !ours.has(address));
   const missing = absent.filter((address) => !others.has(address) && !waits(address));
