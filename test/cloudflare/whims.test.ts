@@ -97,6 +97,18 @@ describe('access rules', () => {
       expect(ruled(scene)).toEqual(addresses(wanted));
     });
 
+  it('that are said to be gone, and are not, go all the same', async () => {
+    await scene.settle(wantMany(2));
+    const end = scene.clock.now + 20;
+    scene.line.fetch = async (url, init) => {
+      if (init.method !== 'DELETE' || scene.clock.now >= end) return fetch(url, init);
+      const errors = [{ code: 10001, message: 'firewallaccessrules.api.not_found' }];
+      return Response.json({ success: false, errors, messages: [], result: null }, { status: 404 });
+    };
+    await scene.settle(wantMany(1), 90);
+    expect(ruled(scene)).toEqual(addresses(wantMany(1)));
+  });
+
   it('may be told as null where there are none', async () => {
     scene.fake.control.set({ none: 'null' });
     await scene.settle(wantMany(2), 60);

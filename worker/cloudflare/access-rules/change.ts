@@ -13,6 +13,7 @@ import { planOf, type Run } from './run.ts';
 /** Before a rule is taken away or changed, the reading may be so old: somebody may have made it his own since. */
 const reading_before_change_s_max: Seconds = 30;
 const notes_refused_s: Seconds = 3600;
+const gone_look_s: Seconds = 30;
 /** So many refusals in one step speak against going on (no room, no permission). */
 const refusals_per_step_max = 5;
 /** `firewallaccessrules.api.duplicate_of_existing` */
@@ -102,9 +103,13 @@ async function recognise(run: Run, scope: Scope, address: string): Promise<boole
   return true;
 }
 
+/** One that Cloudflare says is not there is looked for once more: a rule that nobody remembers would stay for ever. */
 async function remove(run: Run, scope: Scope, { id }: RuleMemory): Promise<void> {
-  await unlessGone(() => run.api.remove(scope, id));
+  const gone = await unlessGone(() => run.api.remove(scope, id));
   run.memory.drop(scope, id);
+  if (!gone) return;
+  const state = run.memory.scope(scope);
+  if (state.doubts.length === 0) state.doubts = [run.now + gone_look_s];
 }
 
 async function change(run: Run, scope: Scope, rule: RuleMemory, { action, notes }: NewRule): Promise<void> {
