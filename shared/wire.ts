@@ -125,9 +125,13 @@ export type RotateReply = z.infer<typeof RotateReply>;
 /** Where an address stands at the edge at this moment; each place was asked. */
 export const EdgeStory = z.strictObject({
   address,
-  /** Null: nobody holds it. */
+  /** How the edge enforces: ENFORCEMENT. */
+  mode: z.string(),
+  /** Null: nobody holds it, nor a network around it. */
   ledger: z
     .strictObject({
+      /** Itself, or the network around it. */
+      address,
       action: z.enum(edgeActions),
       until,
       holders: z.array(z.strictObject({ host: z.string(), name: z.string(), jail: z.string(), at: time, until })),
@@ -145,6 +149,8 @@ export const EdgeStory = z.strictObject({
   cloudflare: z.strictObject({
     asked: z.boolean(),
     found: z.array(z.strictObject({ where: z.string(), said: z.string() })),
+    /** What gives a list its effect, in each zone; empty in the other modes. */
+    rules: z.array(z.strictObject({ where: z.string(), said: z.string(), inForce: z.boolean() })),
     error: z.string().nullable(),
   }),
 });

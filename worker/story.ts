@@ -6,7 +6,7 @@ import { lookFor } from './cloudflare/look.ts';
 import { Buckets } from './ledger/buckets.ts';
 import { snapshotKey } from './ledger/snapshot.ts';
 import { type Answer, RequestRefusal } from './problem.ts';
-import { type Env, readSettings } from './settings.ts';
+import { type Env, readSettings, type Settings } from './settings.ts';
 import type { BanView } from './shapes.ts';
 
 export const storyLimits = {
@@ -24,13 +24,17 @@ export async function edgeStory(env: Env, address: Prefix, held: Answer<BanView>
     const retry_after = looks.waitFor('all', 1);
     throw new RequestRefusal('ERR_CAP_EVENTS', 'more addresses are asked about than may be', { retry_after });
   }
-  const [kv, cloudflare] = await Promise.all([inKv(env, address), atCloudflare(env, formatPrefix(address))]);
-  return { address: formatPrefix(address), ledger: 'value' in held ? ledgerStory(held.value) : null, kv, cloudflare };
+  const { enforcement, gate } = readSettings(env);
+  const ledger = 'value' in held ? ledgerStory(held.value) : null;
+  const text = formatPrefix(address);
+  const asked = [...new Set([text, ledger?.address ?? text])];
+  const [kv, cloudflare] = await Promise.all([inKv(env, address), atCloudflare(enforcement, asked)]);
+  return { address: text, mode: enforcement?.mode ?? (gate === null ? 'none' : 'gate'), ledger, kv, cloudflare };
 }
 
-function ledgerStory({ action, until, holders }: BanView): EdgeStory['ledger'] {
+function ledgerStory({ address, action, until, holders }: BanView): NonNullable<EdgeStory['ledger']> {
   return {
-    ...{ action, until },
+    ...{ address, action, until },
     holders: holders.map(({ host, name, jail, at, until: end }) => ({ host, name, jail, at, until: end })),
   };
 }
@@ -44,13 +48,15 @@ async function inKv(env: Env, address: Prefix): Promise<EdgeStory['kv']> {
   return { revision: list.revision, written_at: list.writtenAt, ban };
 }
 
-async function atCloudflare(env: Env, address: string): Promise<EdgeStory['cloudflare']> {
-  const { enforcement } = readSettings(env);
-  if (enforcement === null) return { asked: false, found: [], error: null };
+async function atCloudflare(
+  enforcement: Settings['enforcement'],
+  addresses: readonly string[],
+): Promise<EdgeStory['cloudflare']> {
+  const nothing = { found: [], rules: [], error: null };
+  if (enforcement === null) return { asked: false, ...nothing };
   try {
-    const found = await lookFor(enforcement, address, (url, init) => fetch(url, init));
-    return { asked: true, found, error: null };
+    return { asked: true, ...nothing, ...(await lookFor(enforcement, addresses, (url, init) => fetch(url, init))) };
   } catch (error) {
-    return { asked: true, found: [], error: error instanceof Error ? error.message : String(error) };
+    return { asked: true, ...nothing, error: error instanceof Error ? error.message : String(error) };
   }
 }

@@ -34,7 +34,7 @@ function jailText(story: JailStory, now: number): string[] {
   const { jail, ban, counter, spared, actions, lines, past, history } = story;
   const earlier = history.filter(({ at }) => at !== ban?.at).slice(0, history_shown_max);
   return [
-    `[${jail}] ${story.maxretry} failures within ${durationText(story.findtime)} ban for ${durationText(story.bantime)}`,
+    `[${jail}] ${ruleText(story)}`,
     ...(ban === null ? [] : [banText(ban, now)]),
     ...actions.map(({ action, state }) => `  action   ${action}: ${stateTexts[state]}`),
     ...(counter === null ? [] : [counterText(counter, story, now)]),
@@ -46,6 +46,12 @@ function jailText(story: JailStory, now: number): string[] {
       (one) => `  before   ${timeText(one.at)} until ${timeText(one.until)}, after ${one.failures} failures`,
     ),
   ];
+}
+
+/** The jail of others' bans counts nothing. */
+function ruleText({ maxretry, findtime, bantime }: JailStory): string {
+  if (findtime === 0 && bantime === 0) return 'what other hosts and the operator ban';
+  return `${maxretry} failures within ${durationText(findtime)} ban for ${durationText(bantime)}`;
 }
 
 const stateTexts: Record<JailStory['actions'][number]['state'], string> = {
@@ -111,7 +117,7 @@ function ledgerText({ ledger }: Edge): string[] {
   const holders = ledger.holders.map(
     ({ name, jail, until }) => `              ${name} [${jail}] until ${timeText(until)}`,
   );
-  return [`  ledger      ${ledger.action} until ${timeText(ledger.until)}, held by`, ...holders];
+  return [`  ledger      ${ledger.address}: ${ledger.action} until ${timeText(ledger.until)}, held by`, ...holders];
 }
 
 function kvText({ kv }: Edge): string {
@@ -120,12 +126,16 @@ function kvText({ kv }: Edge): string {
   return `  KV          ${says} (written ${timeText(kv.written_at)})`;
 }
 
-function cloudflareText({ cloudflare }: Edge): string[] {
-  const { asked, found, error } = cloudflare;
-  if (!asked) return ['  Cloudflare  nothing is enforced through its API'];
+function cloudflareText({ mode, cloudflare }: Edge): string[] {
+  const { asked, found, rules, error } = cloudflare;
+  if (mode === 'gate') return ['  Cloudflare  has no part in it: the gate goes by KV'];
+  if (!asked) return ['  Cloudflare  nothing is enforced there (ENFORCEMENT is none)'];
   if (error !== null) return [`  Cloudflare  could not be asked: ${error}`];
-  if (found.length === 0) return ['  Cloudflare  does NOT have it'];
-  return found.map(({ where, said }) => `  Cloudflare  ${where}: ${said}`);
+  const seen = found.length === 0 ? ['does NOT have it'] : found.map(({ where, said }) => `${where}: ${said}`);
+  const effect = rules.map(
+    ({ where, said, inForce }) => `${where}: ${said}${inForce ? '' : ' (NOT in force: nobody is refused by it)'}`,
+  );
+  return [...seen, ...effect].map((text) => `  Cloudflare  ${text}`);
 }
 
 function times(count: number): string {

@@ -13,29 +13,32 @@ const look = (
 ) => {
   const common = { apiBase: scene.base, accountId: account, token: secret };
   const settings = mode.mode === 'list' ? { ...common, ...mode, zoneIds, listName } : { ...common, ...mode };
-  return lookFor(settings, address, (url, init) => fetch(url, init));
+  return lookFor(settings, [address], (url, init) => fetch(url, init));
 };
 
 it('finds an item of the list, and not one whose address begins alike', async () => {
   scene = await openScene();
-  expect(await look({ mode: 'list' }, '203.0.113.7')).toEqual([]);
+  const missing = zoneIds.map((zone) => ({ where: `rule of zone ${zone}`, said: 'there is none', inForce: false }));
+  expect(await look({ mode: 'list' }, '203.0.113.7')).toEqual({ found: [], rules: missing });
   await scene.settle([want('203.0.113.7', 1_800_003_600), want('203.0.113.77'), want('2001:db8::7')]);
-  expect(await look({ mode: 'list' }, '203.0.113.7')).toEqual([
-    { where: 'list edgeban', said: 'edgeban:main:1800003600 sshd on web1' },
-  ]);
-  expect((await look({ mode: 'list' }, '2001:db8::7')).length).toBe(1);
-  expect(await look({ mode: 'list' }, '203.0.113.70')).toEqual([]);
+  const said = 'block if (ip.src in $edgeban)';
+  expect(await look({ mode: 'list' }, '203.0.113.7')).toEqual({
+    found: [{ where: 'list edgeban', said: 'edgeban:main:1800003600 sshd on web1' }],
+    rules: zoneIds.map((zone) => ({ where: `rule of zone ${zone}`, said, inForce: true })),
+  });
+  expect((await look({ mode: 'list' }, '2001:db8::7')).found.length).toBe(1);
+  expect((await look({ mode: 'list' }, '203.0.113.70')).found).toEqual([]);
 });
 
 it('finds access rules, of the account or of each zone', async () => {
   scene = await openAccount();
   await scene.settle([want('203.0.113.7')]);
-  const [found] = await look({ mode: 'access-rules', zoneIds: null }, '203.0.113.7');
-  expect(found?.said).toMatch(/^block: edgeban:main:forever /);
+  const { found } = await look({ mode: 'access-rules', zoneIds: null }, '203.0.113.7');
+  expect(found[0]?.said).toMatch(/^block: edgeban:main:forever /);
   await scene.close();
   scene = await openZones();
   await scene.settle([want('203.0.113.7')]);
-  expect((await look({ mode: 'access-rules', zoneIds }, '203.0.113.7')).length).toBe(zoneIds.length);
+  expect((await look({ mode: 'access-rules', zoneIds }, '203.0.113.7')).found.length).toBe(zoneIds.length);
 });
 
 it('says what keeps it from seeing, without the token', async () => {
@@ -48,7 +51,7 @@ it('says what keeps it from seeing, without the token', async () => {
     zoneIds,
     listName,
   } as const;
-  const asked = lookFor(settings, '203.0.113.7', (url, init) => fetch(url, init));
+  const asked = lookFor(settings, ['203.0.113.7'], (url, init) => fetch(url, init));
   await expect(asked).rejects.toThrow(/GET/);
   await expect(asked).rejects.not.toThrow(secret);
 });

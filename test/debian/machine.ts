@@ -89,7 +89,7 @@ set -e
 if ! [ -e /run/netns/${internet} ]; then
   ip netns add ${internet}
   ip -n ${internet} link set lo up
-  ip -n ${internet} link add eth0 type bridge
+  ip -n ${internet} link add eth0 type bridge forward_delay 0
   ip -n ${internet} addr add ${gateway.v4}/24 dev eth0
   ip -n ${internet} addr add ${gateway.v6}/64 dev eth0 nodad
   ip -n ${internet} link set eth0 up

@@ -1,5 +1,6 @@
 /** The scenes of the system tests by name: each needs namespaces of its own. */
 import { badInput } from './bad-input.ts';
+import { explainedEverywhere } from './explained.ts';
 import { bansSurviveRestart, countsSurviveKill, reloads } from './host-scenes.ts';
 import { hostileScene } from './hostile-lines.ts';
 import { enrolledLater, killed } from './kill.ts';
@@ -13,6 +14,7 @@ export const scenes: ReadonlyMap<string, () => Promise<unknown>> = new Map([
   ['hostile lines', hostileScene],
   ['enrolled later', enrolledLater],
   ['proven', proven],
+  ['explained', explainedEverywhere],
   ['kill the banning agent', () => killed('hostA', 11)],
   ['kill the other agent', () => killed('hostB', 12)],
   ['kill workerd', () => killed('workerd', 13)],

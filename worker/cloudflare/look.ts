@@ -6,6 +6,7 @@ import { type Client, createClient } from './client.ts';
 import type { AccessRulesSettings, EnforcementSettings, Fetch, ListSettings } from './contract.ts';
 import { createLists } from './lists.ts';
 import { timeout_ms_usual } from './run.ts';
+import { findRule, ruleRefOf } from './waf-rule.ts';
 
 /** Where it stands and what is said there: an item's comment, a rule's mode and notes. */
 export interface Sighting {
@@ -13,11 +14,33 @@ export interface Sighting {
   readonly said: string;
 }
 
-/** At most 3 calls and one for each zone. Throws CloudflareFailure. */
-export async function lookFor(settings: EnforcementSettings, address: string, fetch: Fetch): Promise<Sighting[]> {
+/** A zone's rule that blocks what the list holds. */
+export interface RuleSighting extends Sighting {
+  readonly inForce: boolean;
+}
+
+/** At most 2 calls, one for each address, and one for each zone. Throws CloudflareFailure. */
+export async function lookFor(
+  settings: EnforcementSettings,
+  addresses: readonly string[],
+  fetch: Fetch,
+): Promise<{ found: Sighting[]; rules: RuleSighting[] }> {
   const { apiBase, token } = settings;
   const client = createClient({ base: apiBase, token, fetch, timeout_ms: timeout_ms_usual, beforeCall: () => {} });
-  return settings.mode === 'list' ? await inLists(client, settings, address) : await inRules(client, settings, address);
+  const look = (address: string) =>
+    settings.mode === 'list' ? inLists(client, settings, address) : inRules(client, settings, address);
+  const found = (await Promise.all(addresses.map(look))).flat();
+  return { found, rules: settings.mode === 'list' ? await rulesOf(client, settings) : [] };
+}
+
+function rulesOf(client: Client, { zoneIds, instance }: ListSettings): Promise<RuleSighting[]> {
+  return Promise.all(
+    zoneIds.map(async (zone) => {
+      const rule = await findRule(client, zone, ruleRefOf(instance));
+      const said = rule === null ? 'there is none' : `${rule.action} if ${rule.expression}`;
+      return { where: `rule of zone ${zone}`, said, inForce: rule?.enabled ?? false };
+    }),
+  );
 }
 
 const Item = z.object({ ip: z.string(), comment: z.string().nullish() });

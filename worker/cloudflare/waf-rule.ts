@@ -141,6 +141,11 @@ function stateOf(ruleset: Ruleset, aim: RuleAim, enabled: boolean): RuleState {
   return { ruleset: ruleset.id, rule: ours.id, enabled: ours.enabled, first, lifted, settled };
 }
 
+/** How our rule stands in a zone at this moment; null: there is none. */
+export async function findRule(client: Client, zone: string, ref: string): Promise<Rule | null> {
+  return (await entrypoint(client, zone))?.rules.find((rule) => rule.ref === ref) ?? null;
+}
+
 async function entrypoint(client: Client, zone: string): Promise<Ruleset | null> {
   const path = `/zones/${zone}/rulesets/phases/${phase}/entrypoint`;
   try {
