@@ -18,13 +18,17 @@ const look = (
 
 it('finds an item of the list, and not one whose address begins alike', async () => {
   scene = await openScene();
-  const missing = zoneIds.map((zone) => ({ where: `rule of zone ${zone}`, said: 'there is none', inForce: false }));
+  const missing = zoneIds.map((zone) => ({
+    where: `rule edgeban of zone ${zone}`,
+    said: 'there is none',
+    inForce: false,
+  }));
   expect(await look({ mode: 'list' }, '203.0.113.7')).toEqual({ found: [], rules: missing });
   await scene.settle([want('203.0.113.7', 1_800_003_600), want('203.0.113.77'), want('2001:db8::7')]);
   const said = 'block if (ip.src in $edgeban)';
   expect(await look({ mode: 'list' }, '203.0.113.7')).toEqual({
     found: [{ where: 'list edgeban', said: 'edgeban:main:1800003600 sshd on web1' }],
-    rules: zoneIds.map((zone) => ({ where: `rule of zone ${zone}`, said, inForce: true })),
+    rules: zoneIds.map((zone) => ({ where: `rule edgeban of zone ${zone}`, said, inForce: true })),
   });
   expect((await look({ mode: 'list' }, '2001:db8::7')).found.length).toBe(1);
   expect((await look({ mode: 'list' }, '203.0.113.70')).found).toEqual([]);

@@ -1,6 +1,6 @@
 /** Each way in which an address is banned at the edge, or is not: what `edgeban explain` says, beside each place asked past it. */
 import { strict as assert } from 'node:assert';
-import type { Story } from '../../host-agent/control/story.ts';
+import type { Story } from '../../shared/story.ts';
 import { control, listItems, listName, operator, wafRules } from '../world/edge.ts';
 import { client, edgeban, explained, inKernel, startAgent } from '../world/host.ts';
 import { until } from '../world/wait.ts';

@@ -6,7 +6,7 @@ import { type Client, createClient } from './client.ts';
 import type { AccessRulesSettings, EnforcementSettings, Fetch, ListSettings } from './contract.ts';
 import { createLists } from './lists.ts';
 import { timeout_ms_usual } from './run.ts';
-import { findRule, ruleRefOf } from './waf-rule.ts';
+import { challengeRefOf, ruleRefOf, rulesIn } from './waf-rule.ts';
 
 /** Where it stands and what is said there: an item's comment, a rule's mode and notes. */
 export interface Sighting {
@@ -33,12 +33,15 @@ export async function lookFor(
   return { found, rules: settings.mode === 'list' ? await rulesOf(client, settings) : [] };
 }
 
-function rulesOf(client: Client, { zoneIds, instance }: ListSettings): Promise<RuleSighting[]> {
-  return Promise.all(
-    zoneIds.map(async (zone) => {
-      const rule = await findRule(client, zone, ruleRefOf(instance));
-      const said = rule === null ? 'there is none' : `${rule.action} if ${rule.expression}`;
-      return { where: `rule of zone ${zone}`, said, inForce: rule?.enabled ?? false };
+async function rulesOf(client: Client, settings: ListSettings): Promise<RuleSighting[]> {
+  const { zoneIds, instance, challengeListName } = settings;
+  const refs = [ruleRefOf(instance), ...((challengeListName ?? null) === null ? [] : [challengeRefOf(instance)])];
+  const zones = await Promise.all(zoneIds.map(async (zone) => ({ zone, rules: await rulesIn(client, zone) })));
+  return zones.flatMap(({ zone, rules }) =>
+    refs.map((ref) => {
+      const rule = rules.find((one) => one.ref === ref);
+      const said = rule === undefined ? 'there is none' : `${rule.action} if ${rule.expression}`;
+      return { where: `rule ${ref} of zone ${zone}`, said, inForce: rule?.enabled ?? false };
     }),
   );
 }

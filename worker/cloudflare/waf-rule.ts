@@ -141,9 +141,9 @@ function stateOf(ruleset: Ruleset, aim: RuleAim, enabled: boolean): RuleState {
   return { ruleset: ruleset.id, rule: ours.id, enabled: ours.enabled, first, lifted, settled };
 }
 
-/** How our rule stands in a zone at this moment; null: there is none. */
-export async function findRule(client: Client, zone: string, ref: string): Promise<Rule | null> {
-  return (await entrypoint(client, zone))?.rules.find((rule) => rule.ref === ref) ?? null;
+/** The zone's custom rules at this moment, whosoever they are. */
+export async function rulesIn(client: Client, zone: string): Promise<readonly Rule[]> {
+  return (await entrypoint(client, zone))?.rules ?? [];
 }
 
 async function entrypoint(client: Client, zone: string): Promise<Ruleset | null> {
