@@ -4,6 +4,7 @@ import { explainedEverywhere } from './explained.ts';
 import { bansSurviveRestart, countsSurviveKill, reloads } from './host-scenes.ts';
 import { hostileScene } from './hostile-lines.ts';
 import { enrolledLater, killed } from './kill.ts';
+import { partitionScenes } from './partitions.ts';
 import { proven } from './prove.ts';
 
 export const scenes: ReadonlyMap<string, () => Promise<unknown>> = new Map([
@@ -15,6 +16,7 @@ export const scenes: ReadonlyMap<string, () => Promise<unknown>> = new Map([
   ['enrolled later', enrolledLater],
   ['proven', proven],
   ['explained', explainedEverywhere],
+  ...partitionScenes,
   ['kill the banning agent', () => killed('hostA', 11)],
   ['kill the other agent', () => killed('hostB', 12)],
   ['kill workerd', () => killed('workerd', 13)],

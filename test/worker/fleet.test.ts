@@ -3,6 +3,7 @@ import { evictDurableObject, reset } from 'cloudflare:test';
 import { afterEach, describe, expect, it } from 'vitest';
 import { BanView } from '../../worker/shapes.ts';
 import { ban, codeOf, feed, ledgerStub, newHost, operator, type TestHost, tell, withSql } from './hosts.ts';
+import { until } from './poll.ts';
 
 afterEach(() => reset());
 
@@ -84,6 +85,34 @@ describe('one host', () => {
     await tell(two, failure('203.0.113.7', 4));
     expect(await isBanned('203.0.113.7')).toBe(false);
     await tell(two, failure('203.0.113.7', 1_000));
+    expect(await isBanned('203.0.113.7')).toBe(true);
+  });
+
+  it('does not by dating its word back either, so that what it has told before leaves findtime', async () => {
+    const one = await newHost('web1');
+    const at = Date.now() / 1000 - 599;
+    await tell(one, failure('203.0.113.7', 5, at));
+    const leaves = at + 600;
+    await until(async () => Date.now() / 1000 > leaves);
+    await tell(one, failure('203.0.113.7', 5, Date.now() / 1000 - 599));
+    expect(await isBanned('203.0.113.7')).toBe(false);
+  });
+
+  it('counts no more once it is revoked, not even what it has told before', async () => {
+    const [one, two, three] = [await newHost('web1'), await newHost('web2'), await newHost('web3')];
+    await tellAll([one, two], '203.0.113.7', 4);
+    await tell(one, failure('203.0.113.8', 4));
+    await operator('DELETE', `/v1/hosts/${one.id}`);
+    const left = await withSql((sql) => sql.exec('SELECT jail, id, retry FROM counters ORDER BY jail, id').toArray());
+    expect(left).toEqual(
+      [
+        { jail: two.id, id: '203.0.113.7', retry: 4 },
+        { jail: 'fleet', id: '203.0.113.7', retry: 4 },
+      ].toSorted((a, b) => (a.jail < b.jail ? -1 : 1)),
+    );
+    await tell(three, failure('203.0.113.7', 5));
+    expect(await isBanned('203.0.113.7')).toBe(false);
+    await tell(two, failure('203.0.113.7'));
     expect(await isBanned('203.0.113.7')).toBe(true);
   });
 

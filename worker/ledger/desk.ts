@@ -11,6 +11,7 @@ import { noteAct, type Person } from './acts.ts';
 import { readAddress } from './address.ts';
 import { addAllowed, dropAllowed } from './allow-list.ts';
 import { addOperatorBan, liftAll, liftHost, liftSpared, viewBan } from './bans.ts';
+import { forgetWord } from './fleet.ts';
 import { forgetAddresses } from './host-addresses.ts';
 import { addEnrollToken, revokeHost } from './hosts.ts';
 import type { Roll } from './roll.ts';
@@ -80,6 +81,7 @@ export class Desk {
     const lifted = await this.#change(() => {
       const { name } = revokeHost(sql, id, time);
       forgetAddresses(sql, id);
+      forgetWord(sql, id);
       noteAct(sql, person, 'revoked', `${id} ${name}`, time);
       return liftHost(this.#parts, id, time);
     });

@@ -1,7 +1,9 @@
 /** Counts an address's failures over all hosts, by the engine's own counters, and says when the fleet bans it. */
 import { Counters, type CountingRules, countingLimits } from '../../shared/engine/findtime.ts';
 import { SavedCounters } from '../../shared/store/counters.ts';
+import { text } from '../../shared/store/row.ts';
 import type { Sql } from '../../shared/store/sql.ts';
+import type { Counter } from '../../shared/ticket.ts';
 import type { Seconds, UnixTime } from '../../shared/time.ts';
 import { Buckets } from './buckets.ts';
 import type { Chore } from './chores.ts';
@@ -49,11 +51,11 @@ export class Fleet {
   count(rules: FleetRules, host: string, failure: FleetFailure, now: UnixTime): boolean {
     if (failure.at <= now - rules.findtime || this.#failures.take(host, 1, now) === 0) return false;
     const part = partOf(rules);
-    const before = this.#within(host, failure.address, rules, now);
+    const before = this.#within(host, failure.address, rules, now)?.times.length ?? 0;
     const weight = Math.min(failure.count, part - before);
     if (weight <= 0) return false;
-    this.#add(host, failure, weight, { ...rules, maxretry: part });
-    const total = this.#add(fleetName, failure, weight, rules);
+    this.#add(host, failure, weight, { ...rules, maxretry: part }, now);
+    const total = this.#add(fleetName, failure, weight, rules, now);
     if (total < rules.maxretry || this.#bans.take(fleetName, 1, now) === 0) return false;
     this.forget(failure.address);
     return true;
@@ -76,13 +78,22 @@ export class Fleet {
     this.#sql.all('DELETE FROM counters WHERE time <= ?', now - findtime);
   }
 
-  /** How many of the host's failures of the address are inside findtime. */
-  #within(jail: string, address: string, { findtime }: FleetRules, now: UnixTime): number {
-    return this.#saved.get(jail, address)?.times.filter((time) => time > now - findtime).length ?? 0;
+  /**
+   * What is inside findtime as of now, and not as of the newest failure: else one host could date its word back, and
+   * have it count beside what it has told before.
+   */
+  #within(jail: string, address: string, { findtime }: FleetRules, now: UnixTime): Counter | null {
+    const saved = this.#saved.get(jail, address);
+    return saved === null
+      ? null
+      : withTimes(
+          saved,
+          saved.times.filter((time) => time > now - findtime),
+        );
   }
 
-  #add(jail: string, { address, at }: FleetFailure, weight: number, rules: FleetRules): number {
-    const saved = this.#saved.get(jail, address);
+  #add(jail: string, { address, at }: FleetFailure, weight: number, rules: FleetRules, now: UnixTime): number {
+    const saved = this.#within(jail, address, rules, now);
     const counters = new Counters(jail, countingLimits);
     if (saved !== null) counters.load(saved);
     else this.#makeRoom();
@@ -105,6 +116,38 @@ export class Fleet {
       excess,
     );
   }
+}
+
+/**
+ * A host whose word counts no more: what it has told is taken out of all sums. Bans that have come of it stay, for half
+ * of each was another host's. Belongs into the transaction that revokes it.
+ */
+export function forgetWord(sql: Sql, host: string): void {
+  const saved = new SavedCounters(sql);
+  for (const row of sql.all('SELECT id FROM counters WHERE jail = ?', host)) {
+    const id = text(row, 'id');
+    const sum = saved.get(fleetName, id);
+    const left = sum === null ? null : without(sum, saved.get(host, id)?.times ?? []);
+    if (left === null) saved.save({ put: [], gone: [{ jail: fleetName, id }] });
+    else saved.save({ put: [left], gone: [] });
+  }
+  saved.forgetJail(host);
+}
+
+/** Null: nothing is left. */
+function without(sum: Counter, word: readonly UnixTime[]): Counter | null {
+  const times = [...sum.times];
+  for (const time of word) {
+    const index = times.indexOf(time);
+    if (index >= 0) times.splice(index, 1);
+  }
+  return withTimes(sum, times);
+}
+
+function withTimes(counter: Counter, times: readonly UnixTime[]): Counter | null {
+  const [first] = times;
+  const time = times.at(-1);
+  return first === undefined || time === undefined ? null : { ...counter, times, first, time, retry: times.length };
 }
 
 export function fleetChore(fleet: Fleet, rules: FleetRules): Chore {
