@@ -58,7 +58,7 @@ export class Load {
   /** All that stands in the logs has been read. */
   async settle(): Promise<void> {
     for (const [n, host] of this.#hosts.entries()) {
-      const [held, coming] = [this.held[n] ?? new Set(), this.#coming[n] ?? new Set()];
+      const [held, coming] = [this.held[n] ?? new Set<string>(), this.#coming[n] ?? new Set<string>()];
       await until(`${host.name} has read its log`, async () => {
         await this.#look(host, held, coming);
         return coming.size === 0;
