@@ -8,7 +8,7 @@ import type { Store } from '../../shared/store/store.ts';
 import type { Ban, Failure } from '../../shared/ticket.ts';
 import type { Seconds, UnixTime, Until } from '../../shared/time.ts';
 import type { ToldEvent } from '../../shared/wire.ts';
-import type { Log } from '../log.ts';
+import type { Log, Logger } from '../log.ts';
 import type { Effects } from './effects.ts';
 import { FleetFailures, fleetFailuresLimits } from './fleet-failures.ts';
 import { edgeJail } from './plan.ts';
@@ -53,10 +53,7 @@ export class Court {
     if (ip !== null && this.#parts.isFleet(jail) && this.#parts.isEnrolled())
       this.#failures.note(jail, ip, Math.min(failure.time, now), now);
     const at = timeText(Math.min(failure.time, now));
-    effects.say(() => {
-      this.#parts.log.logger('filter').info(`[${jail}] Found ${failure.id} - ${at}`);
-      this.#parts.recent.note('found', jail, failure.id);
-    });
+    this.#sayFound(jail, failure.id, at, effects);
     this.#sayKnownBad(
       jail,
       failure.id,
@@ -96,7 +93,7 @@ export class Court {
         this.#prolong(verdict.ban, effects);
         return false;
       case 'already':
-        effects.say(() => log.notice(`[${jail}] ${verdict.ban.id} already banned`));
+        sayAlready(log, jail, verdict.ban.id, effects);
         effects.order({ kind: 'again', ban: verdict.ban });
         return false;
       case 'expired':
@@ -224,6 +221,14 @@ export class Court {
     else effects.change(ban.jail, { kind: 'add', address, until });
   }
 
+  /** By itself: what is to be said later keeps in memory all that is at hand where it is made. */
+  #sayFound(jail: string, id: string, at: string, effects: Effects): void {
+    effects.say(() => {
+      this.#parts.log.logger('filter').info(`[${jail}] Found ${id} - ${at}`);
+      this.#parts.recent.note('found', jail, id);
+    });
+  }
+
   #sayKnownBad(jail: string, id: string, at: string, bad: KnownBad | null, effects: Effects): void {
     if (bad === null) return;
     const text = `[${jail}] Found ${id}, bad - ${at}, ${bad.count} # -> ${bad.weight.toFixed(1)}`;
@@ -251,6 +256,10 @@ export class Court {
     if (event === null) return;
     this.#parts.store.outbox.append(JSON.stringify([event.jail, event.address]), JSON.stringify(event));
   }
+}
+
+function sayAlready(log: Logger, jail: string, id: string, effects: Effects): void {
+  effects.say(() => log.notice(`[${jail}] ${id} already banned`));
 }
 
 /** A new ban keeps what the failure that led to it has caught, for its actions. */

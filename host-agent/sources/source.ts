@@ -3,11 +3,16 @@ import type { EdgebanError } from '../../shared/errors.ts';
 import type { Line } from '../../shared/ticket.ts';
 import type { UnixTime } from '../../shared/time.ts';
 
+/** To be gone through in their order; an array is one. */
+export interface Lines extends Iterable<Line> {
+  readonly length: number;
+}
+
 /** Lines in the order in which they were read. `lines` may be empty: then only the position has moved. */
 export interface Batch {
   /** The source's stable id, as in Source.name. */
   readonly source: string;
-  readonly lines: readonly Line[];
+  readonly lines: Lines;
   /**
    * JSON, opaque to everyone but the source. Saved in the same transaction as what the lines caused, it makes each
    * line count exactly once: a source that is started with it goes on behind the last of `lines`.

@@ -1,10 +1,10 @@
 /** One open log file: reads whole lines from where it stands, and knows again the bytes that it has read. */
 import { createHash } from 'node:crypto';
-import type { Line } from '../../shared/ticket.ts';
 import type { UnixTime } from '../../shared/time.ts';
 import { cutLines } from './cut.ts';
 import type { Disk, FileStat, OpenFile } from './disk.ts';
 import { unpackOf } from './packed.ts';
+import type { Lines } from './source.ts';
 import { Unpacked } from './unpacked.ts';
 
 /** What is read, and given, at once. */
@@ -30,7 +30,7 @@ export interface Place {
 }
 
 export interface Chunk {
-  readonly lines: readonly Line[];
+  readonly lines: Lines;
   /** Was it in the file already when the file was opened at start? */
   readonly live: boolean;
 }

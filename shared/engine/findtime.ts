@@ -2,6 +2,7 @@
 import type { Counter, Failure } from '../ticket.ts';
 import type { Seconds, UnixTime } from '../time.ts';
 import { slide, type Window, weigh } from './sliding-window.ts';
+import { type Linked, Touched } from './touched.ts';
 
 export interface CountingRules {
   readonly findtime: Seconds;
@@ -25,14 +26,13 @@ export const countingLimits = {
 
 type CountingLimits = { readonly [name in keyof typeof countingLimits]: number };
 
-interface Tally extends Window {
+interface Tally extends Window, Linked<Tally> {
+  readonly id: string;
   ip: string | null;
   failures: number;
-}
-
-interface Matches {
-  readonly lines: readonly string[];
-  readonly chars: number;
+  lines: readonly string[];
+  /** Of the lines. */
+  chars: number;
 }
 
 /** Python's round(): a half goes to the even neighbour. */
@@ -43,12 +43,15 @@ export function roundHalfEven(value: number): number {
   return floor % 2 === 0 ? floor : floor + 1;
 }
 
-/** The counters of one jail. Both maps are in the order of the last failure, so that the first is the oldest. */
+/** The counters of one jail. */
 export class Counters {
   readonly #jail: string;
   readonly #limits: CountingLimits;
   readonly #tallies = new Map<string, Tally>();
-  readonly #matches = new Map<string, Matches>();
+  /** In the order of the last failure. */
+  readonly #order = new Touched<Tally>();
+  /** None before it in that order has lines. */
+  #lined: Tally | null = null;
   #matchesChars = 0;
   #timesKept = 0;
   #dirty = new Set<string>();
@@ -66,14 +69,7 @@ export class Counters {
   /** Counts a failure (`weight` times) and returns the estimate that is held against maxretry. */
   add(failure: Pick<Failure, 'id' | 'ip' | 'time' | 'matches'>, rules: CountingRules, weight = 1): number {
     const known = this.#tallies.get(failure.id);
-    const tally = known ?? {
-      ip: failure.ip,
-      first: failure.time,
-      time: failure.time,
-      retry: 0,
-      failures: 0,
-      times: [],
-    };
+    const tally = known ?? newTally(failure.id, failure.ip, failure.time);
     const before = tally.times.length;
     if (rules.sliding) slide(tally, failure.time, weight, rules.findtime, Math.max(1, rules.maxretry));
     else estimate(tally, failure.time, weight, rules.findtime);
@@ -81,8 +77,7 @@ export class Counters {
     tally.ip ??= failure.ip;
     tally.failures += 1;
     const matches = this.#bounded(failure.matches);
-    const earlier = this.#matches.get(failure.id)?.lines ?? [];
-    this.#put(failure.id, tally, known === undefined ? matches : lastOnes([...earlier, ...matches], rules.maxmatches));
+    this.#put(tally, known === undefined ? matches : lastOnes([...tally.lines, ...matches], rules.maxmatches));
     return tally.retry;
   }
 
@@ -110,18 +105,19 @@ export class Counters {
   get(id: string): Counter | null {
     const tally = this.#tallies.get(id);
     if (tally === undefined) return null;
-    return { jail: this.#jail, id, ...tally, times: [...tally.times], matches: this.#matches.get(id)?.lines ?? [] };
+    const { ip, first, time, retry, failures, times, lines } = tally;
+    return { jail: this.#jail, id, ip, first, time, retry, failures, times: [...times], matches: lines };
   }
 
   /** Forgets the failures of `id`. */
   drop(id: string): void {
     const tally = this.#tallies.get(id);
-    if (tally !== undefined) {
-      this.#tallies.delete(id);
-      this.#timesKept -= tally.times.length;
-      this.#dirty.add(id);
-    }
-    this.#forgetMatches(id);
+    if (tally === undefined) return;
+    this.#tallies.delete(id);
+    this.#takeOut(tally);
+    this.#keepLines(tally, []);
+    this.#timesKept -= tally.times.length;
+    this.#dirty.add(id);
   }
 
   /** Forgets ids whose newest failure is findtime old. fail2ban does it every 5 s or more, which its counts depend on. */
@@ -133,8 +129,10 @@ export class Counters {
   load(counter: Counter): void {
     const { id, ip, first, time, retry, failures, times, matches } = counter;
     const wasDirty = this.#dirty.has(id);
-    this.#timesKept += times.length - (this.#tallies.get(id)?.times.length ?? 0);
-    this.#put(id, { ip, first, time, retry, failures, times: [...times] }, this.#bounded(matches));
+    this.drop(id);
+    this.#timesKept += times.length;
+    const tally = Object.assign(newTally(id, ip, first), { time, retry, failures, times: [...times] });
+    this.#put(tally, this.#bounded(matches));
     if (!wasDirty) this.#dirty.delete(id);
   }
 
@@ -150,17 +148,20 @@ export class Counters {
     this.#dirty.add(id);
   }
 
-  #put(id: string, tally: Tally, matches: readonly string[]): void {
-    this.#tallies.delete(id);
-    this.#tallies.set(id, tally);
-    this.#dirty.add(id);
-    this.#keepMatches(id, matches);
-    // not begun for nothing: the first key of a map whose first ones were taken out is searched for
-    if (!this.#isFull()) return;
-    for (const oldest of this.#tallies.keys()) {
-      this.drop(oldest);
-      if (!this.#isFull()) return;
-    }
+  /** Behind all others, with these lines. */
+  #put(tally: Tally, lines: readonly string[]): void {
+    if (this.#tallies.get(tally.id) === tally) this.#takeOut(tally);
+    else this.#tallies.set(tally.id, tally);
+    this.#order.add(tally);
+    this.#lined ??= tally;
+    this.#dirty.add(tally.id);
+    this.#keepLines(tally, lines);
+    while (this.#isFull() && this.#order.first !== null) this.drop(this.#order.first.id);
+  }
+
+  #takeOut(tally: Tally): void {
+    if (this.#lined === tally) this.#lined = tally.after;
+    this.#order.remove(tally);
   }
 
   #isFull(): boolean {
@@ -168,26 +169,25 @@ export class Counters {
     return this.#tallies.size > counters_per_jail_max || this.#timesKept > times_per_jail_max;
   }
 
-  #keepMatches(id: string, matches: readonly string[]): void {
-    this.#forgetMatches(id);
-    if (matches.length === 0) return;
-    const chars = charsOf(matches);
-    this.#matches.set(id, { lines: matches, chars });
-    this.#matchesChars += chars;
-    const max = this.#limits.matches_chars_per_jail_max;
-    if (this.#matchesChars <= max) return;
-    for (const oldest of this.#matches.keys()) {
-      this.#forgetMatches(oldest);
-      if (this.#matchesChars <= max) return;
+  /** Of all lines, the oldest go first. */
+  #keepLines(tally: Tally, lines: readonly string[]): void {
+    const chars = charsOf(lines);
+    this.#matchesChars += chars - tally.chars;
+    tally.lines = lines;
+    tally.chars = chars;
+    while (this.#matchesChars > this.#limits.matches_chars_per_jail_max && this.#lined !== null) {
+      const oldest = this.#lined;
+      this.#lined = oldest.after;
+      this.#matchesChars -= oldest.chars;
+      oldest.lines = [];
+      oldest.chars = 0;
     }
   }
+}
 
-  #forgetMatches(id: string): void {
-    const matches = this.#matches.get(id);
-    if (matches === undefined) return;
-    this.#matches.delete(id);
-    this.#matchesChars -= matches.chars;
-  }
+function newTally(id: string, ip: string | null, time: UnixTime): Tally {
+  const links = { before: null, after: null };
+  return { id, ip, first: time, time, retry: 0, failures: 0, times: [], lines: [], chars: 0, ...links };
 }
 
 /** A later failure: what lies before findtime is replaced by an estimate from the rate so far. */
@@ -207,5 +207,7 @@ function lastOnes(matches: readonly string[], max: number): readonly string[] {
 }
 
 function charsOf(lines: readonly string[]): number {
-  return lines.reduce((sum, line) => sum + line.length, 0);
+  let chars = 0;
+  for (const line of lines) chars += line.length;
+  return chars;
 }

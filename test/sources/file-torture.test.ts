@@ -33,7 +33,7 @@ function follow(options: Partial<FileOptions> = {}, take?: (batch: Batch) => voi
   const ended = createFileSource({ path: log, ...options }, ports, disk).run((batch) => {
     position = batch.position;
     if (take !== undefined) take(batch);
-    else texts.push(...batch.lines.map(({ bytes }) => Buffer.from(bytes).toString()));
+    else texts.push(...[...batch.lines].map(({ bytes }) => Buffer.from(bytes).toString()));
   }, stopped.signal);
   const stop = async () => {
     stopped.abort();
@@ -198,7 +198,7 @@ it('keeps little of a line that does not end', async () => {
   const got: number[] = [];
   fs.writeFileSync(log, 'first\n');
   const reader = follow({}, (batch) => {
-    got.push(...batch.lines.map(({ bytes }) => bytes.length));
+    got.push(...[...batch.lines].map(({ bytes }) => bytes.length));
     bytes_max = Math.max(bytes_max, process.memoryUsage().arrayBuffers - bytes_before);
   });
   for (let i = 0; i < 128; i += 1) fs.appendFileSync(log, 'x'.repeat(1024 * 1024));

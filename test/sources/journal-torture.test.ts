@@ -33,7 +33,7 @@ describe('the journal', () => {
     const all = { id: 'x', matches: [`SYSLOG_IDENTIFIER=${identifier}`], command: journald.journalctl, ...options };
     const ports = { now, onError: ({ code }: { code: string }) => void errors.push(code) };
     const ended = createJournalSource({ since: now() - 5, ...all }, ports).run(({ lines }) => {
-      texts.push(...lines.map(({ bytes }) => Buffer.from(bytes).toString().replace(/^.*: /, '')));
+      texts.push(...[...lines].map(({ bytes }) => Buffer.from(bytes).toString().replace(/^.*: /, '')));
     }, stopped.signal);
     const stop = async () => {
       stopped.abort();

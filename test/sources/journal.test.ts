@@ -51,7 +51,7 @@ describe('the journal', () => {
       await ended;
     };
     running.push({ stop });
-    const lines = () => batches.flatMap((batch) => batch.lines);
+    const lines = () => batches.flatMap((batch) => [...batch.lines]);
     const texts = () => lines().map((line) => Buffer.from(line.bytes).toString());
     /** Those of this test only. */
     const mine = () =>

@@ -134,7 +134,9 @@ export async function play(
       const count = takes(batch.lines.length);
       const place = count < batch.lines.length ? batch.takeOnly(count) : batch.position;
       if (step('commit') === 'die') await new Promise(() => undefined);
-      got.push(...batch.lines.slice(0, count).map(({ bytes }) => Number.parseInt(Buffer.from(bytes).toString(), 10)));
+      got.push(
+        ...[...batch.lines].slice(0, count).map(({ bytes }) => Number.parseInt(Buffer.from(bytes).toString(), 10)),
+      );
       position = place;
       if (step('committed') === 'die') await new Promise(() => undefined);
     };

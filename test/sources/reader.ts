@@ -16,7 +16,7 @@ await createFileSource({ path, position }, ports).run((batch) => {
   const count = Math.random() < 0.3 ? Math.ceil(batch.lines.length / 2) : batch.lines.length;
   const place = count < batch.lines.length ? batch.takeOnly(count) : batch.position;
   db.exec('BEGIN IMMEDIATE');
-  for (const line of batch.lines.slice(0, count)) insert.run(Buffer.from(line.bytes).toString());
+  for (const line of [...batch.lines].slice(0, count)) insert.run(Buffer.from(line.bytes).toString());
   db.exec('DELETE FROM place');
   db.prepare('INSERT INTO place VALUES (?)').run(place);
   db.exec('COMMIT');

@@ -22,7 +22,7 @@ async function takeSome(source: Source, counts: readonly number[], enough: numbe
   const stop = new AbortController();
   await source.run((batch: Batch) => {
     const count = Math.min(counts[places.length % counts.length] ?? 1, batch.lines.length, enough - taken.length);
-    taken.push(...batch.lines.slice(0, count).map(({ bytes }) => Buffer.from(bytes).toString().slice(0, 20)));
+    taken.push(...[...batch.lines].slice(0, count).map(({ bytes }) => Buffer.from(bytes).toString().slice(0, 20)));
     places.push(count < batch.lines.length ? batch.takeOnly(count) : batch.position);
     if (taken.length >= enough) stop.abort();
   }, stop.signal);
