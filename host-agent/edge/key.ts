@@ -1,6 +1,17 @@
 /** The host's own Ed25519 key, in a file that only its owner may read. */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { EdgebanError } from '../../shared/errors.ts';
 
@@ -24,6 +35,38 @@ export function readKey(path: string): KeyObject {
   const key = parseKey(path, readPrivate(path));
   if (key.asymmetricKeyType === 'ed25519') return key;
   throw keyError(path, `a key of type ${key.asymmetricKeyType ?? 'unknown'}, not Ed25519`, 'enrol this host again');
+}
+
+/** A key that is to take the place of the one at `path`, on the disk before anybody hears of it; the same at each call. */
+export function nextKey(path: string): KeyObject {
+  const next = nextOf(path);
+  const key = existsSync(next) ? readKey(next) : makeKey(next);
+  syncFolder(next);
+  return key;
+}
+
+export function hasNextKey(path: string): boolean {
+  return existsSync(nextOf(path));
+}
+
+/** The next key takes the place of the one at `path`. */
+export function takeNextKey(path: string): void {
+  renameSync(nextOf(path), path);
+  syncFolder(path);
+}
+
+function nextOf(path: string): string {
+  return `${path}.next`;
+}
+
+/** A new name is on the disk only with its folder. */
+function syncFolder(file: string): void {
+  const fd = openSync(dirname(file), 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** The public half as the Worker takes it: 32 bytes in base64url. */

@@ -1,11 +1,9 @@
 /** Gives this host a new key: it is on the disk before the Worker hears of it, and takes the old one's place after. */
-import { closeSync, existsSync, fsyncSync, openSync, renameSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { EdgebanError } from '../../shared/errors.ts';
 import { RotateReply } from '../../shared/wire.ts';
 import { type ClientLimits, check, postSigned } from './client.ts';
 import type { EdgeFiles } from './files.ts';
-import { makeKey, publicKeyText, readKey } from './key.ts';
+import { nextKey, publicKeyText, readKey, takeNextKey } from './key.ts';
 import type { EdgeWorld } from './ports.ts';
 import { EdgeRefusal } from './refusal.ts';
 import { readSettings } from './settings.ts';
@@ -28,9 +26,7 @@ export async function rotateKey(
       file: files.settings,
       remedy: 'edgeban edge enroll',
     });
-  const next = `${settings.key}.next`;
-  const key = existsSync(next) ? readKey(next) : makeKey(next);
-  syncFolder(next);
+  const key = nextKey(settings.key);
   const body = JSON.stringify({ key: publicKeyText(key) });
   const send = (signer: typeof key) =>
     postSigned({ url: settings.url, world, limits, identity: { host: settings.host, key: signer } }, path, body);
@@ -41,8 +37,7 @@ export async function rotateKey(
       () => send(key),
     ),
   );
-  renameSync(next, settings.key);
-  syncFolder(settings.key);
+  takeNextKey(settings.key);
   return { host: settings.host };
 }
 
@@ -53,15 +48,5 @@ async function withEither<T>(old: () => Promise<T>, fresh: () => Promise<T>): Pr
   } catch (error) {
     if (error instanceof EdgeRefusal && error.problem === 'ERR_AUTH_SIGNATURE') return await fresh();
     throw error;
-  }
-}
-
-/** A new name is on the disk only with its folder. */
-function syncFolder(file: string): void {
-  const fd = openSync(dirname(file), 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
   }
 }

@@ -1,7 +1,8 @@
 /** Enrolment: the key, the settings, and what goes wrong. */
-import { chmodSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { enroll } from '../../host-agent/edge/enroll.ts';
+import { publicKeyText, readKey } from '../../host-agent/edge/key.ts';
 import { EdgeLink } from '../../host-agent/edge/link.ts';
 import { readSettings, workerOrigin } from '../../host-agent/edge/settings.ts';
 import { token, useBench } from './fake-link.ts';
@@ -22,6 +23,21 @@ describe('enrolment', () => {
     expect(pem).toContain('BEGIN PRIVATE KEY');
     await enroll({ files, url: worker.url, token, name: 'web1', world });
     expect(readFileSync(files.key, 'utf8')).toBe(pem);
+  });
+
+  test('a host that was revoked gets a new key in the place of the one that never comes back', async () => {
+    const { files, worker, world } = bench();
+    const again = () => enroll({ files, url: worker.url, token, name: 'web1', world });
+    await again();
+    const old = publicKeyText(readKey(files.key));
+    worker.revoked = old;
+    expect((await again()).key).toBe(files.key);
+    const fresh = publicKeyText(readKey(files.key));
+    expect(fresh).not.toBe(old);
+    expect(worker.key?.export({ format: 'jwk' })['x']).toBe(fresh);
+    expect(existsSync(`${files.key}.next`)).toBe(false);
+    await again();
+    expect(publicKeyText(readKey(files.key))).toBe(fresh);
   });
 
   test('a used token is told as such, without the token', async () => {

@@ -35,6 +35,8 @@ export interface FakeWorker {
   /** Why a signature was not believed, ever. */
   readonly lies: string[];
   key: KeyObject | null;
+  /** A key that never comes back, as it is enrolled. */
+  revoked: string | null;
   acked: number;
   refuse: (event: unknown) => boolean;
   readonly changes: FeedChange[];
@@ -73,6 +75,7 @@ export async function startFakeWorker(): Promise<FakeWorker> {
     requests: [],
     lies: [],
     key: null,
+    revoked: null,
     acked: 0,
     refuse: () => false,
     changes: [],
@@ -127,6 +130,7 @@ function enroll(worker: FakeWorker, body: string): Answer {
   const parsed = EnrollRequest.safeParse(JSON.parse(body));
   if (!parsed.success) return problem(400, 'ERR_REQUEST_INVALID');
   if (parsed.data.token.startsWith('used')) return problem(403, 'ERR_ENROLL_TOKEN');
+  if (parsed.data.key === worker.revoked) return problem(409, 'ERR_ENROLL_TAKEN');
   worker.key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: parsed.data.key }, format: 'jwk' });
   return { status: 200, body: { host: 'h1', ledger } };
 }

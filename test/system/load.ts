@@ -74,10 +74,7 @@ export class Load {
   }
 
   #attack(host: Host, coming: Set<string>, address: string): void {
-    const lines = Array.from({ length: maxretry }, (_, n) => {
-      return `${stamp()}host sshd[${n + 1}]: Failed password for root from ${address} port 4000 ssh2\n`;
-    });
-    appendFileSync(logOf(host), lines.join(''));
+    appendFileSync(logOf(host), failedLines(address, maxretry));
     coming.add(address);
     this.changes += 1;
   }
@@ -92,6 +89,12 @@ export class Load {
     this.briefs += 1;
     await orderOne(host, briefBan.jail, 'banip', `198.18.0.${this.briefs}`);
   }
+}
+
+/** Lines of sshd, one for each failure. */
+export function failedLines(address: string, count: number): string {
+  const line = (n: number) => `${stamp()}host sshd[${n}]: Failed password for root from ${address} port 4000 ssh2\n`;
+  return Array.from({ length: count }, (_, n) => line(n + 1)).join('');
 }
 
 async function orderOne(host: Host, jail: string, word: string, address: string): Promise<void> {

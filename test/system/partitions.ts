@@ -1,12 +1,10 @@
 /** Hosts cut off, the Worker down, Cloudflare's API down, in an order by chance and under load: then every place agrees, and each event counts once. */
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from '../../host-agent/control/client.ts';
 import { below, oneOf, randomOf } from '../random.ts';
 import { foreign, listItems, operator } from '../world/edge.ts';
 import { agentLog, type Host, inKernel, startAgent } from '../world/host.ts';
+import { askLedgerFile } from '../world/ledger-file.ts';
 import { until } from '../world/wait.ts';
 import { makeWorld, type World } from '../world/world.ts';
 import { briefBan, Load, prepareJails } from './load.ts';
@@ -142,14 +140,9 @@ function noneTwice(host: Host): void {
 
 /** The ledger's cursor counts what it has applied: as many changes as the hosts have made, those that were too late left out. */
 function eachOnce({ edge }: World, { changes, briefs }: Load): { changes: number; brief: number } {
-  const folder = join(edge.folder, 'state/v3/do');
-  const file = readdirSync(folder, { recursive: true, encoding: 'utf8' }).find((name) =>
-    /[0-9a-f]{64}\.sqlite$/.test(name),
-  );
-  const database = new DatabaseSync(join(folder, file ?? 'none'));
   const query = 'SELECT MAX(cursor) AS newest, SUM(jail = ?) AS brief FROM holders';
-  const { newest, brief } = database.prepare(query).get(briefBan.jail) as { newest: number; brief: number };
-  database.close();
+  const [row] = askLedgerFile(edge, query, briefBan.jail);
+  const [newest, brief] = [Number(row?.['newest']), Number(row?.['brief'])];
   if (newest !== changes + brief || brief > briefs)
     throw new Error(`${newest} changes at the ledger, ${changes} and ${brief} (of ${briefs} brief ones) by the hosts`);
   return { changes, brief };

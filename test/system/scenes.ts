@@ -1,6 +1,7 @@
 /** The scenes of the system tests by name: each needs namespaces of its own. */
 import { badInput } from './bad-input.ts';
 import { explainedEverywhere } from './explained.ts';
+import { fleetCounts } from './fleet.ts';
 import { bansSurviveRestart, countsSurviveKill, reloads } from './host-scenes.ts';
 import { hostileScene } from './hostile-lines.ts';
 import { enrolledLater, killed } from './kill.ts';
@@ -16,6 +17,7 @@ export const scenes: ReadonlyMap<string, () => Promise<unknown>> = new Map([
   ['enrolled later', enrolledLater],
   ['proven', proven],
   ['explained', explainedEverywhere],
+  ['the fleet counts', fleetCounts],
   ...partitionScenes,
   ['kill the banning agent', () => killed('hostA', 11)],
   ['kill the other agent', () => killed('hostB', 12)],
