@@ -1,5 +1,7 @@
 /** What `edgeban --help` prints; the manual page and the completion are made of it. */
-export const edgebanHelp = `Usage: edgeban edge setup [--zone NAME]... [--account ID] [--mode list|access-rules|none]
+export const edgebanHelp = `Usage: edgeban edge setup [--zone NAME]... [--account ID] [--mode list|access-rules|gate|none]
+                          [--challenge-list NAME] [--route PATTERN]... [--turnstile-key KEY]
+                          [--turnstile-secret-file FILE|-]
                           [--allow ADDRESSES] [--var NAME=VALUE]... [--name NAME]
                           [--list NAME] [--adopt-list] [--take-over] [--url URL]
                           [--token-file FILE|-] [--runtime-token-file FILE|-]

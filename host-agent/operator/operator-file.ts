@@ -16,6 +16,8 @@ const Cloudflare = z.strictObject({
   zones: z.array(z.strictObject({ id, name: z.string() })).max(50),
   mode: z.string(),
   list: z.string(),
+  /** '': there is none. */
+  challenge_list: z.string().default(''),
   token: z.string().min(8),
 });
 
@@ -23,6 +25,8 @@ const OperatorFile = z.strictObject({
   url: z.string(),
   token: z.string().min(16),
   cloudflare: Cloudflare.nullable().default(null),
+  /** The secret of the gate's Turnstile widget. */
+  turnstile: z.string().nullable().default(null),
 });
 export type OperatorFile = z.infer<typeof OperatorFile>;
 

@@ -64,6 +64,7 @@ async function switchDirectly(
 ): Promise<readonly { zone: string; changed: number }[]> {
   const { cloudflare } = file;
   if (cloudflare?.mode === 'access-rules') throw noWay(trouble, 'the mode access-rules has no rule to switch');
+  if (cloudflare?.mode === 'gate') throw noWay(trouble, 'the mode gate has no rule to switch');
   if (cloudflare === null || cloudflare.zones.length === 0) throw noWay(trouble, 'the operator file names no zone');
   const given = tokenFile === undefined ? null : await secretOf(world, tokenSource(tokenFile));
   const api = new CloudflareApi(cloudflare.base, given ?? cloudflare.token, world.sleep);
@@ -80,6 +81,7 @@ function tokenSource(file: string) {
 
 function noWay(trouble: string, why: string): EdgebanError {
   return new EdgebanError('ERR_EDGE_UNREACHABLE', `the Worker did not do it (${trouble}), and ${why}`, {
-    remedy: "switch edgeban's rule off in Cloudflare's dashboard: Security, WAF, Custom rules",
+    remedy:
+      "switch edgeban's rules off in Cloudflare's dashboard: Security, WAF, Custom rules; in the mode gate take its routes away: Workers Routes",
   });
 }

@@ -2,8 +2,8 @@
 import { z } from 'zod';
 import { type CloudflareApi, isGone } from './cloudflare-api.ts';
 
-/** Of the instance `main`, which is what setup deploys; another instance's rule is another's. */
-const ruleRef = 'edgeban';
+/** Of the instance `main`, which is what setup deploys; another instance's rules are another's. */
+const refs = { block: 'edgeban', challenge: 'edgeban_challenge' } as const;
 const phase = 'http_request_firewall_custom';
 
 const Rule = z.object({
@@ -29,8 +29,12 @@ export async function customRules(api: CloudflareApi, zone: string): Promise<Rul
   }
 }
 
-export function ourRules(ruleset: Ruleset | null): Rule[] {
-  return ruleset?.rules.filter(({ ref }) => ref === ruleRef) ?? [];
+export function ourRules(ruleset: Ruleset | null, action?: keyof typeof refs): Rule[] {
+  return ruleset?.rules.filter((rule) => (action === undefined ? isOurs(rule) : rule.ref === refs[action])) ?? [];
+}
+
+export function isOurs({ ref }: Rule): boolean {
+  return ref === refs.block || ref === refs.challenge;
 }
 
 /** Does the expression name the list? */
@@ -57,7 +61,7 @@ function trialOf(zone: string, ruleset: Ruleset | null, rule: Readonly<Record<st
     const body = { name: 'default', kind: 'zone', phase, rules: [rule] };
     return { method: 'POST', path: `${root}?dry_run=true`, body } as const;
   }
-  const [ours] = ourRules(ruleset);
+  const [ours] = ourRules(ruleset, 'block');
   if (ours === undefined)
     return { method: 'POST', path: `${root}/${ruleset.id}/rules?dry_run=true`, body: rule } as const;
   const path = `${root}/${ruleset.id}/rules/${ours.id}?dry_run=true`;

@@ -33,7 +33,9 @@ const Holder = z.object({ host: z.string(), name: z.string(), jail: z.string(), 
 const Ban = z.object({ address: z.string(), until, holders: z.array(Holder) });
 export type Ban = z.infer<typeof Ban>;
 const Lifted = z.object({ address: z.string(), lifted: count });
-const BansPage = z.object({ bans: z.array(z.object({ address: z.string(), until })), next: z.string().nullable() });
+const ListedBan = z.object({ address: z.string(), action: z.string().default('block'), until });
+export type ListedBan = z.infer<typeof ListedBan>;
+const BansPage = z.object({ bans: z.array(ListedBan), next: z.string().nullable() });
 const Snapshot = z
   .object({ written_at: time, count, bans: z.array(z.object({ address: z.string(), until })) })
   .nullable();
@@ -76,6 +78,7 @@ const Detail = z.object({
   leftOut: named,
   foreign: named,
   refused: named,
+  unfit: named,
   error: failure,
   waitUntil: time.nullable(),
   list: z.object(listFacts).optional(),
@@ -96,7 +99,15 @@ export const Status = z.object({
   recovery: z.object({ due: z.boolean(), at: time.nullable(), bans: count, refused: count }),
   ranges: z.object({ known: count, at: time.nullable(), error: z.string().nullable() }),
   snapshot: z.object({ current: z.boolean(), written_at: time.nullable(), error: z.string().nullable() }),
-  enforcement: z.object({ mode: z.string(), current: z.boolean(), detail: Detail.nullable() }),
+  enforcement: z.object({
+    mode: z.string(),
+    current: z.boolean(),
+    detail: Detail.nullable(),
+    former: z
+      .array(z.object({ mode: z.string(), name: z.string().nullable(), left: count.nullable(), error: failure }))
+      .default([]),
+    gate: z.object({ challenge: z.enum(['turnstile', 'block']) }).optional(),
+  }),
 });
 export type Status = z.infer<typeof Status>;
 

@@ -26,7 +26,7 @@ export const secrets = {
 } as const;
 
 function options(changes: Partial<FakeOptionsInput>): FakeOptionsInput {
-  const whole: Scope[] = [...needed, 'Zone WAF Write', 'Account Firewall Access Rules Write'];
+  const whole: Scope[] = [...needed, 'Zone WAF Write', 'Account Firewall Access Rules Write', 'Workers Routes Write'];
   return {
     account: accountId,
     zones: [zone, other],
@@ -117,7 +117,7 @@ const uploader = `
 import { readFileSync, writeFileSync } from 'node:fs';
 const [, , verb, , config, , secrets] = process.argv;
 writeFileSync(new URL('argv.json', import.meta.url), JSON.stringify(process.argv));
-const { name, account_id, main, compatibility_date, vars, kv_namespaces, migrations } = JSON.parse(readFileSync(config, 'utf8'));
+const { name, account_id, main, compatibility_date, vars, kv_namespaces, migrations, routes } = JSON.parse(readFileSync(config, 'utf8'));
 const text = Object.entries(vars).map(([name, text]) => ({ type: 'plain_text', name, text }));
 const secret = Object.entries(JSON.parse(readFileSync(secrets, 'utf8'))).map(([name, text]) => ({ type: 'secret_text', name, text }));
 const kv = kv_namespaces.map(({ binding, id }) => ({ type: 'kv_namespace', name: binding, namespace_id: id }));
@@ -130,6 +130,7 @@ const metadata = { main_module: 'index.js', bindings: [...text, ...secret, ...kv
 form.set('metadata', new Blob([JSON.stringify(metadata)], { type: 'application/json' }));
 form.set('index.js', new Blob([readFileSync(main)], { type: 'application/javascript+module' }), 'index.js');
 const answer = await fetch(url, { method: 'PUT', headers, body: form });
+if (routes) await fetch(url + '/routes', { method: 'PUT', headers: { ...headers, 'content-type': 'application/json' }, body: JSON.stringify(routes) });
 if (!answer.ok) { console.error('upload failed', headers.authorization, await answer.text()); process.exit(1); }
 `;
 
@@ -176,6 +177,6 @@ function status(mode: string, zones: string) {
     ...{ panic: null, brake: null, recovery: { due: false, at: null, bans: 0, refused: 0 } },
     ranges: { known: 22, at: null, error: null },
     snapshot: { current: true, written_at: null, error: null },
-    enforcement: { mode, current: true, detail: mode === 'none' ? null : detail },
+    enforcement: { mode, current: true, detail: mode === 'none' || mode === 'gate' ? null : detail },
   };
 }

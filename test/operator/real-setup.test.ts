@@ -56,15 +56,34 @@ test('sets up, enforces, changes nothing the second time, and is torn down witho
   expect(third).toMatchObject({ code: 0, out: expect.stringContaining('Worker edgeban: changed') });
   expect(account.fake.control.state().scripts['edgeban']).toMatchObject({ uploads: 2, tag: 'v1' });
 
+  // another mode: the former one's rule and items go, and visits go through the Worker
+  const gate = () => account.fake.control.state().scripts['edgeban']?.bindings.some(({ text }) => text === 'gate');
+  const [fourth] = await Promise.all([account.setup(['--mode', 'gate']), restartWhen(() => gate() === true)]);
+  expect(fourth).toMatchObject({ code: 0, err: '' });
+  expect(account.fake.control.state().workerRoutes).toMatchObject([{ pattern: '*example.test/*', script: 'edgeban' }]);
+  expect(account.fake.control.rules(zone.id).map(({ ref }) => ref)).toEqual(['by_hand']);
+  expect(items()).toEqual(['198.51.100.77']);
+  const { findings } = JSON.parse((await account.run(['doctor', '--json', '--root', account.dir])).out);
+  expect(findings).toContainEqual(
+    expect.objectContaining({ grade: 'ok', about: 'enforcement', text: expect.stringContaining('mode gate') }),
+  );
+
   const gone = await account.run(['teardown', '--yes']);
   expect(gone).toMatchObject({ code: 0, err: '' });
   await worker.kill();
-  const { scripts, namespaces, tokens } = account.fake.control.state();
-  expect([scripts, namespaces, tokens]).toEqual([{}, [], []]);
+  const { scripts, namespaces, tokens, workerRoutes } = account.fake.control.state();
+  expect([scripts, namespaces, tokens, workerRoutes]).toEqual([{}, [], [], []]);
   expect(items()).toEqual(['198.51.100.77']);
   expect(account.fake.control.rules(zone.id).map(({ ref }) => ref)).toEqual(['by_hand']);
   expect(readdirSync(join(account.dir, 'etc'))).toEqual([]);
 });
+
+/** As Cloudflare does with what is deployed. */
+async function restartWhen(isDeployed: () => boolean): Promise<void> {
+  await vi.waitFor(() => expect(isDeployed()).toBe(true), { timeout: 60_000, interval: 50 });
+  await worker.kill();
+  await worker.start();
+}
 
 async function startWhenUploaded(): Promise<void> {
   await vi.waitFor(() => expect(uploaded()).not.toEqual([]), { timeout: 60_000, interval: 50 });

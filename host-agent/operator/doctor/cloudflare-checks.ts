@@ -6,7 +6,7 @@ import type { CloudflareApi } from '../cloudflare-api.ts';
 import type { OperatorFile } from '../operator-file.ts';
 import type { Mode } from '../setup/record.ts';
 import { missingPermissions, runtimeNeeds, verifyToken } from '../setup/token.ts';
-import { customRules, namesList, ourRules, type Rule, type Ruleset } from '../waf.ts';
+import { customRules, isOurs, namesList, ourRules, type Rule, type Ruleset } from '../waf.ts';
 import { broken, type Finding, ok, warning } from './finding.ts';
 
 export type Access = NonNullable<OperatorFile['cloudflare']>;
@@ -58,8 +58,13 @@ function modeOf(mode: string): Mode {
   return mode === 'access-rules' || mode === 'none' ? mode : 'list';
 }
 
-async function listFindings(api: CloudflareApi, { account, list: name }: Access): Promise<Finding[]> {
+async function listFindings(api: CloudflareApi, { account, list, challenge_list }: Access): Promise<Finding[]> {
   const all = await api.call({ path: `/accounts/${account}/rules/lists` }, z.array(List));
+  const names = [list, challenge_list].filter((name) => name !== '');
+  return names.flatMap((name) => oneListFindings(all, name));
+}
+
+function oneListFindings(all: readonly List[], name: string): Finding[] {
   const list = all.find((each) => each.name === name);
   if (list === undefined)
     return [
@@ -97,16 +102,37 @@ function unreferenced({ name, num_referencing_filters }: List): Finding[] {
   ];
 }
 
-async function ruleFindings(api: CloudflareApi, { zones, list }: Access): Promise<Finding[]> {
+async function ruleFindings(api: CloudflareApi, { zones, list, challenge_list }: Access): Promise<Finding[]> {
   const found: Finding[] = [];
-  for (const { id, name } of zones) found.push(...zoneFindings(name, await customRules(api, id), list));
+  for (const { id, name } of zones) {
+    const ruleset = await customRules(api, id);
+    found.push(...ruleFinding(`rule ${name}`, ruleset, list, 'block'));
+    if (challenge_list !== '')
+      found.push(
+        ...ruleFinding(`challenge ${name}`, ruleset, challenge_list, 'challenge'),
+        ...orderOfOurs(name, ruleset),
+      );
+  }
   return found;
 }
 
-function zoneFindings(zone: string, ruleset: Ruleset | null, list: string): Finding[] {
-  const about = `rule ${zone}`;
+/** A visitor who has passed a challenge goes on to the rules behind it: he would be blocked after his trouble. */
+function orderOfOurs(zone: string, ruleset: Ruleset | null): Finding[] {
   const rules = ruleset?.rules ?? [];
-  const [ours, ...more] = ourRules(ruleset);
+  const at = (action: 'block' | 'challenge') => rules.findIndex(({ id }) => id === ourRules(ruleset, action)[0]?.id);
+  if (at('challenge') < 0 || at('block') < at('challenge')) return [];
+  return [
+    warning(
+      `rule ${zone}`,
+      'the rule that challenges stands before the one that blocks',
+      'the Worker puts it behind within ten minutes',
+    ),
+  ];
+}
+
+function ruleFinding(about: string, ruleset: Ruleset | null, list: string, action: 'block' | 'challenge'): Finding[] {
+  const rules = ruleset?.rules ?? [];
+  const [ours, ...more] = ourRules(ruleset, action);
   if (ours === undefined)
     return [
       broken(
@@ -135,7 +161,7 @@ function zoneFindings(zone: string, ruleset: Ruleset | null, list: string): Find
 
 /** A rule before ours that skips lets those through that we ban. */
 function orderFinding(about: string, rules: readonly Rule[], ours: Rule, count: string): Finding {
-  const before = rules.slice(0, rules.indexOf(ours)).filter(({ enabled }) => enabled);
+  const before = rules.slice(0, rules.indexOf(ours)).filter((rule) => rule.enabled && !isOurs(rule));
   const skips = before.filter(({ action }) => action === 'skip');
   if (skips.length > 0)
     return warning(

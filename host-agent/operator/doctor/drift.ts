@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { canonical, contains, type Prefix, parsePrefix } from '../../../shared/address.ts';
 import type { CloudflareApi } from '../cloudflare-api.ts';
 import { mark } from '../setup/emptying.ts';
-import type { Status, WorkerApi } from '../worker-api.ts';
+import type { ListedBan, Status, WorkerApi } from '../worker-api.ts';
 import type { Access } from './cloudflare-checks.ts';
 import { broken, type Finding, ok, warning } from './finding.ts';
 
@@ -46,8 +46,10 @@ function lasting(difference: Difference, before: Difference | undefined): Differ
 }
 
 async function differences(parts: Parts): Promise<Difference[]> {
-  const wanted = await ledgerBans(parts.worker);
-  if (wanted === null) return [];
+  const bans = await ledgerBans(parts.worker);
+  if (bans === null) return [];
+  // what hosts enforce alone is in neither place
+  const wanted = bans.flatMap(({ address, action }) => (action === 'off' ? [] : [address]));
   const list = await listItems(parts);
   const snapshot = await snapshotBans(parts);
   return [
@@ -57,12 +59,12 @@ async function differences(parts: Parts): Promise<Difference[]> {
 }
 
 /** Null: too many to be compared in one go. */
-async function ledgerBans(worker: WorkerApi): Promise<string[] | null> {
-  const found: string[] = [];
+async function ledgerBans(worker: WorkerApi): Promise<ListedBan[] | null> {
+  const found: ListedBan[] = [];
   let after = '';
   for (let page = 0; page < pages_max; page++) {
     const { bans, next } = await worker.bansPage(after);
-    found.push(...bans.map(({ address }) => address));
+    found.push(...bans);
     if (next === null) return found;
     after = next;
   }
@@ -78,9 +80,11 @@ async function snapshotBans({ worker, now }: Parts): Promise<string[] | null> {
 async function listItems({ api, access }: Parts): Promise<string[] | null> {
   if (api === null || access === null || access.list === '') return null;
   const root = `/accounts/${access.account}/rules/lists`;
-  const list = (await api.call({ path: root }, z.array(List))).find(({ name }) => name === access.list);
-  if (list === undefined) return null;
-  const items = await api.all(`${root}/${list.id}/items?per_page=500`, Item);
+  const names = [access.list, access.challenge_list];
+  const lists = (await api.call({ path: root }, z.array(List))).filter(({ name }) => names.includes(name));
+  if (lists.length === 0) return null;
+  const items: z.infer<typeof Item>[] = [];
+  for (const { id } of lists) items.push(...(await api.all(`${root}/${id}/items?per_page=500`, Item)));
   return items.filter(({ comment }) => comment?.startsWith(mark)).map(({ ip }) => canonical(ip) ?? ip);
 }
 
@@ -107,11 +111,8 @@ function findingOf(status: Status): (difference: Difference) => Finding {
     const text = `${lacking.length} lacking (${some(lacking)}), ${extra.length} too many (${some(extra)})`;
     const isTold = !status.enforcement.current || !status.snapshot.current;
     if (isTold) return warning(about, `${text}; the Worker knows, and is at it`, 'wait, and look again');
-    const known = [
-      status.enforcement.detail?.leftOut,
-      status.enforcement.detail?.foreign,
-      status.enforcement.detail?.refused,
-    ];
+    const { leftOut, foreign, refused, unfit, challenged } = status.enforcement.detail ?? {};
+    const known = where === 'KV' ? [] : [leftOut, foreign, refused, unfit, challenged];
     const excused = known.reduce((sum, named) => sum + (named?.count ?? 0), 0);
     if (extra.length === 0 && lacking.length <= excused)
       return ok(about, `none but what is told above: ${count} there`);

@@ -114,7 +114,9 @@ function snapshot({ snapshot: { current, written_at, error }, bans }: Status, no
   ];
 }
 
-function enforcement({ enforcement: { mode, current, detail } }: Status, now: number): Finding[] {
+function enforcement({ enforcement: { mode, current, detail, gate, former } }: Status, now: number): Finding[] {
+  const left = formerFindings(former);
+  if (mode === 'gate') return [gateFinding(current, gate?.challenge ?? 'block'), ...left];
   if (mode === 'none')
     return [
       warning(
@@ -122,6 +124,7 @@ function enforcement({ enforcement: { mode, current, detail } }: Status, now: nu
         'mode none: bans are shared with all hosts, nothing is blocked at Cloudflare',
         'edgeban edge setup --mode list',
       ),
+      ...left,
     ];
   if (detail === null)
     return [broken('enforcement', 'the Worker cannot enforce', 'its settings are wrong: run edgeban edge setup again')];
@@ -151,6 +154,38 @@ function enforcement({ enforcement: { mode, current, detail } }: Status, now: nu
         ? ok('enforcement', text + pending)
         : warning('enforcement', `${text}${pending}; under way`, 'wait, and look again'),
     ...leftOver(detail),
+    ...unchallenged(detail),
+    ...left,
+  ];
+}
+
+function gateFinding(current: boolean, challenge: 'turnstile' | 'block'): Finding {
+  const text = `mode gate: visits on the routes are refused by what KV holds; challenges ${challenge === 'block' ? 'block (no Turnstile widget)' : 'by Turnstile'}`;
+  return current ? ok('enforcement', text) : warning('enforcement', `${text}; KV lags behind`, 'wait, and look again');
+}
+
+/** What a former mode, list or zone has left. */
+function formerFindings(former: Status['enforcement']['former']): Finding[] {
+  return former.map(({ mode, name, left, error }) => {
+    const text = `of the former ${mode}${name === null ? '' : ` ${name}`} ${left ?? 'some'} ban(s) are left at Cloudflare`;
+    return error === null
+      ? warning('former mode', text, 'wait: they are taken away')
+      : warning('former mode', `${text}: ${error.message}`, remedyOf(error.code));
+  });
+}
+
+/** Challenges in the mode list without a second list. */
+function unchallenged({ challenged, challengeList }: NonNullable<Status['enforcement']['detail']>): Finding[] {
+  const why = challengeList?.error;
+  const lacks = why ? `: ${why.message}` : '';
+  const count = challenged?.count ?? 0;
+  if (count === 0 && !why) return [];
+  return [
+    warning(
+      'challenges',
+      `${count} ban(s) that ask for a challenge are not enforced at Cloudflare, there is no second list${lacks}`,
+      'edgeban edge setup --challenge-list edgeban_challenge (not on the free plan), or edge = block in those jails',
+    ),
   ];
 }
 

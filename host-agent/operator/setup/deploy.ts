@@ -3,19 +3,15 @@ import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { EdgebanError } from '../../../shared/errors.ts';
 import { isGone } from '../cloudflare-api.ts';
 import { type OperatorFile, readOperatorFile, writeOperatorFile, writePrivate } from '../operator-file.ts';
 import { customRules, ourRules } from '../waf.ts';
-import { type Status, WorkerApi } from '../worker-api.ts';
 import type { Setup } from './setup-run.ts';
 import { foreign } from './things.ts';
 import { deploy, findWorkerCode, findWrangler, type WorkerCode, wranglerConfig } from './wrangler.ts';
 
 const Script = z.object({ id: z.string(), etag: z.string().nullish() });
 const Subdomain = z.object({ subdomain: z.string() });
-const wait_seconds_max = 180;
-const wait_ms = 1000;
 
 /** What was set up before, and by whom. Throws ERR_SETUP_FOREIGN. */
 export function knownOperator(setup: Setup): OperatorFile | null {
@@ -72,7 +68,7 @@ export async function workerUrl(setup: Setup): Promise<string> {
 export async function bringUp(setup: Setup, operator: OperatorFile): Promise<void> {
   const { given, record, files, world } = setup;
   const code = findWorkerCode(given.worker);
-  const config = wranglerConfig(record, given.name, code);
+  const config = wranglerConfig(record, given.name, operator.url, code);
   const secrets = secretsOf(operator);
   const hash = hashOf(config, code, secrets);
   const there = await findScript(setup);
@@ -94,7 +90,12 @@ export async function bringUp(setup: Setup, operator: OperatorFile): Promise<voi
 
 function secretsOf(operator: OperatorFile): Record<string, string> {
   const token = operator.cloudflare?.token;
-  return { OPERATOR_TOKEN: operator.token, ...(token === undefined ? {} : { CLOUDFLARE_API_TOKEN: token }) };
+  const { turnstile } = operator;
+  return {
+    OPERATOR_TOKEN: operator.token,
+    ...(token === undefined ? {} : { CLOUDFLARE_API_TOKEN: token }),
+    ...(turnstile === null ? {} : { TURNSTILE_SECRET: turnstile }),
+  };
 }
 
 /** Of all that the Worker is deployed from. */
@@ -119,52 +120,23 @@ export function keepOperator(
   setup: Setup,
   known: OperatorFile | null,
   url: string,
-  token: string | null,
+  { token, turnstile }: { readonly token: string | null; readonly turnstile: string | null },
 ): OperatorFile {
   const { record, files } = setup;
   const { base, account, zones, mode } = record;
+  const isList = mode === 'list';
+  const lists = {
+    list: isList ? (record.list?.name ?? '') : '',
+    challenge_list: isList ? (record.challenge?.name ?? '') : '',
+  };
   const operator: OperatorFile = {
     url,
     token: known?.token ?? randomBytes(32).toString('base64url'),
-    cloudflare: token === null ? null : { base, account, zones, mode, list: record.list?.name ?? '', token },
+    cloudflare: token === null ? null : { base, account, zones, mode, ...lists, token },
+    turnstile,
   };
   const isSame = known !== null && JSON.stringify(known) === JSON.stringify(operator);
   if (!isSame) writeOperatorFile(files.operator, operator);
   setup.tell("operator's file", files.operator, isSame ? 'same' : known === null ? 'made' : 'changed');
   return operator;
-}
-
-/** Until the Worker knows its operator and, where it enforces, has its list and a rule in each zone. */
-export async function awaitWorker(setup: Setup, operator: OperatorFile): Promise<Status> {
-  const worker = new WorkerApi(operator);
-  const end = setup.world.now() + wait_seconds_max;
-  for (;;) {
-    const { status, why } = await look(worker);
-    if (status !== null && why === null) return status;
-    if (setup.world.now() > end)
-      throw new EdgebanError('ERR_SETUP_WAIT', `${operator.url}: ${why}`, {
-        remedy: 'all is deployed: look again with edgeban edge doctor, or run this again',
-      });
-    await setup.world.sleep(wait_ms);
-  }
-}
-
-async function look(worker: WorkerApi): Promise<{ status: Status | null; why: string | null }> {
-  try {
-    await worker.health();
-    const status = await worker.status();
-    return { status, why: lacking(status) };
-  } catch (error) {
-    if (error instanceof EdgebanError) return { status: null, why: error.message };
-    throw error;
-  }
-}
-
-function lacking({ enforcement: { mode, detail } }: Status): string | null {
-  if (mode === 'none') return null;
-  if (detail === null) return 'the Worker cannot enforce: its settings are wrong';
-  const error = detail.error ?? detail.rules?.find((rule) => rule.error !== null)?.error;
-  if (detail.rules?.some((rule) => rule.rule === null) === true || detail.list?.id === null)
-    return `the Worker has not yet made its rules${error === null || error === undefined ? '' : `: ${error.message}`}`;
-  return null;
 }

@@ -25,7 +25,8 @@ export async function choosePlace(
   world: OperatorWorld,
   asked: { readonly account: string | undefined; readonly zones: readonly string[]; readonly mode: Mode },
 ): Promise<Chosen> {
-  const names = asked.zones.length > 0 || asked.mode !== 'list' ? asked.zones : await askForZones(api, world);
+  const names =
+    asked.zones.length > 0 || !['list', 'gate'].includes(asked.mode) ? asked.zones : await askForZones(api, world);
   const zones: Zone[] = [];
   for (const name of names) zones.push(await findZone(api, name));
   const accounts = new Set([
@@ -53,7 +54,7 @@ async function findZone(api: CloudflareApi, name: string): Promise<Zone> {
 }
 
 async function askForZones(api: CloudflareApi, world: OperatorWorld): Promise<string[]> {
-  if (!world.prompt.isTerminal) throw usage('edgeban edge setup needs --zone NAME in the mode list');
+  if (!world.prompt.isTerminal) throw usage('edgeban edge setup needs --zone NAME in this mode');
   const seen = await readable(() => api.all('/zones?per_page=50', Zone));
   world.terminal.out(`This token sees: ${seen.map(({ name }) => name).join(', ') || 'no zone'}`);
   const answer = await world.prompt.ask('Zones to protect (names, or all): ');

@@ -11,7 +11,7 @@ const name = z.string().min(1).max(512);
 const thing = z.strictObject({ name, id: id.nullable(), made: z.boolean() });
 export type Thing = z.infer<typeof thing>;
 
-const modes = ['list', 'access-rules', 'none'] as const;
+const modes = ['list', 'access-rules', 'gate', 'none'] as const;
 export type Mode = (typeof modes)[number];
 export const Mode = z.enum(modes);
 
@@ -21,6 +21,8 @@ const SetupRecord = z.strictObject({
   account: id,
   zones: z.array(z.strictObject({ id, name })),
   mode: Mode,
+  /** Modes of before, of which the Worker may not have taken everything away yet. */
+  left: z.array(Mode).default([]),
   /** The Worker's ALLOW: addresses that are never banned. */
   allow: z.string(),
   /** More of the Worker's settings, by name. */
@@ -31,6 +33,12 @@ const SetupRecord = z.strictObject({
     .nullable(),
   namespace: thing.nullable(),
   list: thing.nullable(),
+  /** The second list, whose addresses are challenged. */
+  challenge: thing.nullable().default(null),
+  /** In the mode gate: which visits go through the Worker. */
+  routes: z.array(z.strictObject({ pattern: name, zone: id })).default([]),
+  /** Of the Turnstile widget; '': none. */
+  turnstile: z.string().default(''),
   /** The run-time token; one that was pasted is not ours to remove. */
   token: thing.extend({ kind: z.enum(['user', 'account']) }).nullable(),
 });

@@ -19,7 +19,9 @@ const groupNames = {
 
 /** Gives the token's secret; it is checked by trying whatever the mode needs. */
 export async function runtimeToken(setup: Setup, known: string | null): Promise<string | null> {
-  if (setup.record.mode === 'none') return null;
+  const { mode } = setup.record;
+  // with the token of before the Worker takes away what the former mode has left
+  if (mode === 'none' || mode === 'gate') return known;
   if (known !== null && (await isGood(setup, known))) {
     setup.tell('run-time token', idOf(setup), 'same');
     return known;
@@ -101,16 +103,20 @@ async function allowed<T>(body: () => Promise<T>): Promise<T | null> {
   }
 }
 
-function policiesOf({ mode, account, zones }: SetupRecord, groups: readonly z.infer<typeof Group>[]) {
+/** Of the mode, and of those before of which something may be left. */
+function policiesOf({ mode, left, account, zones }: SetupRecord, groups: readonly z.infer<typeof Group>[]) {
+  const modes = [mode, ...left];
   const policy = (names: readonly string[], resources: Readonly<Record<string, string>>) => {
     const group = groups.find(({ name }) => names.includes(name));
     if (group === undefined) throw permissionError('the account', [names[0] ?? '']);
     return { effect: 'allow', permission_groups: [{ id: group.id }], resources };
   };
   const ofAccount = { [`com.cloudflare.api.account.${account}`]: '*' };
-  if (mode === 'access-rules') return [policy(groupNames.access, ofAccount)];
   const ofZones = Object.fromEntries(zones.map(({ id }) => [`com.cloudflare.api.account.zone.${id}`, '*']));
-  return [policy(groupNames.lists, ofAccount), policy(groupNames.waf, ofZones)];
+  return [
+    ...(modes.includes('list') ? [policy(groupNames.lists, ofAccount), policy(groupNames.waf, ofZones)] : []),
+    ...(modes.includes('access-rules') ? [policy(groupNames.access, ofAccount)] : []),
+  ];
 }
 
 async function askForToken(setup: Setup): Promise<string> {

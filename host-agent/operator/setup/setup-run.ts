@@ -11,6 +11,9 @@ export interface Given extends CommonWords {
   /** Of the Worker; its KV namespace is `<name>-bans`. */
   readonly name: string;
   readonly list: string;
+  /** Of the second list; '': none. */
+  readonly challengeList: string;
+  readonly turnstileSecretFile: string | undefined;
   readonly allow: string;
   readonly url: string | undefined;
   readonly runtimeTokenFile: string | undefined;

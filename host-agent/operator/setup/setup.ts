@@ -2,15 +2,18 @@
 import { EdgebanError } from '../../../shared/errors.ts';
 import { usage } from '../../cli/options.ts';
 import { CloudflareApi, defaultApiBase } from '../cloudflare-api.ts';
+import type { OperatorFile } from '../operator-file.ts';
 import { confirm, parseWords, secretOf, tell } from '../words.ts';
 import type { OperatorWorld } from '../world.ts';
-import { awaitWorker, bringUp, keepOperator, knownOperator, refuseForeign, workerUrl } from './deploy.ts';
+import { bringUp, keepOperator, knownOperator, refuseForeign, workerUrl } from './deploy.ts';
 import { choosePlace } from './place.ts';
 import { Mode, readRecord, type SetupRecord, setupFiles } from './record.ts';
+import { checkRoutes, dropRoutes, routesOf } from './routes.ts';
 import { runtimeToken } from './runtime-token.ts';
 import { type Given, Setup } from './setup-run.ts';
-import { makeList, makeNamespace } from './things.ts';
+import { makeChallengeList, makeList, makeNamespace } from './things.ts';
 import { missingPermissions, permissionError, setupNeeds, verifyToken } from './token.ts';
+import { awaitCleared, awaitWorker } from './waiting.ts';
 
 const text = { type: 'string' } as const;
 const flag = { type: 'boolean', default: false } as const;
@@ -20,6 +23,10 @@ const options = {
   mode: text,
   name: text,
   list: text,
+  'challenge-list': text,
+  route: { ...text, multiple: true },
+  'turnstile-key': text,
+  'turnstile-secret-file': text,
   allow: text,
   var: { ...text, multiple: true },
   url: text,
@@ -41,11 +48,12 @@ export async function setUp(argv: readonly string[], world: OperatorWorld): Prom
   setup.say(tokenText(setup));
   const operator = knownOperator(setup);
   await refuseForeign(setup);
+  await checkRoutes(setup);
   const url = await workerUrl(setup);
   for (const line of plan(setup, url)) setup.say(line);
   if (values['dry-run']) return end(setup, url, 'Nothing was changed (--dry-run).');
   if (known === null) await confirm(world, values, 'Go on?');
-  await standing(setup, () => make(setup, operator, url));
+  await standing(setup, () => make(setup, operator, url, known?.zones ?? []));
   return end(setup, url, setup.changed ? undo(setup) : 'Nothing was changed.');
 }
 
@@ -64,11 +72,12 @@ async function begin(world: OperatorWorld, values: Values, known: SetupRecord | 
     wrongToken(api, account, error),
   );
   const token = await verifyToken(api, place.account);
-  const missing = await missingPermissions(api, setupNeeds({ ...place, mode }));
+  const left = known === null ? [] : [...new Set([...known.left, known.mode])].filter((each) => each !== mode);
+  const missing = await missingPermissions(api, setupNeeds({ ...place, mode, left }));
   if (missing.length > 0) throw permissionError('the set-up token', missing);
   if (known !== null && known.account !== place.account)
     throw usage('the record of this set-up is of another account', 'set that one up with another --operator-file');
-  const things = known ?? { worker: null, namespace: null, list: null, token: null };
+  const things = known ?? { worker: null, namespace: null, list: null, challenge: null, token: null };
   const given = givenOf(values, known);
   const { allow } = given;
   const vars = { ...known?.vars, ...varsOf(values.var ?? []) };
@@ -81,6 +90,9 @@ async function begin(world: OperatorWorld, values: Values, known: SetupRecord | 
     account: place.account,
     zones: [...place.zones],
     mode,
+    left,
+    routes: mode === 'gate' ? routesOf([...place.zones], values.route ?? [], known?.routes ?? []) : [],
+    turnstile: values['turnstile-key'] ?? known?.turnstile ?? '',
   };
   return new Setup({
     world,
@@ -138,6 +150,11 @@ function givenOf(values: Values, known: SetupRecord | null): Given {
   if (!/^[a-z0-9_]{1,50}$/.test(list)) throw usage(`'${list}' is not a name for a list`, 'a-z, 0-9 and _');
   if (known?.list !== null && known?.list !== undefined && known.list.name !== list)
     throw usage('the list of a set-up cannot be changed', 'edgeban edge teardown first');
+  const challengeList = values['challenge-list'] ?? known?.challenge?.name ?? '';
+  if (!/^[a-z0-9_]{0,50}$/.test(challengeList) || challengeList === list)
+    throw usage(`'${challengeList}' is not a name for a second list`, 'a-z, 0-9 and _, and not that of the first');
+  if (known?.challenge !== null && known?.challenge !== undefined && known.challenge.name !== challengeList)
+    throw usage('the second list of a set-up cannot be changed', 'edgeban edge teardown first');
   if (known?.worker !== null && known?.worker !== undefined && known.worker.name !== name)
     throw usage('the name of a set-up cannot be changed', 'edgeban edge teardown first');
   return {
@@ -146,6 +163,8 @@ function givenOf(values: Values, known: SetupRecord | null): Given {
     worker: values.worker,
     name,
     list,
+    challengeList,
+    turnstileSecretFile: values['turnstile-secret-file'],
     allow: values.allow ?? known?.allow ?? '',
     url: values.url ?? known?.worker?.url,
     runtimeTokenFile: values['runtime-token-file'],
@@ -154,15 +173,45 @@ function givenOf(values: Values, known: SetupRecord | null): Given {
   };
 }
 
-async function make(setup: Setup, known: ReturnType<typeof knownOperator>, url: string): Promise<void> {
+async function make(
+  setup: Setup,
+  known: OperatorFile | null,
+  url: string,
+  before: SetupRecord['zones'],
+): Promise<void> {
   await makeNamespace(setup);
   await makeList(setup);
+  await makeChallengeList(setup);
   const token = await runtimeToken(setup, known?.cloudflare?.token ?? null);
-  const operator = keepOperator(setup, known, url, token);
+  const operator = keepOperator(setup, known, url, { token, turnstile: await turnstileSecret(setup, known) });
+  // visits go on to the origin before the Worker is another one
+  if (setup.record.mode !== 'gate') await dropRoutes(setup, before, []);
   await bringUp(setup, operator);
+  await dropRoutes(setup, before, setup.record.routes);
   const status = await awaitWorker(setup, operator);
-  for (const { zone, rule } of status.enforcement.detail?.rules ?? [])
-    setup.say(`   WAF rule ${rule} in the zone ${zoneName(setup, zone)}: seen to by the Worker`);
+  for (const { zone, rule, action } of status.enforcement.detail?.rules ?? [])
+    setup.say(`   WAF rule ${rule} in the zone ${zoneName(setup, zone)}: seen to by the Worker (${action})`);
+  for (const line of await clearedText(setup, operator)) setup.say(line);
+}
+
+/** What a change of mode has left is the Worker's to take away; until then the record knows of it. */
+async function clearedText(setup: Setup, operator: OperatorFile): Promise<string[]> {
+  if (setup.record.left.length === 0) return [];
+  const former = setup.record.left.join(', ');
+  if (!(await awaitCleared(setup, operator)))
+    return [`   what the mode ${former} has left is still being taken away: see edgeban edge doctor`];
+  setup.keep({ left: [] });
+  return [`   what the mode ${former} had left: taken away by the Worker`];
+}
+
+async function turnstileSecret({ world, record, given }: Setup, known: OperatorFile | null): Promise<string | null> {
+  if (record.turnstile === '') return null;
+  const file = given.turnstileSecretFile;
+  if (known?.turnstile && file === undefined) return known.turnstile;
+  const question = "The Turnstile widget's secret key: ";
+  const secret = await secretOf(world, { file, variable: 'EDGEBAN_TURNSTILE_SECRET', question });
+  if (secret !== null) return secret;
+  throw usage('a Turnstile widget has a secret, too', 'give --turnstile-secret-file FILE, or - for stdin');
 }
 
 function zoneName({ record }: Setup, id: string): string {
@@ -174,9 +223,9 @@ async function standing(setup: Setup, body: () => Promise<void>): Promise<void> 
   try {
     await body();
   } catch (error) {
-    const { namespace, list, token, worker } = setup.record;
-    const names = Object.entries({ namespace, list, token, worker }).flatMap(([what, thing]) =>
-      thing === null ? [] : [`${what} ${thing.name}`],
+    const { namespace, list, challenge, token, worker } = setup.record;
+    const names = Object.entries({ namespace, list, 'second list': challenge, token, worker }).flatMap(
+      ([what, thing]) => (thing === null ? [] : [`${what} ${thing.name}`]),
     );
     setup.world.terminal.err(
       `Not finished. What stands: ${names.join(', ') || 'nothing'} (${setup.files.record}). The same command goes on from here; edgeban edge teardown undoes it.`,
@@ -199,12 +248,28 @@ function plan({ record, given, files }: Setup, url: string): string[] {
   const { mode } = record;
   return [
     'This is what there will be:',
-    `   the KV namespace ${given.name}-bans${mode === 'list' ? ` and the list ${given.list}` : ''}, made by setup where they are not there`,
-    ...(mode === 'none' ? [] : ['   a token for the Worker, with only what the mode needs']),
+    `   the KV namespace ${given.name}-bans${listsText(mode, given)}, made by setup where they are not there`,
+    ...(mode === 'none' || mode === 'gate' ? [] : ['   a token for the Worker, with only what the mode needs']),
     `   the Worker ${given.name}, deployed through wrangler, at ${url}`,
-    ...(mode === 'list' ? [`   one WAF rule in each zone, made and kept in order by the Worker`] : []),
+    ...(mode === 'list' ? [`   one WAF rule in each zone for each list, made and kept in order by the Worker`] : []),
+    ...gatePlan(record),
     ...(mode === 'access-rules' ? ['   an IP access rule for each ban, made by the Worker'] : []),
     `   the operator's tokens in ${files.operator} (mode 0600), the record of all this in ${files.record}`,
+  ];
+}
+
+function listsText(mode: Mode, { list, challengeList }: Given): string {
+  if (mode !== 'list') return '';
+  return ` and the list ${list}${challengeList === '' ? '' : `, and ${challengeList} for challenges`}`;
+}
+
+/** The free plan's Worker answers 100,000 requests a day, and who is not answered sees an error, unless the route fails open. */
+function gatePlan({ mode, routes, turnstile }: SetupRecord): string[] {
+  if (mode !== 'gate') return [];
+  return [
+    `   every visit to ${routes.map(({ pattern }) => pattern).join(', ')} goes through the Worker, which refuses who is banned`,
+    `   challenges: ${turnstile === '' ? 'none, they block (--turnstile-key KEY makes challenges of them)' : 'by a Turnstile widget'}`,
+    '   Set each route to "Fail open" in the dashboard (Workers Routes, Edit): beyond the plan\'s requests a day visits then go on to your site, unguarded',
   ];
 }
 

@@ -9,6 +9,7 @@ import { confirm, parseWords, secretOf, tell } from '../words.ts';
 import type { OperatorWorld } from '../world.ts';
 import { emptyAccessRules, emptyList } from './emptying.ts';
 import { readRecord, removeFolder, type SetupFiles, type SetupRecord, setupFiles, writeRecord } from './record.ts';
+import { removeRoutes } from './routes.ts';
 import { removeToken } from './runtime-token.ts';
 
 const options = {
@@ -80,18 +81,20 @@ async function setupToken(world: OperatorWorld, file: string | undefined): Promi
 }
 
 function plan(record: SetupRecord, files: SetupFiles): string[] {
-  const { worker, mode, zones, list, namespace, token } = record;
+  const { worker, mode, left, zones, namespace, token } = record;
+  const lists = [record.list, record.challenge].flatMap((list) => list ?? []);
+  const modes = [mode, ...left];
   return [
+    ...(modes.includes('gate') ? ['   the routes to the Worker go: visits go straight to the origin'] : []),
     ...(worker === null ? [] : [`   the Worker ${worker.name} goes, and its ledger with it`]),
-    ...(list !== null
+    ...(lists.length > 0
       ? zones.map(({ name }) => `   edgeban's WAF rule in the zone ${name} goes; all others stay`)
       : []),
-    ...(mode === 'access-rules' ? ["   edgeban's access rules go; all others stay"] : []),
-    ...(list === null
-      ? []
-      : [
-          `   edgeban's items go from the list ${list.name}; ${list.made ? 'the list goes if nobody else uses it' : 'the list was adopted, and stays'}`,
-        ]),
+    ...(modes.includes('access-rules') ? ["   edgeban's access rules go; all others stay"] : []),
+    ...lists.map(
+      ({ name, made }) =>
+        `   edgeban's items go from the list ${name}; ${made ? 'the list goes if nobody else uses it' : 'the list was adopted, and stays'}`,
+    ),
     ...(namespace === null
       ? []
       : [`   the KV namespace ${namespace.name} ${namespace.made ? 'goes' : 'was there before, and stays'}`]),
@@ -102,9 +105,10 @@ function plan(record: SetupRecord, files: SetupFiles): string[] {
   ];
 }
 
-/** The Worker first: it would put back what is taken from it. */
+/** Routes before the Worker that they lead to, and the Worker before the rest: it would put back what is taken from it. */
 async function takeAway(work: Teardown, files: SetupFiles): Promise<void> {
   try {
+    await removeAllRoutes(work);
     await removeWorker(work);
     await removeEnforcement(work);
     await removeNamespace(work);
@@ -118,6 +122,12 @@ async function takeAway(work: Teardown, files: SetupFiles): Promise<void> {
   work.say(`   ${files.operator} and ${files.folder}: gone`);
 }
 
+async function removeAllRoutes(work: Teardown): Promise<void> {
+  const { mode, left, worker, zones } = work.record;
+  if (worker === null || ![mode, ...left].includes('gate')) return;
+  await removeRoutes({ ...work, zones: zones.map(({ id }) => id), script: worker.name }, []);
+}
+
 async function removeWorker(work: Teardown): Promise<void> {
   const { worker, account } = work.record;
   if (worker === null) return;
@@ -127,15 +137,19 @@ async function removeWorker(work: Teardown): Promise<void> {
 }
 
 async function removeEnforcement(work: Teardown): Promise<void> {
-  const { mode, zones, list } = work.record;
-  if (mode === 'access-rules') await emptyAccessRules(work);
-  if (list === null) return;
+  const { mode, left, zones, list, challenge } = work.record;
+  if ([mode, ...left].includes('access-rules')) await emptyAccessRules(work);
+  if (list === null && challenge === null) return;
   for (const { id, name } of zones) {
     const count = await removeRules(work.api, id);
-    work.say(`   the WAF rule in the zone ${name}: ${count === 0 ? 'was gone already' : 'gone'}`);
+    work.say(
+      `   the WAF rule${count > 1 ? 's' : ''} in the zone ${name}: ${count === 0 ? 'was gone already' : 'gone'}`,
+    );
   }
-  await emptyList(work, list);
+  if (list !== null) await emptyList(work, list);
   work.forget({ list: null });
+  if (challenge !== null) await emptyList(work, challenge);
+  work.forget({ challenge: null });
 }
 
 async function removeNamespace(work: Teardown): Promise<void> {

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { EdgebanError } from '../../../shared/errors.ts';
 import { type CloudflareApi, CloudflareRefusal } from '../cloudflare-api.ts';
-import { customRules, namesList, type Rule } from '../waf.ts';
+import { customRules, isOurs, namesList, type Rule } from '../waf.ts';
 import type { Setup } from './setup-run.ts';
 
 const Namespace = z.object({ id: z.string(), title: z.string() });
@@ -37,31 +37,60 @@ export async function makeList(setup: Setup): Promise<void> {
   const path = `/accounts/${record.account}/rules/lists`;
   const all = await api.call({ path }, z.array(List));
   const known = all.find(({ name }) => name === (record.list?.name ?? given.list));
-  if (known !== undefined) return await takeList(setup, known);
-  setup.keep({ list: { name: given.list, id: null, made: true } });
+  if (known !== undefined) return await takeList(setup, known, 'list');
+  const refusal = await newList(setup, given.list, 'list');
+  if (refusal !== null) await shareList(setup, all, refusal);
+}
+
+/** The second list, if one is asked for: the free plan has no room for it. */
+export async function makeChallengeList(setup: Setup): Promise<void> {
+  const { api, record, given } = setup;
+  const name = given.challengeList;
+  if (record.mode !== 'list' || name === '') return;
+  const all = await api.call({ path: `/accounts/${record.account}/rules/lists` }, z.array(List));
+  const known = all.find((each) => each.name === name);
+  if (known !== undefined) return await takeList(setup, known, 'challenge');
+  const refusal = await newList(setup, name, 'challenge');
+  if (refusal !== null)
+    throw foreign(
+      `Cloudflare has no room for a second list (${refusal.message})`,
+      'leave --challenge-list away: challenges are not enforced then, and status and doctor name them',
+    );
+}
+
+/** Which part of the record. */
+type Role = 'list' | 'challenge';
+const called = { list: 'list', challenge: 'list for challenges' } as const;
+
+/** Null if it was made. */
+async function newList(setup: Setup, name: string, role: Role): Promise<CloudflareRefusal | null> {
+  const path = `/accounts/${setup.record.account}/rules/lists`;
+  setup.keep({ [role]: { name, id: null, made: true } });
   try {
-    const made = await api.call({ method: 'POST', path, body: { name: given.list, kind: 'ip', description } }, List);
-    setup.keep({ list: { name: given.list, id: made.id, made: true } });
-    setup.tell('list', given.list, 'made');
+    const made = await setup.api.call({ method: 'POST', path, body: { name, kind: 'ip', description } }, List);
+    setup.keep({ [role]: { name, id: made.id, made: true } });
+    setup.tell(called[role], name, 'made');
+    return null;
   } catch (error) {
     if (!(error instanceof CloudflareRefusal) || error.code !== 'ERR_CLOUDFLARE_REFUSED') throw error;
-    setup.keep({ list: null });
-    await shareList(setup, all, error);
+    setup.keep({ [role]: null });
+    return error;
   }
 }
 
 /** There is one of the name: ours already, begun by us, or somebody's. */
-async function takeList(setup: Setup, list: List): Promise<void> {
+async function takeList(setup: Setup, list: List, role: Role): Promise<void> {
   const { record, given } = setup;
   if (list.kind !== 'ip')
     throw foreign(`the list ${list.name} is not one of addresses`, 'name another one: --list NAME');
-  if (record.list !== null) {
-    setup.keep({ list: { ...record.list, id: list.id } });
-    return setup.tell('list', list.name, 'same');
+  const before = record[role];
+  if (before !== null) {
+    setup.keep({ [role]: { ...before, id: list.id } });
+    return setup.tell(called[role], list.name, 'same');
   }
   await consent(setup, list);
-  setup.keep({ list: { name: list.name, id: list.id, made: given.takeOver } });
-  setup.tell('list', list.name, 'adopted');
+  setup.keep({ [role]: { name: list.name, id: list.id, made: given.takeOver } });
+  setup.tell(called[role], list.name, 'adopted');
 }
 
 /** The free plan has one list in all: another tool's may be shared, if that is wanted. */
@@ -77,7 +106,7 @@ async function shareList(setup: Setup, all: readonly List[], refusal: Cloudflare
   const list = fit.find((each) => each.name === name);
   if (list === undefined) throw foreign(`there is no list '${name}'`, 'share one: --list NAME --adopt-list');
   setup.given = { ...setup.given, list: name };
-  await takeList(setup, list);
+  await takeList(setup, list, 'list');
 }
 
 /**
@@ -107,7 +136,7 @@ async function rulesNaming(
 ): Promise<readonly Rule[]> {
   const rules: Rule[] = [];
   for (const { id } of zones) rules.push(...((await customRules(api, id))?.rules ?? []));
-  return rules.filter((rule) => namesList(rule, list) && rule.ref !== 'edgeban');
+  return rules.filter((rule) => namesList(rule, list) && !isOurs(rule));
 }
 
 export function foreign(message: string, remedy: string): EdgebanError {

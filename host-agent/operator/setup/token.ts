@@ -57,6 +57,8 @@ export interface Place {
   readonly account: string;
   readonly zones: readonly { readonly id: string; readonly name: string }[];
   readonly mode: Mode;
+  /** Modes of before, of which something may be left. */
+  readonly left?: readonly Mode[];
 }
 
 /** One permission: as the dashboard words it, and the cheapest call that needs it. */
@@ -68,8 +70,12 @@ export interface Need {
 const get = (path: string) => (api: CloudflareApi) => api.call({ path }, z.unknown());
 
 /** What the Worker's own token must be able to do. */
-export function runtimeNeeds({ account, zones, mode }: Place): Need[] {
-  if (mode === 'none') return [];
+export function runtimeNeeds({ left = [], ...place }: Place): Need[] {
+  return [place.mode, ...left].flatMap((mode) => needsOf({ ...place, mode }));
+}
+
+function needsOf({ account, zones, mode }: Place): Need[] {
+  if (mode === 'none' || mode === 'gate') return [];
   if (mode === 'access-rules') {
     const path = `/accounts/${account}/firewall/access_rules/rules?per_page=20`;
     return [{ permission: 'Account, Account Firewall Access Rules, Edit', attempt: get(path) }];
@@ -93,8 +99,16 @@ export function setupNeeds(place: Place): Need[] {
       permission: 'Account, Workers KV Storage, Edit',
       attempt: get(`/accounts/${account}/storage/kv/namespaces?per_page=20`),
     },
+    ...([place.mode, ...(place.left ?? [])].includes('gate') ? routesNeeds(place) : []),
     ...runtimeNeeds(place),
   ];
+}
+
+function routesNeeds({ zones }: Place): Need[] {
+  return zones.map(({ id, name }) => ({
+    permission: `Zone, Workers Routes, Edit (for ${name})`,
+    attempt: get(`/zones/${id}/workers/routes`),
+  }));
 }
 
 /** The permissions that are missing. A refusal of another kind (no room for a rule) is thrown. */

@@ -34,7 +34,9 @@ export function findWorkerCode(named: string | undefined): WorkerCode {
 }
 
 /** What wrangler reads; no secret is in it. */
-export function wranglerConfig(record: SetupRecord, name: string, code: WorkerCode): string {
+export function wranglerConfig(record: SetupRecord, name: string, url: string, code: WorkerCode): string {
+  const { hostname } = new URL(url);
+  const routes = record.routes.map(({ pattern, zone }) => ({ pattern, zone_id: zone }));
   const config = {
     name,
     main: code.main,
@@ -42,12 +44,15 @@ export function wranglerConfig(record: SetupRecord, name: string, code: WorkerCo
     account_id: record.account,
     compatibility_date,
     workers_dev: true,
+    ...(routes.length === 0 ? {} : { routes }),
     vars: {
       ENFORCEMENT: record.mode,
       CLOUDFLARE_API_BASE: record.base,
       CLOUDFLARE_ACCOUNT_ID: record.account,
       CLOUDFLARE_ZONE_IDS: record.zones.map(({ id }) => id).join(','),
       LIST_NAME: record.list?.name ?? 'edgeban',
+      ...(record.challenge === null ? {} : { CHALLENGE_LIST_NAME: record.challenge.name }),
+      ...(record.mode === 'gate' ? { API_HOSTNAME: hostname, TURNSTILE_SITE_KEY: record.turnstile } : {}),
       ALLOW: record.allow,
       ...record.vars,
     },

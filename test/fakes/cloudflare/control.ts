@@ -58,6 +58,7 @@ const Settings = z.strictObject({
 const Fates = z.strictObject({ fates: z.array(z.enum(['done', 'failed', 'stuck', 'forgotten', 'dropped'])) });
 const Named = z.strictObject({ name: z.string() });
 const Ranges = z.strictObject({ ipv4_cidrs: z.array(z.string()), ipv6_cidrs: z.array(z.string()) });
+const RouteOf = z.strictObject({ zone: z.string(), pattern: z.string(), script: z.string() });
 const RuleOf = z.strictObject({ zone: z.string(), ref: z.string() });
 
 export interface Seen {
@@ -100,6 +101,10 @@ function seeding(world: World) {
       const scope: AccessRule['scope'] =
         zone === undefined ? { type: 'organization', id: world.options.account } : { type: 'zone', id: zone };
       for (const { mode, notes, ...configuration } of rules) addAccessRule(world, scope, mode, configuration, notes);
+    },
+    /** A route to another tool's Worker. */
+    seedRoute: (input: z.input<typeof RouteOf>) => {
+      state.workerRoutes.push({ id: newId(), ...RouteOf.parse(input) });
     },
     /** Adds rules at the end of a zone's entry point, which is made if it is not there. */
     seedRules: (input: z.input<typeof Rules>) => {

@@ -14,6 +14,8 @@ export const Scope = z.enum([
   'Firewall Services Write',
   'Workers Scripts Read',
   'Workers Scripts Write',
+  'Workers Routes Read',
+  'Workers Routes Write',
   'Workers KV Storage Read',
   'Workers KV Storage Write',
   'Account API Tokens Read',

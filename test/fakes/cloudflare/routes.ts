@@ -17,6 +17,7 @@ import {
   zoneRulesets,
 } from './rulesets.ts';
 import { createToken, deleteToken, permissionGroups } from './tokens.ts';
+import { addRoute, deleteRoute, putRoutes, zoneRoutes } from './worker-routes.ts';
 import {
   accountSubdomain,
   allScripts,
@@ -51,6 +52,8 @@ const readZoneAccess: readonly Scope[] = ['Firewall Services Read', 'Firewall Se
 const writeZoneAccess: readonly Scope[] = ['Firewall Services Write'];
 const readScripts: readonly Scope[] = ['Workers Scripts Read', 'Workers Scripts Write'];
 const writeScripts: readonly Scope[] = ['Workers Scripts Write'];
+const readRoutes: readonly Scope[] = ['Workers Routes Read', 'Workers Routes Write'];
+const writeRoutes: readonly Scope[] = ['Workers Routes Write'];
 const readKv: readonly Scope[] = ['Workers KV Storage Read', 'Workers KV Storage Write'];
 const writeKv: readonly Scope[] = ['Workers KV Storage Write'];
 const accountTokens: readonly Scope[] = ['Account API Tokens Write'];
@@ -88,6 +91,10 @@ export const routes: readonly Route[] = [
   { method: 'PATCH', path: `${script}/script-settings`, scopes: writeScripts, run: scriptSettings },
   { method: 'GET', path: `${script}/deployments`, scopes: readScripts, run: scriptDeployments },
   { method: 'POST', path: `${script}/subdomain`, scopes: writeScripts, run: setScriptSubdomain },
+  { method: 'PUT', path: `${script}/routes`, scopes: writeRoutes, run: putRoutes },
+  { method: 'GET', path: '/zones/:zone/workers/routes', scopes: readRoutes, run: zoneRoutes },
+  { method: 'POST', path: '/zones/:zone/workers/routes', scopes: writeRoutes, run: addRoute },
+  { method: 'DELETE', path: '/zones/:zone/workers/routes/:route', scopes: writeRoutes, run: deleteRoute },
   { method: 'GET', path: `${workers}/services/:script`, scopes: readScripts, run: service },
   { method: 'GET', path: `${workers}/workers/:script`, scopes: readScripts, run: worker },
   { method: 'GET', path: `${workers}/subdomain`, scopes: readScripts, run: accountSubdomain },

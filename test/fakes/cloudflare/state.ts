@@ -87,6 +87,13 @@ export interface Script {
   readonly subdomain: boolean;
 }
 
+export interface WorkerRoute {
+  readonly id: string;
+  readonly zone: string;
+  readonly pattern: string;
+  readonly script: string;
+}
+
 export interface State {
   readonly version: 1;
   lists: StoredList[];
@@ -101,6 +108,8 @@ export interface State {
   /** Uploaded, by id. */
   versions: Record<string, Script>;
   namespaces: Namespace[];
+  /** Of the zones' Workers. */
+  workerRoutes: WorkerRoute[];
   /** Made through the API, with their secrets. */
   tokens: (Token & { readonly id: string })[];
   faults: Fault[];
@@ -128,6 +137,7 @@ export function emptyState(operation_ms: number): State {
     scripts: {},
     versions: {},
     namespaces: [],
+    workerRoutes: [],
     tokens: [],
     faults: [],
     fates: [],
