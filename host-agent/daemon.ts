@@ -22,6 +22,7 @@ import { Resolver } from './dns.ts';
 import { enrolment } from './edge/files.ts';
 import type { EdgeSettings } from './edge/settings.ts';
 import { openFigures } from './figures.ts';
+import { watchFirewalls } from './firewalls.ts';
 import { actionMaker, configurationPorts, sourceOf, sweeper } from './kit.ts';
 import { Log } from './log.ts';
 import { neighbourhood, sharedJails } from './neighbour.ts';
@@ -88,7 +89,8 @@ async function run({ settings, configDir, ready }: ServeOptions, log: Log, super
       const enrolled = await enrolment(settings.dbfile);
       const read = () => readConfiguration(configDir, enrolled !== null, configurationPorts());
       const configuration = usable(read(), log);
-      tell(sharedJails(namesOf(configuration), neighbourhood(diskFiles)), log);
+      const jails = configuration.plan.jails.map(({ name }) => name);
+      tell(sharedJails(jails, neighbourhood(diskFiles)), log);
       const inForce = new ServerSettings(configuration.server, log);
       const reread = async () => {
         const next = read();
@@ -237,6 +239,7 @@ function agentOf({ sql, log, enrolled, startLink, dbFile, reread }: AgentNeeds, 
     random: Math.random,
     createAction: actionMaker({ nft, conntrack: conntrackOf(log), now }, ticketWorld(store, log, resolver)),
     sweep: sweeper(nft),
+    watchFirewalls,
     createSource: (plan, start) =>
       sourceOf(plan, start, {
         now,
@@ -255,10 +258,6 @@ function agentOf({ sql, log, enrolled, startLink, dbFile, reread }: AgentNeeds, 
 
 function conntrackOf(log: Log): Conntrack {
   return new Conntrack({ failed: (error) => log.logger('actions').error(`${describeError(error)} (${error.code})`) });
-}
-
-function namesOf({ plan }: Configuration): string[] {
-  return plan.jails.map(({ name }) => name);
 }
 
 /** At a start: what is broken is left out and told; a configuration that cannot be read at all is an error. */

@@ -1,8 +1,11 @@
 /** fail2ban's order of steps: start (at once or on demand), ban, check and repair after a failure, flush, stop; by family. */
 import type { StepName, Steps, Ticket, TicketFamily, Trouble, Voice } from './ticket-action.ts';
 
-/** Is the action started for a family, and does it hold bans of it? `stopped`: it was started once. */
-export type Stage = 'stopped' | 'started' | 'holds';
+/**
+ * Is the action started for a family, and does it hold bans of it? `stopped`: it was started once. `gone`: it held bans, but
+ * somebody took away what it had made, and it could not be made anew yet.
+ */
+export type Stage = 'stopped' | 'started' | 'holds' | 'gone';
 
 type Operation = 'actionstart' | 'actionstop' | 'actionflush' | 'actionreload';
 
@@ -21,16 +24,28 @@ export class Lifecycle {
     this.#renewed = renewed;
   }
 
-  /** Of the families that are started. */
+  /** Of the families that are started, or should be. */
   get stages(): ReadonlyMap<TicketFamily, Stage> {
     return new Map([...this.#stages].filter(([, stage]) => stage !== 'stopped'));
+  }
+
+  isGone(family: TicketFamily): boolean {
+    return this.#stages.get(family) === 'gone';
+  }
+
+  get hasGone(): boolean {
+    return [...this.#stages.values()].includes('gone');
+  }
+
+  get #started(): TicketFamily[] {
+    return [...this.#stages.keys()].filter((family) => this.#isStarted(family));
   }
 
   /** Goes on from what another has begun. */
   resume(stages: ReadonlyMap<TicketFamily, Stage>): void {
     this.#stages = new Map(stages);
     this.#executed.clear();
-    for (const family of stages.keys()) this.#note('actionstart', family);
+    for (const family of this.#started) this.#note('actionstart', family);
   }
 
   /** Nothing, where it starts on demand. */
@@ -63,7 +78,7 @@ export class Lifecycle {
   }
 
   async reload(): Promise<void> {
-    await this.#operate('actionreload', [...this.stages.keys()]);
+    await this.#operate('actionreload', this.#started);
   }
 
   /** Takes all bans away at once. False: there is no such step, or it did not work; each has to be lifted by itself. */
@@ -76,7 +91,7 @@ export class Lifecycle {
   }
 
   stop(): Promise<Trouble | null> {
-    const started = [...this.stages.keys()];
+    const started = this.#started;
     this.#stages.clear();
     return this.#stop(started);
   }
@@ -84,19 +99,26 @@ export class Lifecycle {
   /** Does what was begun still stand? Null: nobody can say. */
   async stands(): Promise<boolean | null> {
     if (!this.#steps.has('actioncheck')) return null;
-    for (const family of this.stages.keys()) if (!(await this.#passes(family))) return false;
+    for (const family of this.#started) if (!(await this.#passes(family))) return false;
     return true;
   }
 
   /** As `stands`, and mends what does not (fail2ban asks where a banned id fails again). */
   async consistent(): Promise<void> {
     if (!this.#steps.has('actioncheck')) return;
-    for (const family of this.stages.keys()) {
+    for (const family of this.#started) {
       const insane = await this.#sane(family, 'actioncheck');
       // what cannot be begun anew has been told; the next time all are asked again
       if (insane !== null && insane !== 'insane') return;
-      if (insane === 'insane') this.#setStopped(family);
+      if (insane !== 'insane') continue;
+      this.#setGone(family);
+      this.#forget('actionstart', family);
     }
+  }
+
+  /** Begins anew where what was made is gone. */
+  async recover(): Promise<void> {
+    for (const family of this.#stages.keys()) if (this.isGone(family)) await this.#start([family]);
   }
 
   /** After a failure: is the environment there (perhaps made anew)? Then the step is worth another try. */
@@ -133,13 +155,14 @@ export class Lifecycle {
   async #mend(family: TicketFamily, forced: boolean): Promise<Trouble | 'insane' | null> {
     if (!this.#steps.has('actionrepair')) return this.#restart(family, forced);
     const isMade = (await this.#steps.run('actionrepair', family, null)) === null;
-    this.#stages.set(family, isMade ? 'started' : 'stopped');
+    if (isMade) this.#stages.set(family, 'started');
+    else this.#setGone(family);
     return isMade ? null : this.#cannot();
   }
 
   async #restart(family: TicketFamily, forced: boolean): Promise<Trouble | null> {
     if (this.#stages.has(family)) {
-      this.#stages.set(family, 'stopped');
+      this.#setGone(family);
       // whether there was something to stop or not
       await this.#stop([family]);
     }
@@ -154,6 +177,7 @@ export class Lifecycle {
   #start(families: readonly TicketFamily[]): Promise<Trouble | null> {
     return this.#operate('actionstart', families, (family) => {
       this.#forget('actionstop', family);
+      if (this.isGone(family)) this.#renewed(this.#sharing(family));
       this.#stages.set(family, 'started');
     });
   }
@@ -202,18 +226,20 @@ export class Lifecycle {
   }
 
   #isStarted(family: TicketFamily): boolean {
-    return (this.#stages.get(family) ?? 'stopped') !== 'stopped';
+    const stage = this.#stages.get(family);
+    return stage === 'started' || stage === 'holds';
   }
 
-  #setStopped(family: TicketFamily): void {
-    this.#stages.set(family, 'stopped');
-    this.#forget('actionstart', family);
+  /** Only who held bans has lost any. */
+  #setGone(family: TicketFamily): void {
+    const stage = this.#stages.get(family);
+    this.#stages.set(family, stage === 'holds' || stage === 'gone' ? 'gone' : 'stopped');
   }
 
   /** The started families whose environment is the same as this one's. */
   #sharing(family: TicketFamily): TicketFamily[] {
     const key = this.#steps.keyOf('actionstart', family);
-    const others = [...this.stages.keys()].filter((other) => this.#steps.keyOf('actionstart', other) === key);
+    const others = this.#started.filter((other) => this.#steps.keyOf('actionstart', other) === key);
     return [...new Set([family, ...others])];
   }
 }

@@ -23,6 +23,8 @@ export interface TicketAction {
   reconcile(): Promise<void>;
   /** Resolves when these, and all before them, were tried. */
   tell(orders: readonly Order[]): Promise<void>;
+  /** Looks, if it is time or `isUrgent`, whether what it made still stands, and makes it anew. */
+  review(isUrgent: boolean): Promise<void>;
   failing(): readonly Failing[];
   /** `flush`: for good, its bans are lifted. Else it may leave in force what it finds again. */
   close(options: { readonly flush: boolean }): Promise<void>;

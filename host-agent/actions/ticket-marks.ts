@@ -17,7 +17,7 @@ const markShape = z.object({
   failures: z.number(),
 });
 
-const stagesShape = z.partialRecord(z.enum(['', 'inet4', 'inet6']), z.enum(['stopped', 'started', 'holds']));
+const stagesShape = z.partialRecord(z.enum(['', 'inet4', 'inet6']), z.enum(['stopped', 'started', 'holds', 'gone']));
 const ownShape = z.object({ boot: z.string(), stages: stagesShape });
 
 export type Stages = ReadonlyMap<TicketFamily, Stage>;

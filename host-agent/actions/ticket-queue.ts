@@ -27,6 +27,7 @@ export class TicketQueue implements TicketAction {
   #later: Task[] = [];
   #isBegun = false;
   #looksUp = false;
+  #reviews: 'no' | 'yes' | 'urgently' = 'no';
   #turn = 0;
   #work: Promise<void> | null = null;
   #timer: NodeJS.Timeout | undefined;
@@ -55,8 +56,14 @@ export class TicketQueue implements TicketAction {
     return this.#run();
   }
 
+  review(isUrgent: boolean): Promise<void> {
+    if (this.#isClosing || !this.#isBegun || !this.#parts.steps.has('actioncheck')) return Promise.resolve();
+    this.#reviews = isUrgent ? 'urgently' : this.#reviews === 'no' ? 'yes' : this.#reviews;
+    return this.#run();
+  }
+
   failing(): readonly Failing[] {
-    return this.#its.failures.failing;
+    return this.#its.failing();
   }
 
   close(options: { readonly flush: boolean }): Promise<void> {
@@ -89,12 +96,22 @@ export class TicketQueue implements TicketAction {
     // what is told in the same turn waits together
     await Promise.resolve();
     if (!this.#isBegun) await this.#begin();
+    await this.#review();
     for (let next = this.#next(); next !== null && !this.#isClosing; next = this.#next()) {
       await this.#its.carryOut(next);
       this.#queueRebans(next.kind === 'ban' ? next.ban.id : null);
       this.#note();
     }
     this.#schedule();
+  }
+
+  async #review(): Promise<void> {
+    const reviews = this.#reviews;
+    this.#reviews = 'no';
+    if (reviews === 'no' || this.#isClosing) return;
+    await this.#its.review(reviews === 'urgently');
+    this.#queueRebans(null);
+    this.#note();
   }
 
   /** Fresh orders and those from before take turns. */

@@ -2,7 +2,7 @@
 import { EdgebanError } from '../../shared/errors.ts';
 import type { Ban } from '../../shared/ticket.ts';
 import { Lifecycle } from './lifecycle.ts';
-import type { Order, Steps, Ticket, TicketFamily, TicketJail, TicketWorld, Trouble } from './ticket-action.ts';
+import type { Failing, Order, Steps, Ticket, TicketFamily, TicketJail, TicketWorld, Trouble } from './ticket-action.ts';
 import { failureLimits, TicketFailures } from './ticket-failures.ts';
 import { TicketLog } from './ticket-log.ts';
 import { TicketMarks } from './ticket-marks.ts';
@@ -13,6 +13,10 @@ export const workLimits = {
   timeouts_max: 3,
   /** fail2ban's: no more often is it looked whether all still stands. */
   check_ms: 3_000,
+  /** By itself it is looked so often, and so seldom that it takes a 500th of the time. */
+  review_ms_min: 20_000,
+  review_ms_max: 600_000,
+  review_share: 1 / 500,
 } as const;
 
 export interface WorkParts {
@@ -37,6 +41,9 @@ export class TicketWork {
   readonly #jail: TicketJail;
   #timeouts = 0;
   #checkedAt_ms = Number.NEGATIVE_INFINITY;
+  #reviewAt_ms = 0;
+  /** How many reviews in a row could not make anew what was gone. */
+  #vain = 0;
   #renewed = new Set<TicketFamily>();
 
   constructor({ name, steps, jail, world }: WorkParts) {
@@ -74,6 +81,31 @@ export class TicketWork {
     this.#renewed = new Set();
     const held = this.#jail.held() ?? [];
     return held.filter((ban) => this.marks.get(ban.id) === 'done' && renewed.has(familyOf(ban)));
+  }
+
+  /** Somebody may have taken away what was made: it is made anew. */
+  async review(isUrgent: boolean): Promise<void> {
+    const began_ms = performance.now();
+    if (!isUrgent && began_ms < this.#reviewAt_ms) return;
+    await this.lifecycle.recover();
+    if ((await this.lifecycle.stands()) === false) await this.lifecycle.consistent();
+    this.#vain = this.lifecycle.hasGone ? this.#vain + 1 : 0;
+    const rest_ms = Math.max((performance.now() - began_ms) / workLimits.review_share, workLimits.review_ms_min);
+    this.#reviewAt_ms = began_ms + Math.min(rest_ms * 2 ** this.#vain, workLimits.review_ms_max);
+  }
+
+  /** Bans that are not in force: what failed, and what somebody has taken away. */
+  failing(): Failing[] {
+    const { failing } = this.failures;
+    const failed = new Set(failing.map(({ id }) => id));
+    const lost = this.#lost().filter(({ id }) => !failed.has(id));
+    return [...failing, ...lost.map(({ id }) => ({ id, error: gone }))];
+  }
+
+  #lost(): Ban[] {
+    if (!this.lifecycle.hasGone) return [];
+    const held = this.#jail.held() ?? [];
+    return held.filter((ban) => this.marks.get(ban.id) === 'done' && this.lifecycle.isGone(familyOf(ban)));
   }
 
   /** Lifts what was carried out, until that takes too long. `loosely`: it may not be there. */
@@ -166,6 +198,8 @@ export class TicketWork {
     if (this.failures.drop(id) && this.failures.size === 0) this.log.mended();
   }
 }
+
+const gone = new EdgebanError('ERR_ACTION_GONE', 'what the action had made is gone, and cannot be made anew yet');
 
 function ticketOf(ban: Ban, restored: boolean): Ticket {
   return { ban, family: familyOf(ban), restored };

@@ -55,7 +55,7 @@ export class Agent implements AgentControl {
       renewGuard: () => this.#core.engine.setGuard(this.#guard()),
       resolveNames: () => this.#roster.resolveNames(),
       readIgnoreFiles: () => this.#roster.readIgnoreFiles(),
-      reconcile: () => void Promise.all(this.#running().map((jail) => jail.reconcile())),
+      running: () => this.#running(),
     });
   }
 

@@ -1,6 +1,7 @@
 /** What comes round by itself: ended bans are lifted, old things forgotten, new files and addresses noticed. */
 import type { Seconds, UnixTime } from '../../shared/time.ts';
 import { fleetFailuresLimits } from './fleet-failures.ts';
+import type { Jail } from './jail.ts';
 import type { Core } from './parts.ts';
 import { durationText } from './wording.ts';
 
@@ -16,6 +17,9 @@ export const choresLimits = {
   names_s: 300,
   /** fail2ban's latency. */
   ignore_files_s: 1,
+  review_s: 20,
+  /** After somebody has begun to start a firewall: it takes its time. */
+  restarted_ms: [1_000, 4_000, 10_000, 20_000],
   /** How long lifted bans of other hosts are remembered. */
   heard_age_s: 7 * 86_400,
 } as const;
@@ -29,8 +33,7 @@ export interface ChoresParts extends Core {
   resolveNames(): Promise<void>;
   /** Looks for changes of the files in ignoreip. */
   readIgnoreFiles(): Promise<void>;
-  /** Makes the firewall what the store says. */
-  reconcile(): void;
+  running(): readonly Jail[];
 }
 
 export class Chores {
@@ -40,6 +43,8 @@ export class Chores {
   /** How far the clock is ahead of the one that nobody sets, by which the kernel counts its time-outs. */
   #ahead_s = Number.NaN;
   #timer: NodeJS.Timeout | undefined;
+  #soon: NodeJS.Timeout[] = [];
+  #unwatch: () => void = () => undefined;
 
   constructor(parts: ChoresParts) {
     this.#parts = parts;
@@ -47,11 +52,23 @@ export class Chores {
 
   start(): void {
     this.#clockIsSet(this.#parts.parts.now());
+    this.#unwatch = this.#parts.parts.watchFirewalls(() => this.#reviewSoon());
     this.#timer = setInterval(() => this.#tick(), choresLimits.tick_ms);
   }
 
   stop(): void {
     clearInterval(this.#timer);
+    this.#unwatch();
+    for (const timer of this.#soon) clearTimeout(timer);
+  }
+
+  #reviewSoon(): void {
+    for (const timer of this.#soon) clearTimeout(timer);
+    this.#soon = choresLimits.restarted_ms.map((ms) => setTimeout(() => this.#review(true), ms).unref());
+  }
+
+  #review(isUrgent: boolean): void {
+    for (const jail of this.#parts.running()) void jail.review(isUrgent);
   }
 
   #tick(): void {
@@ -60,7 +77,7 @@ export class Chores {
     try {
       engine.purge(now);
       this.#liftEnded(now);
-      if (this.#clockIsSet(now)) this.#parts.reconcile();
+      if (this.#clockIsSet(now)) for (const jail of this.#parts.running()) void jail.reconcile();
       desk.save();
       if (court.untold > 0 && this.#isDue('failures', fleetFailuresLimits.tell_every_s, now))
         desk.transact((effects) => court.tellFailures(effects));
@@ -68,6 +85,7 @@ export class Chores {
       if (this.#isDue('own', choresLimits.own_addresses_s, now)) this.#parts.renewGuard();
       if (this.#isDue('names', choresLimits.names_s, now)) void this.#parts.resolveNames();
       if (this.#isDue('ignore files', choresLimits.ignore_files_s, now)) void this.#parts.readIgnoreFiles();
+      if (this.#isDue('review', choresLimits.review_s, now)) this.#review(false);
       if (this.#isDue('purge', choresLimits.purge_s, now)) this.#purge(now);
     } catch (error) {
       // the desk has told what is wrong with the database; the next tick tries again

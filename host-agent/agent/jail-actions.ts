@@ -57,6 +57,13 @@ export class JailActions {
     await Promise.all([...this.#projections.map(({ projection }) => projection.reconcile()), briefly(commands)]);
   }
 
+  /** Somebody may have changed the firewall. `isUrgent`: somebody has; else projections see to it at their own times. */
+  async review(isUrgent: boolean): Promise<void> {
+    const commands = this.#commands.map((action) => action.review(isUrgent));
+    const blocks = isUrgent ? this.#projections.map(({ projection }) => projection.reconcile()) : [];
+    await Promise.all([...blocks, ...commands]);
+  }
+
   async tell(changes: readonly Change[], orders: readonly Order[]): Promise<void> {
     const commands = orders.length === 0 ? [] : this.#commands.map((action) => action.tell(orders));
     if (this.#projections.length > 0) this.#sayUnblockable(orders);

@@ -170,6 +170,11 @@ export class Jail {
     await this.#actions.reconcile();
   }
 
+  /** Is the firewall still so? */
+  async review(isUrgent: boolean): Promise<void> {
+    await this.#actions.review(isUrgent);
+  }
+
   async project(changes: readonly Change[], orders: readonly Order[]): Promise<void> {
     await this.#actions.tell(changes, orders);
   }

@@ -71,6 +71,8 @@ export interface AgentParts {
   createAction(plan: ActionPlan, jail: TicketJail): JailAction;
   /** Takes out of the firewall what no jail uses any more; returns the names of the jails that it was of. */
   sweep(jails: JailsInUse): Promise<readonly string[]>;
+  /** Calls `started` as somebody starts another firewall of this host's, which may empty ours; returns what ends this. */
+  watchFirewalls(started: () => void): () => void;
   createSource(plan: SourcePlan, start: SourceStart): Source;
   /** Reads the configuration anew for a reload; throws what is wrong with it. */
   plan(): Promise<AgentPlan>;

@@ -12,6 +12,7 @@ import { diskFiles } from '../../host-agent/config-files.ts';
 import { readConfiguration } from '../../host-agent/configuration.ts';
 import { runCommand } from '../../host-agent/control/commands.ts';
 import { Resolver } from '../../host-agent/dns.ts';
+import { watchFirewalls } from '../../host-agent/firewalls.ts';
 import { actionMaker, configurationPorts } from '../../host-agent/kit.ts';
 import { Log } from '../../host-agent/log.ts';
 import { createRe2 } from '../../host-agent/re2.ts';
@@ -110,6 +111,7 @@ export async function startAgent(jails: string, options: BenchOptions = {}): Pro
     random: () => 0.5,
     createAction: actionMaker({ nft, conntrack: new Conntrack(), now }, ticketWorld(store, log, resolver)),
     sweep,
+    watchFirewalls: (started) => watchFirewalls(started, join(dir, 'units')),
     createSource: (plan) => sourceInto(sinks, sourceName(plan)),
     plan: async () => read(),
     host,

@@ -2,7 +2,7 @@
 import { strict as assert } from 'node:assert';
 import { until } from '../world/wait.ts';
 import { addresses, attackerAt, type Machine, run, sh } from './machine.ts';
-import { banByHand, client, withDropIn } from './service.ts';
+import { banByHand, client, knock, withDropIn } from './service.ts';
 import type { Step, Walk } from './step.ts';
 
 interface Firewall {
@@ -12,6 +12,8 @@ interface Firewall {
   readonly stop: string;
   /** Prints its rules. */
   readonly list: string;
+  /** What an administrator does to it while addresses are banned. */
+  readonly shake?: string;
 }
 
 const firewalls: readonly Firewall[] = [
@@ -21,30 +23,51 @@ const firewalls: readonly Firewall[] = [
     start: 'ufw allow ssh && ufw --force enable',
     stop: 'ufw --force disable && ufw --force reset',
     list: 'ufw status',
+    shake: 'ufw --force disable && ufw --force enable && ufw reload',
   },
   {
     banaction: 'firewallcmd-ipset',
     start: 'systemctl start firewalld',
     stop: 'systemctl stop firewalld',
     list: 'firewall-cmd --direct --get-all-rules; firewall-cmd --list-all; nft list ruleset',
+    shake: 'systemctl stop firewalld && systemctl is-active edgeban && systemctl start firewalld',
   },
   {
     banaction: 'firewallcmd-rich-rules',
     start: 'systemctl start firewalld',
     stop: 'systemctl stop firewalld',
     list: 'firewall-cmd --list-all',
+    shake: 'systemctl restart firewalld',
   },
 ];
 
 const sources = ['203.0.113.90', '2001:db8:bad::90'];
 
-async function tryOut(machine: Machine, { banaction, list }: Firewall): Promise<string[]> {
+/** What the demands on edgeban say of a firewall that somebody else has emptied. */
+const repair_ms_max = 30_000;
+
+/** Whatever is done to the firewall: the daemon runs on, and who is banned is shut out again. */
+async function shaken(machine: Machine, how: string): Promise<string> {
+  const pid = await sh(machine, 'systemctl show -p MainPID --value edgeban');
+  await sh(machine, how);
+  const began = performance.now();
+  for (const source of sources)
+    await until(`${source} refused`, async () => (await knock(machine, source)) === 'refused', {
+      within_ms: repair_ms_max,
+    });
+  const took_s = (performance.now() - began) / 1000;
+  assert.equal(await sh(machine, 'systemctl show -p MainPID --value edgeban'), pid, 'the daemon has run on');
+  return `${how}: refused again after ${took_s.toFixed(1)} s`;
+}
+
+async function tryOut(machine: Machine, { banaction, list, shake }: Firewall): Promise<string[]> {
   assert.match(await client(machine, 'get sshd actions'), new RegExp(banaction));
   const told: string[] = [];
   for (const source of sources) {
     told.push(await banByHand(machine, 'sshd', source, 22));
     assert.equal(await client(machine, `set sshd banip ${source}`), '1');
   }
+  if (shake !== undefined) told.push(await shaken(machine, shake));
   told.push(...(await sh(machine, list)).split('\n').filter((line) => /f2b|203\.0\.113|2001:db8:bad/.test(line)));
   assert.equal(await client(machine, 'unban --all'), String(sources.length));
   assert.doesNotMatch(await sh(machine, list), /203\.0\.113\.90|2001:db8:bad::90/);
@@ -112,10 +135,24 @@ const chosen: readonly Step[] = firewalls.map((firewall) => ({
       const jail = `[sshd]\nenabled = true\nbanaction = ${firewall.banaction}\n`;
       return await withDropIn(machine, jail, () => tryOut(machine, firewall));
     } finally {
-      // who stops a firewall stops what is part of it (as with fail2ban)
-      await sh(machine, `${firewall.stop}; systemctl start edgeban`);
+      await sh(machine, firewall.stop);
     }
   },
 }));
 
-export const otherFirewalls: readonly Step[] = [...chosen, killMode];
+const nftablesAnew: Step = {
+  name: 'nftables restarted, reloaded, flushed: the bans are in force again, and edgeban runs on',
+  async play({ machine }) {
+    for (const source of sources) await client(machine, `set sshd banip ${source}`);
+    const told = [
+      await shaken(machine, 'systemctl start nftables'),
+      await shaken(machine, 'systemctl restart nftables'),
+    ];
+    told.push(await shaken(machine, 'systemctl reload nftables'));
+    await client(machine, 'unban --all');
+    await sh(machine, 'systemctl stop nftables');
+    return told;
+  },
+};
+
+export const otherFirewalls: readonly Step[] = [...chosen, nftablesAnew, killMode];
