@@ -51,6 +51,16 @@ describe('the list', () => {
     await scene.settle([...all, want('203.0.113.67')], 5);
   });
 
+  it('is asked again half a minute after one 429 that follows minutes of 503', async () => {
+    await scene.settle(wantMany(1));
+    scene.fake.control.fault({ kind: '503', count: 9 });
+    while (scene.fake.control.state().faults.length > 0) await scene.step(wantMany(2));
+    scene.fake.control.fault({ kind: '429' });
+    await scene.step(wantMany(2));
+    expect(scene.enforcement.status(scene.clock.now - 1).error?.code).toBe('ERR_CLOUDFLARE_RATE');
+    await scene.settle(wantMany(2), 150);
+  });
+
   it('that is empty may be told as null', async () => {
     scene.fake.control.set({ none: 'null' });
     await scene.settle(wantMany(2), 60);

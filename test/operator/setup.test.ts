@@ -121,27 +121,46 @@ test('a pasted token that cannot do its work is refused by the permission that i
 });
 
 const begun = 'This is what there will be';
-test.each([
-  ['the namespace', begun, '500'],
-  ['the list', 'KV namespace edgeban-bans: made', '500'],
-  ['the token', 'list edgeban: made', '500'],
-  ['the namespace, made all the same', begun, 'cut-after'],
-  ['the list, made all the same', 'KV namespace edgeban-bans: made', 'cut-after'],
-] as const)('goes on after a failure at %s', async (_, line, kind) => {
+const failures = [
+  ['the namespace', begun, '500', 'POST'],
+  ['the list', 'KV namespace edgeban-bans: made', '500', 'POST'],
+  ['the token', 'list edgeban: made', '500', 'POST'],
+  ['the namespace, made all the same', begun, 'cut-after', 'POST'],
+  ['the list, made all the same', 'KV namespace edgeban-bans: made', 'cut-after', 'POST'],
+  ['the token, made all the same', 'list edgeban: made', 'cut-after', 'POST'],
+  ['the look for the Worker', 'operator.json: made', '503', 'GET'],
+] as const;
+type Failure = (typeof failures)[number];
+
+/** Setup with a failure of the next request of this method, once it has printed the line. */
+async function failedSetup([, line, kind, method]: Failure): Promise<void> {
   account = await openAccount();
   const heard = (text: string) => {
-    if (text.includes(line)) account.fake.control.fault({ kind, methods: ['POST'] });
+    if (text.includes(line)) account.fake.control.fault({ kind, methods: [method] });
   };
   const failed = await account.setup([], { heard });
   expect(failed.code).toBe(255);
   expect(failed.err).toContain('Not finished. What stands:');
   account.fake.control.clearFaults();
-  expect(await account.setup()).toMatchObject({ code: 0, err: '' });
-  const { namespaces, lists, tokens } = account.fake.control.state();
-  expect([namespaces.length, lists.length, tokens.length]).toEqual([1, 1, 1]);
+}
+
+async function expectGone(): Promise<void> {
   expect(await account.run(['teardown', '--yes'])).toMatchObject({ code: 0 });
   const left = account.fake.control.state();
   expect([left.namespaces, left.lists, left.tokens, left.scripts]).toEqual([[], [], [], {}]);
+}
+
+test.each(failures)('goes on after a failure at %s', async (...failure) => {
+  await failedSetup(failure);
+  expect(await account.setup()).toMatchObject({ code: 0, err: '' });
+  const { namespaces, lists, tokens } = account.fake.control.state();
+  expect([namespaces.length, lists.length, tokens.length]).toEqual([1, 1, 1]);
+  await expectGone();
+});
+
+test.each(failures)('is undone to the last piece after a failure at %s', async (...failure) => {
+  await failedSetup(failure);
+  await expectGone();
 });
 
 test('Ctrl-C ends it between two steps, and the next run goes on', async () => {

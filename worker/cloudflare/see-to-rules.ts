@@ -47,8 +47,9 @@ export function aimOf({ stance, settings }: Run['parts'], { action }: Slot, know
 
 export function failedRule(before: RuleMemory | undefined, failure: CloudflareFailure, now: UnixTime): RuleMemory {
   const { code, message } = failure;
-  const failures = (before?.failures ?? 0) + 1;
-  const since = before?.error?.code === code ? before.error.since : now;
+  const same = before?.error?.code === code ? before : null;
+  const failures = (same?.failures ?? 0) + 1;
+  const since = same?.error?.since ?? now;
   const known = before ?? { ruleset: null, rule: null, enabled: false, first: false, lifted: false };
   return { ...known, error: { code, message, since }, failures, due: now + delayAfter(failure, failures) };
 }

@@ -12,7 +12,7 @@ interface Delay {
 }
 
 const usual: Delay = { first: 2, max: 300 };
-/** Doubled at each failure in a row. A wrong token or list waits for a person, a spent rate for five minutes to pass. */
+/** Doubled at each failure of one kind in a row: one 429 after many a 502 is no reason to wait for ten minutes. A wrong token or list waits for a person, a spent rate for five minutes to pass. */
 const delays: Partial<Record<ErrorCode, Delay>> = {
   ERR_CLOUDFLARE_AUTH: { first: 60, max: 600 },
   ERR_CLOUDFLARE_LIST: { first: 60, max: 600 },
@@ -21,7 +21,7 @@ const delays: Partial<Record<ErrorCode, Delay>> = {
   ERR_CLOUDFLARE_UNREACHABLE: { first: 2, max: 30 },
 };
 
-/** Seconds to wait after the `failures`th failure in a row; Cloudflare's own `retry-after` goes first. */
+/** Seconds to wait after the `failures`th failure of its kind in a row; Cloudflare's own `retry-after` goes first. */
 export function delayAfter(failure: CloudflareFailure, failures: number): Seconds {
   if (failure.retryAfter !== null) return Math.max(1, failure.retryAfter);
   const { first, max } = delays[failure.code] ?? usual;

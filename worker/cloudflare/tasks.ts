@@ -67,9 +67,9 @@ async function guarded(run: Run, part: () => Promise<void>): Promise<boolean> {
 
 function setBack(run: Run, failure: CloudflareFailure): void {
   const { state, now } = run;
-  state.failures += 1;
-  state.waitUntil = now + delayAfter(failure, state.failures);
   const known = state.error?.code === failure.code ? state.error : null;
+  state.failures = known === null ? 1 : state.failures + 1;
+  state.waitUntil = now + delayAfter(failure, state.failures);
   state.error = { code: failure.code, message: failure.message, since: known?.since ?? now };
   if (failure.code === 'ERR_CLOUDFLARE_GONE') forgetList(run);
   if (known === null)

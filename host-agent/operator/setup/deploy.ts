@@ -136,6 +136,8 @@ export function keepOperator(
     turnstile,
   };
   const isSame = known !== null && JSON.stringify(known) === JSON.stringify(operator);
+  // a file that no record owns would be taken for somebody else's the next time
+  if (record.worker === null) setup.keep({ worker: { name: setup.given.name, url, etag: null, hash: null } });
   if (!isSame) writeOperatorFile(files.operator, operator);
   setup.tell("operator's file", files.operator, isSame ? 'same' : known === null ? 'made' : 'changed');
   return operator;

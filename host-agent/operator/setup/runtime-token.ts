@@ -1,4 +1,5 @@
 /** The token that the Worker works with: made with only what the mode needs, or asked for where we may not make one. */
+import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { EdgebanError } from '../../../shared/errors.ts';
 import { CloudflareApi, CloudflareRefusal, isGone } from '../cloudflare-api.ts';
@@ -8,6 +9,7 @@ import type { Setup } from './setup-run.ts';
 import { missingPermissions, permissionError, runtimeNeeds, type VerifiedToken, verifyToken } from './token.ts';
 
 const Group = z.object({ id: z.string(), name: z.string() });
+const Listed = z.object({ id: z.string(), name: z.string() });
 const Made = z.object({ id: z.string(), value: z.string().min(8) });
 
 /** Cloudflare's names of a permission, the newer first. */
@@ -62,8 +64,9 @@ async function makeToken(setup: Setup): Promise<string | null> {
   const root = tokensPath(kind, record.account);
   const groups = await groupsOf(api, root);
   if (groups === null) return null;
-  if (record.token?.made === true && record.token.id !== null) await removeToken(api, record, record.token.id);
-  const name = `edgeban ${setup.given.name}: run time`;
+  await removeOwnToken(api, record);
+  // of this try alone: should its answer get lost, the token is found by it
+  const name = `edgeban ${setup.given.name}: run time ${randomBytes(4).toString('hex')}`;
   setup.keep({ token: { name, id: null, made: true, kind } });
   const body = { name, policies: policiesOf(record, groups) };
   const made = await allowed(() => api.call({ method: 'POST', path: root, body }, Made));
@@ -79,8 +82,19 @@ function tokensPath(kind: VerifiedToken['kind'], account: string): string {
   return kind === 'user' ? '/user/tokens' : `/accounts/${account}/tokens`;
 }
 
-export async function removeToken(api: CloudflareApi, record: SetupRecord, id: string): Promise<boolean> {
-  const root = tokensPath(record.token?.kind ?? 'account', record.account);
+/** Takes away what we made, also where the answer with its id was lost; false if there is nothing (any more). */
+export async function removeOwnToken(api: CloudflareApi, record: SetupRecord): Promise<boolean> {
+  const { token, account } = record;
+  if (token?.made !== true) return false;
+  const root = tokensPath(token.kind, account);
+  if (token.id !== null) return await removeToken(api, root, token.id);
+  const all = await allowed(() => api.all(`${root}?per_page=50`, Listed));
+  const ours = all?.filter(({ name }) => name === token.name) ?? [];
+  for (const { id } of ours) await removeToken(api, root, id);
+  return ours.length > 0;
+}
+
+async function removeToken(api: CloudflareApi, root: string, id: string): Promise<boolean> {
   try {
     await api.call({ method: 'DELETE', path: `${root}/${id}` }, z.unknown());
     return true;

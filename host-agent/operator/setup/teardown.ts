@@ -10,7 +10,7 @@ import type { OperatorWorld } from '../world.ts';
 import { emptyAccessRules, emptyList } from './emptying.ts';
 import { readRecord, removeFolder, type SetupFiles, type SetupRecord, setupFiles, writeRecord } from './record.ts';
 import { removeRoutes } from './routes.ts';
-import { removeToken } from './runtime-token.ts';
+import { removeOwnToken } from './runtime-token.ts';
 
 const options = {
   'token-file': { type: 'string' },
@@ -155,18 +155,25 @@ async function removeEnforcement(work: Teardown): Promise<void> {
 async function removeNamespace(work: Teardown): Promise<void> {
   const { namespace, account } = work.record;
   if (namespace === null) return;
-  const path = `/accounts/${account}/storage/kv/namespaces/${namespace.id}`;
-  const gone = namespace.made && namespace.id !== null ? await remove(work.api, path) : 'stays';
+  const root = `/accounts/${account}/storage/kv/namespaces`;
+  const id = namespace.id ?? (await namespaceTitled(work.api, root, namespace.name));
+  const gone = namespace.made && id !== null ? await remove(work.api, `${root}/${id}`) : 'stays';
   work.forget({ namespace: null });
   work.say(`   the KV namespace ${namespace.name}: ${gone}`);
+}
+
+/** One whose id was in an answer that got lost. */
+async function namespaceTitled(api: CloudflareApi, root: string, title: string): Promise<string | null> {
+  const all = await api.all(`${root}?per_page=100`, z.object({ id: z.string(), title: z.string() }));
+  return all.find((each) => each.title === title)?.id ?? null;
 }
 
 async function removeRuntimeToken(work: Teardown): Promise<void> {
   const { token } = work.record;
   if (token === null) return;
-  if (token.made && token.id !== null) {
-    const isGone = await removeToken(work.api, work.record, token.id);
-    work.say(`   the run-time token ${token.id}: ${isGone ? 'gone' : 'was gone already'}`);
+  if (token.made) {
+    const isGone = await removeOwnToken(work.api, work.record);
+    work.say(`   the run-time token ${token.id ?? token.name}: ${isGone ? 'gone' : 'was gone already'}`);
   } else work.say("   the run-time token: yours to delete, in Cloudflare's dashboard");
   work.forget({ token: null });
 }

@@ -16,7 +16,7 @@ import {
   replaceRuleset,
   zoneRulesets,
 } from './rulesets.ts';
-import { createToken, deleteToken, permissionGroups } from './tokens.ts';
+import { createToken, deleteToken, listTokens, permissionGroups } from './tokens.ts';
 import { addRoute, deleteRoute, putRoutes, zoneRoutes } from './worker-routes.ts';
 import {
   accountSubdomain,
@@ -73,9 +73,11 @@ export const routes: readonly Route[] = [
   { method: 'GET', path: '/zones', scopes: ['Zone Read'], run: zones },
   { method: 'GET', path: '/zones/:zone', scopes: ['Zone Read'], run: oneZone },
   { method: 'GET', path: '/user/tokens/permission_groups', scopes: userTokens, run: permissionGroups },
+  { method: 'GET', path: '/user/tokens', scopes: userTokens, run: listTokens('user') },
   { method: 'POST', path: '/user/tokens', scopes: userTokens, run: createToken('user') },
   { method: 'DELETE', path: '/user/tokens/:token', scopes: userTokens, run: deleteToken },
   { method: 'GET', path: '/accounts/:account/tokens/permission_groups', scopes: accountTokens, run: permissionGroups },
+  { method: 'GET', path: '/accounts/:account/tokens', scopes: accountTokens, run: listTokens('account') },
   { method: 'POST', path: '/accounts/:account/tokens', scopes: accountTokens, run: createToken('account') },
   { method: 'DELETE', path: '/accounts/:account/tokens/:token', scopes: accountTokens, run: deleteToken },
   { method: 'GET', path: namespaces, scopes: readKv, run: allNamespaces },

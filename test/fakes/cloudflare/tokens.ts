@@ -77,6 +77,14 @@ function readPolicy(world: World, { permission_groups, resources }: z.infer<type
   return { zones, scopes: found.map(({ name }) => Scope.parse(name)) };
 }
 
+/** Those that were made through the API, without their secrets. */
+export function listTokens(kind: Token['kind']): (world: World) => Reply {
+  return (world) => {
+    const made = world.state.tokens.filter((token) => token.kind === kind);
+    return granted(made.map(({ id, name }) => ({ id, name, status: 'active' })));
+  };
+}
+
 export function deleteToken(world: World, asked: Asked): Reply {
   const { token } = asked.params;
   const left = world.state.tokens.filter(({ id }) => id !== token);

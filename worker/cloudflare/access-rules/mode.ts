@@ -130,8 +130,8 @@ function setBack(run: Run, scope: Scope, state: ScopeState, failure: CloudflareF
     memory.forget(scope);
     return;
   }
-  state.failures += 1;
   const known = state.error?.code === code ? state.error : null;
+  state.failures = known === null ? 1 : state.failures + 1;
   state.error = { code, message, since: known?.since ?? now };
   state.waitUntil = now + delayAfter(failure, state.failures);
   if (code === 'ERR_CLOUDFLARE_RATE') memory.state.waitUntil = state.waitUntil;
