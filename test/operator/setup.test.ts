@@ -130,10 +130,10 @@ const failures = [
   ['the token, made all the same', 'list edgeban: made', 'cut-after', 'POST'],
   ['the look for the Worker', 'operator.json: made', '503', 'GET'],
 ] as const;
-type Failure = (typeof failures)[number];
 
 /** Setup with a failure of the next request of this method, once it has printed the line. */
-async function failedSetup([, line, kind, method]: Failure): Promise<void> {
+async function failedSetup(what: (typeof failures)[number][0]): Promise<void> {
+  const [, line, kind, method] = failures.find(([name]) => name === what) ?? failures[0];
   account = await openAccount();
   const heard = (text: string) => {
     if (text.includes(line)) account.fake.control.fault({ kind, methods: [method] });
@@ -150,16 +150,16 @@ async function expectGone(): Promise<void> {
   expect([left.namespaces, left.lists, left.tokens, left.scripts]).toEqual([[], [], [], {}]);
 }
 
-test.each(failures)('goes on after a failure at %s', async (...failure) => {
-  await failedSetup(failure);
+test.each(failures)('goes on after a failure at %s', async (what) => {
+  await failedSetup(what);
   expect(await account.setup()).toMatchObject({ code: 0, err: '' });
   const { namespaces, lists, tokens } = account.fake.control.state();
   expect([namespaces.length, lists.length, tokens.length]).toEqual([1, 1, 1]);
   await expectGone();
 });
 
-test.each(failures)('is undone to the last piece after a failure at %s', async (...failure) => {
-  await failedSetup(failure);
+test.each(failures)('is undone to the last piece after a failure at %s', async (what) => {
+  await failedSetup(what);
   await expectGone();
 });
 
