@@ -143,6 +143,7 @@ const table = {
   ERR_ALLOWED_UNKNOWN: { status: 404, title: "the address is not on the ledger's allow list" },
   ERR_HOST_UNKNOWN: { status: 404, title: 'there is no such host' },
   ERR_SNAPSHOT_WRITE: { status: 503, title: 'the snapshot could not be written to KV' },
+  ERR_ALERT_DELIVERY: { status: 502, title: 'an alert could not be delivered' },
   // regular expressions
   ERR_REGEX_SYNTAX: { status: 400, title: 'not a regular expression that Python would take' },
   ERR_REGEX_UNSUPPORTED: { status: 400, title: 'a regular expression that cannot be matched safely' },

@@ -121,6 +121,7 @@ function addSignedRoutes(app: OpenAPIHono<Hono>): void {
     if ('problem' in held && held.problem.code !== 'ERR_NOT_BANNED') unwrap(held);
     return c.json(await edgeStory(c.env, address, held));
   });
+  app.get('/v1/alerts', async (c) => c.json(unwrap(await ledgerOf(c.env).alerts(await signedOf(c)))));
   app.get('/v1/feed', async (c) => {
     const signed = await signedOf(c);
     if (isUpgrade(c)) return ledgerOf(c.env).fetch(c.req.raw);

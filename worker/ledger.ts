@@ -1,9 +1,11 @@
 /** The ledger: the one Durable Object that knows every ban, orders all changes, and drives KV, Cloudflare and the feed. */
 import { DurableObject } from 'cloudflare:workers';
+import type { AlertsPage } from '../shared/incidents.ts';
 import { Holders } from '../shared/store/holders.ts';
 import type { Sql } from '../shared/store/sql.ts';
 import type { UnixTime } from '../shared/time.ts';
 import type { EnrollReply, EnrollRequest, EventReceipt, FeedPage, RotateReply } from '../shared/wire.ts';
+import { Alerts } from './alerts/alerts.ts';
 import { readSigned, type SignedRequest, sha256 } from './auth.ts';
 import type { Enforcement } from './cloudflare/enforcement.ts';
 import { listActs, type Person } from './ledger/acts.ts';
@@ -11,7 +13,6 @@ import { readAddress } from './ledger/address.ts';
 import { nextWork, type WorkParts, work } from './ledger/alarm.ts';
 import { viewAllowed } from './ledger/allow-list.ts';
 import { listBans, viewBan } from './ledger/bans.ts';
-import type { Chore } from './ledger/chores.ts';
 import { Dashboard, type Question } from './ledger/dashboard.ts';
 import { Desk } from './ledger/desk.ts';
 import { Door } from './ledger/door.ts';
@@ -26,20 +27,7 @@ import { Upkeep } from './ledger/upkeep.ts';
 import { makeWorld, type World } from './ledger/world.ts';
 import { type Answer, answer, problemOf, problemResponse } from './problem.ts';
 import type { Env } from './settings.ts';
-import type {
-  ActsPage,
-  Allowed,
-  AllowedView,
-  AllowRequest,
-  BansPage,
-  BanView,
-  HostView,
-  Lifted,
-  OpenToken,
-  OperatorBan,
-  StatusView,
-  Switched,
-} from './shapes.ts';
+import type * as shapes from './shapes.ts';
 import { durableSql } from './sqlite.ts';
 
 /** The one object's name: one ledger, one writer at Cloudflare. */
@@ -56,6 +44,7 @@ export class Ledger extends DurableObject<Env> {
   readonly #desk: Desk;
   readonly #emergency: Emergency;
   readonly #dashboard: Dashboard;
+  readonly #alerts: Alerts;
   #world: World | null = null;
   /** When the alarm is set to ring, in milliseconds; null while it rings. */
   #alarmAt: number | null = null;
@@ -77,6 +66,7 @@ export class Ledger extends DurableObject<Env> {
     this.#desk = new Desk(parts);
     this.#emergency = new Emergency({ ...parts, enforcement: () => this.#enforcement() });
     this.#dashboard = new Dashboard({ ...parts, state: ctx });
+    this.#alerts = new Alerts({ ...parts, env, views: this.#dashboard, enforcement: () => this.#enforcement() });
     this.#behind = isBehind(this.#feedParts(), ctx.getWebSockets());
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair('ping', 'pong'));
     void ctx.blockConcurrencyWhile(async () => {
@@ -93,7 +83,7 @@ export class Ledger extends DurableObject<Env> {
     });
   }
 
-  openEnrollToken(person: Person): Promise<Answer<OpenToken>> {
+  openEnrollToken(person: Person): Promise<Answer<shapes.OpenToken>> {
     return this.#acted(() => this.#desk.openEnrollToken(person));
   }
 
@@ -115,6 +105,14 @@ export class Ledger extends DurableObject<Env> {
       await this.#door.admit(request);
       const query = new URL(request.path, 'https://ledger').searchParams;
       return pageAfter(this.#feedParts(), readPlace(query, this.#id));
+    });
+  }
+
+  /** For a host that passes them on to people. */
+  alerts(request: SignedRequest): Promise<Answer<AlertsPage>> {
+    return answer(async () => {
+      await this.#door.admit(request);
+      return this.#alerts.page(request.path);
     });
   }
 
@@ -141,31 +139,31 @@ export class Ledger extends DurableObject<Env> {
     socket.close();
   }
 
-  bans(after: string, limit: number): Promise<Answer<BansPage>> {
+  bans(after: string, limit: number): Promise<Answer<shapes.BansPage>> {
     return answer(() => listBans(this.#bansParts(), after, limit, now()));
   }
 
   /** `asked`: by a host. */
-  ban(address: string, asked?: SignedRequest): Promise<Answer<BanView>> {
+  ban(address: string, asked?: SignedRequest): Promise<Answer<shapes.BanView>> {
     return answer(async () => {
       if (asked !== undefined) await this.#door.admit(asked);
       return viewBan(this.#bansParts(), readAddress(address), now());
     });
   }
 
-  addBan(ban: OperatorBan, person: Person): Promise<Answer<BanView>> {
+  addBan(ban: shapes.OperatorBan, person: Person): Promise<Answer<shapes.BanView>> {
     return this.#acted(() => this.#desk.addBan(ban, person));
   }
 
-  liftBan(address: string, person: Person): Promise<Answer<Lifted>> {
+  liftBan(address: string, person: Person): Promise<Answer<shapes.Lifted>> {
     return this.#acted(() => this.#desk.liftBan(address, person));
   }
 
-  allowed(): Promise<Answer<{ allowed: AllowedView[] }>> {
+  allowed(): Promise<Answer<{ allowed: shapes.AllowedView[] }>> {
     return answer(() => ({ allowed: viewAllowed(this.#sql, this.#worldNow().settings.allow) }));
   }
 
-  allow(request: AllowRequest, person: Person): Promise<Answer<Allowed>> {
+  allow(request: shapes.AllowRequest, person: Person): Promise<Answer<shapes.Allowed>> {
     return this.#acted(() => this.#desk.allow(request, person));
   }
 
@@ -174,15 +172,15 @@ export class Ledger extends DurableObject<Env> {
   }
 
   /** `what` is to hold for all bans at once. */
-  switch(what: Switch, person: Person, reason: string): Promise<Answer<Switched>> {
+  switch(what: Switch, person: Person, reason: string): Promise<Answer<shapes.Switched>> {
     return this.#acted(() => this.#emergency.to(what, person, reason));
   }
 
-  acts(after: number, limit: number): Promise<Answer<ActsPage>> {
+  acts(after: number, limit: number): Promise<Answer<shapes.ActsPage>> {
     return answer(() => listActs(this.#sql, after, limit));
   }
 
-  hosts(): Promise<Answer<{ hosts: HostView[] }>> {
+  hosts(): Promise<Answer<{ hosts: shapes.HostView[] }>> {
     return answer(() => ({ hosts: this.#dashboard.hosts() }));
   }
 
@@ -211,7 +209,7 @@ export class Ledger extends DurableObject<Env> {
     });
   }
 
-  status(): Promise<Answer<StatusView>> {
+  status(): Promise<Answer<shapes.StatusView>> {
     return answer(() => this.#dashboard.status());
   }
 
@@ -277,9 +275,9 @@ export class Ledger extends DurableObject<Env> {
     return { ...parts, ...this.#duties(), guard: () => this.#worldNow().guard };
   }
 
-  #duties(): { enforcement: Enforcement | null; chores: readonly Chore[] } {
-    const enforcement = this.#enforcement();
-    return { enforcement, chores: [...this.#upkeep.chores(this.#world), this.#dashboard.tally] };
+  #duties(): Pick<WorkParts, 'enforcement' | 'chores' | 'watch'> {
+    const chores = [...this.#upkeep.chores(this.#world), this.#dashboard.tally];
+    return { enforcement: this.#enforcement(), chores, watch: this.#alerts.watch };
   }
 
   #eventsParts(): EventsParts {

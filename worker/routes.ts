@@ -1,5 +1,6 @@
 /** Every route of the API with its shapes: what /openapi.json says, and what the operator's requests are checked against. */
 import { createRoute, z } from '@hono/zod-openapi';
+import { AlertsPage } from '../shared/incidents.ts';
 import {
   EdgeStory,
   EnrollReply,
@@ -245,6 +246,14 @@ export const signedRoutes = [
     security: signed,
     request: { query: FeedQuery },
     responses: answers(FeedPage, 'a page'),
+  }),
+  createRoute({
+    method: 'get',
+    path: '/v1/alerts',
+    summary: 'What has begun or ended to be wrong at the edge, for a host that tells people; names only',
+    security: signed,
+    request: { query: z.object({ after: z.coerce.number().int().min(0).optional() }) },
+    responses: answers(AlertsPage, 'after a number; without one, what is wrong now'),
   }),
   createRoute({
     method: 'get',

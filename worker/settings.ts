@@ -4,11 +4,12 @@ import { type Prefix, parsePrefix } from '../shared/address.ts';
 import { parseSeconds } from '../shared/config/arithmetic.ts';
 import { EdgebanError } from '../shared/errors.ts';
 import type { Seconds } from '../shared/time.ts';
+import { type AlertSettings, type AlertVars, readAlerts } from './alerts/settings.ts';
 import type { ApiSettings, EnforcementSettings } from './cloudflare/enforcement.ts';
 import type { Ledger } from './ledger.ts';
 
 /** The Worker's environment as wrangler.toml and `wrangler secret` give it; the vars are unchecked until readSettings. */
-export interface Env {
+export interface Env extends AlertVars {
   readonly LEDGER: DurableObjectNamespace<Ledger>;
   readonly BANS: KVNamespace;
   readonly CLOUDFLARE_API_BASE?: string;
@@ -47,6 +48,7 @@ export interface Settings {
   /** How to reach Cloudflare; null in a mode that need not, if it is not set. */
   readonly api: ApiSettings | null;
   readonly gate: GateSettings | null;
+  readonly alerts: AlertSettings;
 }
 
 interface GateSettings {
@@ -125,6 +127,7 @@ export function readSettings(env: Env): Settings {
     enforcement: enforcementOf(vars.ENFORCEMENT, env),
     api: vars.ENFORCEMENT === 'none' || vars.ENFORCEMENT === 'gate' ? apiIfSet(env) : apiOf(check(ApiVars, env)),
     gate: vars.ENFORCEMENT === 'gate' ? gateOf(env) : null,
+    alerts: readAlerts(env),
   };
 }
 

@@ -238,5 +238,8 @@ export const StatusView = z.strictObject({
       .optional()
       .meta({ description: 'in the mode gate: what is done where a challenge is asked for' }),
   }),
+  incidents: z
+    .array(z.strictObject({ kind: z.string(), about: z.string(), title: z.string(), text: z.string(), since: time }))
+    .meta({ description: 'what people were told is wrong, and is not over yet' }),
 });
 export type StatusView = z.infer<typeof StatusView>;

@@ -52,6 +52,8 @@ export class TestLedger {
   readonly sql: Sql;
   holders: Holders;
   roll: Roll;
+  /** Who tells people; nobody, unless a test says so. */
+  watch: NonNullable<WorkParts['watch']> | null = null;
   readonly #scene: Scene;
   readonly #enforces: boolean;
   readonly #guard = new Guard({ allowed: [parsePrefix(allowed)].flatMap((prefix) => prefix ?? []) });
@@ -98,7 +100,7 @@ export class TestLedger {
     this.roll.follow(this.#scene.clock.now);
     return viewStatus(
       { sql: this.sql, roll: this.roll },
-      { enforcement: this.#enforcement, gate: null },
+      { enforcement: this.enforcement, gate: null },
       0,
       this.#scene.clock.now,
     );
@@ -138,13 +140,15 @@ export class TestLedger {
     this.roll = new Roll(this.sql);
   }
 
-  get #enforcement(): Enforcement | null {
+  get enforcement(): Enforcement | null {
     return this.#enforces ? this.#scene.enforcement : null;
   }
 
   get #parts(): WorkParts {
     const { sql, holders, roll, kv } = this;
     const now = () => this.#scene.clock.now;
-    return { sql, holders, roll, kv, enforcement: this.#enforcement, guard: () => this.#guard, chores: [], now };
+    const watch = this.watch === null ? {} : { watch: this.watch };
+    const parts = { sql, holders, roll, kv, enforcement: this.enforcement, guard: () => this.#guard, chores: [], now };
+    return { ...parts, ...watch };
   }
 }

@@ -23,6 +23,7 @@ export const rooms: readonly Room[] = [
   { path: 'shared/story.ts', from: [...judge, 'shared/wire.ts'] },
   { path: 'shared/view.ts', from: [...judge, 'shared/wire.ts', 'shared/story.ts'] },
   { path: 'shared/prometheus.ts', from: [] },
+  { path: 'shared/incidents.ts', from: [...floor, 'zod'] },
   { path: 'shared/config/', from: judge },
   { path: 'shared/filter/', from: judge },
   { path: 'shared/engine/', from: judge },
@@ -72,6 +73,7 @@ export const rooms: readonly Room[] = [
     path: 'worker/',
     from: ['worker/', 'package.json', 'shared/', 'hono', '@hono/zod-openapi', 'zod', 'cloudflare:workers'],
   },
+  { path: 'worker/alerts/', from: ['worker/', 'shared/', 'zod'] },
   { path: 'worker/ledger/', from: ['worker/', 'shared/', 'zod', 'cloudflare:workers'] },
   { path: 'worker/cloudflare/', from: ['shared/', 'zod'] },
 ];

@@ -88,3 +88,38 @@ describe('settings', () => {
     expect(readSettings(whole).gate).toBeNull();
   });
 });
+
+describe('whom alerts go to', () => {
+  it('is nobody, unless it is said', () => {
+    expect(readSettings({ ...whole, ALERT_WEBHOOK: '', ALERT_NTFY: ' ' }).alerts).toEqual({
+      webhook: null,
+      ntfy: null,
+    });
+    const vars = { ALERT_WEBHOOK: 'https://example.org/hook?key=1', ALERT_NTFY: 'https://ntfy.sh/ops' };
+    const { alerts } = readSettings({
+      ...whole,
+      ...vars,
+      ALERT_WEBHOOK_SECRET: 'sixteen letters!',
+      ALERT_NTFY_TOKEN: 'tk_1',
+    });
+    expect(alerts).toEqual({
+      webhook: { url: 'https://example.org/hook?key=1', secret: 'sixteen letters!' },
+      ntfy: { url: 'https://ntfy.sh/ops', token: 'tk_1' },
+    });
+  });
+
+  it.each([
+    [{ ALERT_WEBHOOK: 'http://example.org/hook' }, 'ALERT_WEBHOOK: not an address'],
+    [{ ALERT_WEBHOOK: 'https://user:s3cret@example.org/' }, 'ALERT_WEBHOOK: not an address'],
+    [{ ALERT_WEBHOOK: 'file:///etc/passwd' }, 'ALERT_WEBHOOK: not an address'],
+    [{ ALERT_WEBHOOK: 'https://example.org', ALERT_WEBHOOK_SECRET: 's3cret' }, 'ALERT_WEBHOOK_SECRET: shorter than 16'],
+    [{ ALERT_WEBHOOK_SECRET: 's3cret of sixteen' }, 'ALERT_WEBHOOK: missing'],
+    [{ ALERT_NTFY: 'https://ntfy.sh/' }, 'ALERT_NTFY: not the address of a topic'],
+    [{ ALERT_NTFY: 'https://ntfy.sh/a/b' }, 'ALERT_NTFY: not the address of a topic'],
+    [{ ALERT_NTFY: 'https://ntfy.sh/a', ALERT_NTFY_TOKEN: 's3 cret' }, 'ALERT_NTFY_TOKEN: not a token'],
+    [{ ALERT_NTFY_TOKEN: 's3cret' }, 'ALERT_NTFY: missing'],
+  ])('is refused by name where it is wrong: %o', (vars, message) => {
+    expect(refusal(vars)).toContain(message);
+    expect(refusal(vars)).not.toContain('s3cret');
+  });
+});

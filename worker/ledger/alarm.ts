@@ -26,6 +26,8 @@ export interface WorkParts {
   /** What may be taken over from Cloudflare; throws ERR_SETTINGS. */
   readonly guard: () => Guard;
   readonly chores: readonly Chore[];
+  /** Tells people what is wrong. */
+  readonly watch?: { due(): UnixTime; run(now: UnixTime): Promise<void> };
   readonly now: () => UnixTime;
 }
 
@@ -44,15 +46,17 @@ export async function work(parts: WorkParts): Promise<void> {
     // a survey and a step make more requests than one invocation may
     ...(outwards && !surveyed ? [stage('enforcement', () => enforce(parts))] : []),
     stage('sweeping', () => sweep(parts, outwards)),
+    stage('alerts', async () => await parts.watch?.run(parts.now())),
   ]);
 }
 
 /** When work() has something to do next, whatever its mode. */
 export function nextWork(parts: Omit<WorkParts, 'now' | 'kv' | 'roll' | 'guard'>): UnixTime {
-  const { sql, holders, enforcement, chores } = parts;
+  const { sql, holders, enforcement, chores, watch } = parts;
   const state = readState(sql);
   const expiry = holders.nextExpiry() ?? Number.POSITIVE_INFINITY;
-  const sweeping = Math.min(state.sweptAt + pace.sweep_every, nextChore(chores));
+  const watching = watch?.due() ?? Number.POSITIVE_INFINITY;
+  const sweeping = Math.min(state.sweptAt + pace.sweep_every, nextChore(chores), watching);
   if (recoveryDue(sql)) return Math.min(expiry, surveyDue(state), sweeping);
   const enforcing = enforcement === null ? Number.POSITIVE_INFINITY : enforcementDue(sql, enforcement);
   return Math.min(expiry, enforcing, snapshotDue(state), sweeping);

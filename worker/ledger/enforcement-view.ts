@@ -57,7 +57,8 @@ function listView({ name, ours, foreign }: ListFacts, action: 'block' | 'challen
   return { name, action, ours, foreign, max: listLimits.items_max };
 }
 
-function kvWrites(sql: Sql, now: UnixTime): Enforcement['budgets'][number] {
+/** The budget of KV's writes. */
+export function kvWrites(sql: Sql, now: UnixTime): Enforcement['budgets'][number] {
   return {
     name: 'KV writes',
     left: writesLeft(readState(sql), now),

@@ -23,6 +23,7 @@ function ledgerFamilies(status: StatusView): Family[] {
     gauge('ranges_error', "The newest answer of Cloudflare's ranges does not count", [
       Number(status.ranges.error !== null),
     ]),
+    gauge('incidents', 'What people were told is wrong, and is not over yet', [status.incidents.length]),
     gauge('snapshot_current', 'KV has what the ledger has', [Number(snapshot.current)]),
     gauge('snapshot_error', 'The last write to KV failed', [Number(snapshot.error !== null)]),
     ...(snapshot.written_at === null

@@ -85,6 +85,14 @@ const ledgerMigrations: Migrations = [
   ALTER TABLE hosts ADD COLUMN version TEXT;
   ALTER TABLE hosts ADD COLUMN lag REAL;
   `,
+  `
+  -- what is wrong, or was within the day (JSON); what people were told, in order; what of it is on its way to whom
+  CREATE TABLE incidents (key TEXT PRIMARY KEY, incident TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE alerts (n INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL, at REAL NOT NULL, news TEXT NOT NULL);
+  CREATE TABLE alert_deliveries (
+    n INTEGER NOT NULL, target TEXT NOT NULL, attempts INTEGER NOT NULL, due REAL NOT NULL, PRIMARY KEY (n, target)
+  ) WITHOUT ROWID;
+  `,
 ];
 
 /** Brings the tables up to date and, the first time, gives the ledger its identity: `id`, a UUID. */

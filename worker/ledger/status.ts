@@ -1,6 +1,8 @@
 /** How the ledger stands, for the operator: KV, Cloudflare, hosts. */
+import { incidentKinds } from '../../shared/incidents.ts';
 import type { Sql } from '../../shared/store/sql.ts';
 import type { UnixTime } from '../../shared/time.ts';
+import { openIncidents } from '../alerts/book.ts';
 import type { Enforcement } from '../cloudflare/enforcement.ts';
 import type { HostView, StatusView } from '../shapes.ts';
 import { allHosts, type Host } from './hosts.ts';
@@ -55,6 +57,13 @@ export function viewStatus(
       due_at: snapshotDue(state),
     },
     enforcement: enforcedBy(enforcement, gate, state, now),
+    incidents: openIncidents(sql).map(({ kind, about, text, since }) => ({
+      kind,
+      about,
+      title: incidentKinds[kind].title,
+      text,
+      since,
+    })),
   };
 }
 

@@ -140,6 +140,10 @@ function meddling(world: World) {
       const { zone, ref } = RuleOf.parse(input);
       editRules(state, zone, (rules) => rules.map((rule) => (rule.ref === ref ? { ...rule, enabled: false } : rule)));
     },
+    enableRule: (input: z.input<typeof RuleOf>) => {
+      const { zone, ref } = RuleOf.parse(input);
+      editRules(state, zone, (rules) => rules.map((rule) => (rule.ref === ref ? { ...rule, enabled: true } : rule)));
+    },
     /** The list is gone, as the real one could only be if the rule had gone first. */
     loseList: (input: z.input<typeof Named>) => {
       settleOperations(world);

@@ -1,0 +1,240 @@
+/** What is wrong for longer than a moment: when people are told of it, when it is over, and that flapping is told seldom. */
+import { z } from 'zod';
+import type { Seconds, UnixTime } from './time.ts';
+
+/** What each kind is called, and what to do: by hosts and by the Worker, so that nothing but its name need travel. */
+export const incidentKinds = {
+  token: {
+    title: "Cloudflare refuses the Worker's API token",
+    remedy: 'the token is revoked, expired or too narrow: edgeban edge setup makes a new one',
+  },
+  cloudflare: {
+    title: 'Cloudflare cannot be kept in step',
+    remedy: 'edgeban edge doctor says why; it is tried again by itself',
+  },
+  behind: {
+    title: 'Cloudflare lags behind the ledger',
+    remedy: 'edgeban edge doctor says what is missing there',
+  },
+  drift: {
+    title: "somebody has changed edgeban's WAF rule at Cloudflare",
+    remedy: "enable the rule again in Cloudflare's dashboard, in first place",
+  },
+  cap: {
+    title: 'bans find no room',
+    remedy:
+      'edgeban edge doctor and edgeban edge hosts say which; a host that bans the world is attacked or in wrong hands',
+  },
+  budget: {
+    title: 'a daily budget of the edge is nearly spent',
+    remedy: 'changes come late until it has refilled: ban fewer, for longer, or networks',
+  },
+  kv: { title: 'the snapshot cannot be written to KV', remedy: 'look at the KV namespace and its daily limit' },
+  'host-silent': {
+    title: 'a host is not heard of',
+    remedy: 'see edgeban edge status and the log there; revoke it if it is gone',
+  },
+  brake: {
+    title: 'the brake is pulled: blocks are challenges',
+    remedy: 'look at edgeban edge hosts for one that bans the world; edgeban edge resume ends it',
+  },
+  panic: { title: 'all blocks at the edge are lifted (panic)', remedy: 'edgeban edge resume' },
+  lost: {
+    title: 'the ledger was lost and takes over what it finds',
+    remedy: 'wait until it has, then enrol the hosts again',
+  },
+  settings: { title: "the Worker's settings are wrong", remedy: 'edgeban edge doctor names them' },
+  unreachable: {
+    title: 'the Worker cannot be reached',
+    remedy: 'bans on this host go on; edgeban edge status says more',
+  },
+  enforcement: {
+    title: 'bans are not in force in the firewall',
+    remedy: 'edgeban-client status JAIL names them, the log says why',
+  },
+  source: {
+    title: 'a jail has nothing to read',
+    remedy: 'see logpath of the jail, and that what writes the log runs',
+  },
+  database: { title: 'the database cannot be written', remedy: 'is the disk full? the log says more' },
+} as const;
+export type IncidentKind = keyof typeof incidentKinds;
+
+/** What is wrong at this moment. */
+export interface Symptom {
+  readonly kind: IncidentKind;
+  /** Of what: a host, a jail, a zone; empty where there is but one. */
+  readonly about: string;
+  /** In words, for who operates this. */
+  readonly text: string;
+  /** People are told when it has lasted so long. */
+  readonly hold_s: Seconds;
+}
+
+export interface Incident {
+  readonly kind: IncidentKind;
+  readonly about: string;
+  readonly text: string;
+  readonly since: UnixTime;
+  /** When it was last seen. */
+  readonly seen: UnixTime;
+  /** When people were told of it; null: not yet. */
+  readonly told: UnixTime | null;
+  /** When they were told that it is over; null: it is not. */
+  readonly ended: UnixTime | null;
+  /** It is over when nothing was seen of it for so long. */
+  readonly calm_s: Seconds;
+}
+
+export interface News {
+  readonly phase: 'began' | 'ended';
+  readonly incident: Incident;
+}
+
+export const incidentLimits = {
+  /** Of one kind (hosts, jails); the first by name. */
+  abouts_max: 20,
+  /** Doubled each time that it comes back within a day. */
+  calm_s_min: 300,
+  calm_s_max: 6 * 3600,
+  remembered_s: 86_400,
+  text_chars_max: 500,
+} as const;
+
+export function keyOf({ kind, about }: Pick<Incident, 'kind' | 'about'>): string {
+  return `${kind} ${about}`;
+}
+
+/** What follows from a look at what is wrong `now`: all incidents to be kept, and what people are to be told. */
+export function followIncidents(
+  before: readonly Incident[],
+  symptoms: readonly Symptom[],
+  now: UnixTime,
+): { readonly incidents: readonly Incident[]; readonly news: readonly News[] } {
+  const present = new Map(bounded(symptoms).map((symptom) => [keyOf(symptom), symptom]));
+  const known = new Map(before.map((incident) => [keyOf(incident), incident]));
+  const news: News[] = [];
+  const incidents = [...new Set([...known.keys(), ...present.keys()])].flatMap((key) => {
+    const next = after(known.get(key) ?? null, present.get(key) ?? null, now);
+    if (next?.news != null) news.push({ phase: next.news, incident: next.incident });
+    return next === null ? [] : [next.incident];
+  });
+  return { incidents, news };
+}
+
+interface Next {
+  readonly incident: Incident;
+  readonly news: News['phase'] | null;
+}
+
+function after(known: Incident | null, symptom: Symptom | null, now: UnixTime): Next | null {
+  if (symptom !== null) return worse(known, symptom, now);
+  if (known === null) return null;
+  if (known.ended !== null)
+    return now - known.ended > incidentLimits.remembered_s ? null : { incident: known, news: null };
+  // of what has gone before anybody was told, only its calm is remembered
+  if (known.told === null) return known.calm_s > incidentLimits.calm_s_min ? over(known, now, null) : null;
+  return now - known.seen >= known.calm_s ? over(known, now, 'ended') : { incident: known, news: null };
+}
+
+function over(incident: Incident, now: UnixTime, news: Next['news']): Next {
+  return { incident: { ...incident, ended: now }, news };
+}
+
+function worse(known: Incident | null, { kind, about, text, hold_s }: Symptom, now: UnixTime): Next {
+  const { calm_s_min, calm_s_max, text_chars_max } = incidentLimits;
+  const isOpen = known !== null && known.ended === null;
+  const calm_s = known === null ? calm_s_min : isOpen ? known.calm_s : Math.min(known.calm_s * 2, calm_s_max);
+  const since = isOpen ? known.since : now;
+  const told = isOpen ? known.told : null;
+  const isDue = told === null && now - since >= hold_s;
+  const seen = { kind, about, text: text.slice(0, text_chars_max), since, seen: now, ended: null, calm_s };
+  return { incident: { ...seen, told: isDue ? now : told }, news: isDue ? 'began' : null };
+}
+
+function bounded(symptoms: readonly Symptom[]): Symptom[] {
+  const counts = new Map<IncidentKind, number>();
+  return symptoms
+    .toSorted((one, other) => (one.about < other.about ? -1 : Number(one.about > other.about)))
+    .filter(({ kind }) => {
+      counts.set(kind, (counts.get(kind) ?? 0) + 1);
+      return (counts.get(kind) ?? 0) <= incidentLimits.abouts_max;
+    });
+}
+
+/** What leaves the program, as JSON. `id` is the same however often it is sent. */
+export interface Alert {
+  readonly id: string;
+  readonly phase: News['phase'];
+  readonly kind: IncidentKind;
+  readonly about: string;
+  readonly title: string;
+  readonly text: string;
+  readonly remedy: string;
+  /** Who noticed it: `worker`, or the host's name. */
+  readonly source: string;
+  readonly since: UnixTime;
+  readonly ended: UnixTime | null;
+}
+
+export function alertOf({ phase, incident }: News, source: string, id: string): Alert {
+  const { kind, about, text, since, ended } = incident;
+  const { title, remedy } = incidentKinds[kind];
+  const whole = about === '' ? title : `${title}: ${about}`;
+  return { id, phase, kind, about, title: whole, text, remedy, source, since, ended };
+}
+
+/** For people: a line for the subject, and what stands below it. `timeText` writes a time. */
+function alertWords(
+  alert: Alert,
+  timeText: (at: UnixTime) => string,
+): { readonly subject: string; readonly body: string } {
+  const { phase, title, text, remedy, source, since, ended } = alert;
+  if (phase === 'began') {
+    const body = `${text}\n\nSince ${timeText(since)} (${source}).\n\nWhat to do: ${remedy}`;
+    return { subject: `[edgeban] ${title}`, body };
+  }
+  const times = `From ${timeText(since)} to ${timeText(ended ?? since)}.`;
+  return { subject: `[edgeban] over: ${title}`, body: `It is over (${source}).\n\n${times}\n\n${text}` };
+}
+
+/** As ntfy takes it in the body of a publication to its root; `topic` is the last part of the topic's address. */
+export function ntfyOf(
+  alert: Alert,
+  topic: string,
+  timeText: (at: UnixTime) => string,
+): Readonly<Record<string, unknown>> {
+  const { subject, body } = alertWords(alert, timeText);
+  const isOver = alert.phase === 'ended';
+  const look = { priority: isOver ? 3 : 4, tags: [isOver ? 'white_check_mark' : 'warning'] };
+  return { topic, title: subject, message: body, ...look };
+}
+
+/** Seconds until it is tried again after `attempts` have failed; null: it is given up. */
+export function retryAfter(attempts: number): Seconds | null {
+  return attempts >= 12 ? null : Math.min(30 * 2 ** (attempts - 1), 3_600);
+}
+
+/**
+ * What an enrolled host is told of the Worker's incidents, to pass it on: names only. A stolen key reads nothing of Cloudflare's
+ * answers, of lists, or of how much is banned.
+ */
+export const AlertsPage = z.strictObject({
+  ledger: z.uuid(),
+  /** To be given with the next question. */
+  last: z.number().int().min(0),
+  alerts: z
+    .array(
+      z.strictObject({
+        n: z.number().int(),
+        phase: z.enum(['began', 'ended']),
+        /** One of incidentKinds; a newer Worker may know more. */
+        kind: z.string().max(40),
+        about: z.string().max(100),
+        since: z.number(),
+        ended: z.number().nullable(),
+      }),
+    )
+    .max(100),
+});
+export type AlertsPage = z.infer<typeof AlertsPage>;
