@@ -15,6 +15,8 @@ export interface RealWorker {
   readonly token: string;
   operator(method: string, path: string, body?: unknown): Promise<unknown>;
   start(): Promise<void>;
+  /** Of wrangler, whose process group has workerd in it; 0 while it does not run. */
+  readonly pid: number;
   /** SIGKILL to wrangler and its workerd. */
   kill(): Promise<void>;
 }
@@ -25,12 +27,15 @@ export interface RealWorkerOptions {
   readonly ip?: string;
   /** Files; without them, it speaks HTTP. */
   readonly tls?: { readonly key: string; readonly certificate: string };
+  /** Of wrangler; our own Worker's, unless set. */
+  readonly config?: string;
   /** Gives the Worker's vars and secrets at each start; without it, it enforces nothing. */
   readonly settings?: () => Readonly<Record<string, string>>;
 }
 
 export async function makeRealWorker(folder: string, options: RealWorkerOptions = {}): Promise<RealWorker> {
   const { port = await freePort(), ip = '127.0.0.1', tls, settings } = options;
+  const { config = join(checkout, 'wrangler.toml') } = options;
   const url = `http${tls === undefined ? '' : 's'}://${ip}:${port}`;
   const token = randomBytes(24).toString('base64url');
   mkdirSync(join(folder, 'home'));
@@ -43,6 +48,9 @@ export async function makeRealWorker(folder: string, options: RealWorkerOptions 
   return {
     url,
     token,
+    get pid() {
+      return child?.pid ?? 0;
+    },
     operator: async (method, path, body) => {
       const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
       const reply = await fetch(url + path, {
@@ -55,7 +63,7 @@ export async function makeRealWorker(folder: string, options: RealWorkerOptions 
     },
     start: async () => {
       writeEnv();
-      child = startWrangler(folder, { port, ip, tls });
+      child = startWrangler(folder, { port, ip, tls, config });
       await until('the Worker', () => fetch(`${url}/v1/health`), { within_ms: 60_000, every_ms: 100 });
     },
     kill: async () => {
@@ -69,17 +77,10 @@ export async function makeRealWorker(folder: string, options: RealWorkerOptions 
   };
 }
 
-type Door = Required<Pick<RealWorkerOptions, 'port' | 'ip'>> & { readonly tls: RealWorkerOptions['tls'] };
+type Door = Required<Pick<RealWorkerOptions, 'port' | 'ip' | 'config'>> & { readonly tls: RealWorkerOptions['tls'] };
 
-function startWrangler(folder: string, { port, ip, tls }: Door): ChildProcess {
-  const files = [
-    '--config',
-    join(checkout, 'wrangler.toml'),
-    '--persist-to',
-    join(folder, 'state'),
-    '--env-file',
-    join(folder, 'worker.env'),
-  ];
+function startWrangler(folder: string, { port, ip, tls, config }: Door): ChildProcess {
+  const files = ['--config', config, '--persist-to', join(folder, 'state'), '--env-file', join(folder, 'worker.env')];
   const where = ['--local', '--ip', ip, '--port', String(port), '--inspector-port', '0'];
   const secure = [
     '--local-protocol',

@@ -3,6 +3,7 @@ import { reset } from 'cloudflare:test';
 import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { randomText } from '../../worker/auth.ts';
+import { ledgerLimits } from '../../worker/ledger/limits.ts';
 import {
   ban,
   call,
@@ -31,6 +32,19 @@ describe('enrolment', () => {
     expect((await read(await enroll(token, 'web1', key))).body).toEqual(first.body);
     const other = await read(await enroll(token, 'web2', (await newKey()).key));
     expect([other.status, codeOf(other)]).toEqual([403, 'ERR_ENROLL_TOKEN']);
+  });
+
+  it('has only so many tokens out, of which those that were used are none', async () => {
+    await withSql((sql) =>
+      sql.exec(
+        `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+         INSERT INTO enroll_tokens (hash, expires_at) SELECT 'hash' || i, 1e11 FROM n`,
+        ledgerLimits.enroll_tokens_max,
+      ),
+    );
+    expect(codeOf(await operator('POST', '/v1/enroll-tokens'))).toBe('ERR_CAP_HOSTS');
+    await withSql((sql) => sql.exec("UPDATE enroll_tokens SET host = 'h' WHERE hash <> 'hash1'"));
+    expect((await operator('POST', '/v1/enroll-tokens')).status).toBe(200);
   });
 
   it('keeps only the hash of a token', async () => {

@@ -8,7 +8,8 @@ import type { Wanted } from '../../worker/cloudflare/enforcement.ts';
 import { nextWork, work } from '../../worker/ledger/alarm.ts';
 import { takeEvents } from '../../worker/ledger/events.ts';
 import { Roll } from '../../worker/ledger/roll.ts';
-import { type DurableStorage, durableSql } from '../../worker/sqlite.ts';
+import type { durableSql } from '../../worker/sqlite.ts';
+import { counted } from './counted.ts';
 import { ban, newHost, unban, withState } from './hosts.ts';
 
 afterEach(() => reset());
@@ -16,30 +17,6 @@ afterEach(() => reset());
 const held = 10_000;
 /** What a step may read besides the changes themselves: its own state, read several times. */
 const step_rows_max = 40;
-
-/** The ledger's storage with a count of what is read and written. */
-function counted(storage: DurableObjectStorage) {
-  const cursors: { readonly rowsRead: number; readonly rowsWritten: number }[] = [];
-  const counting: DurableStorage = {
-    sql: {
-      exec: (query, ...values) => {
-        const cursor = storage.sql.exec<never>(query, ...values);
-        cursors.push(cursor);
-        return cursor;
-      },
-    },
-    transactionSync: (body) => storage.transactionSync(body),
-  };
-  const rows = () => {
-    const sum = { read: 0, written: 0 };
-    for (const { rowsRead, rowsWritten } of cursors.splice(0)) {
-      sum.read += rowsRead;
-      sum.written += rowsWritten;
-    }
-    return sum;
-  };
-  return { sql: durableSql(counting), rows };
-}
 
 function notAsked(): never {
   throw new Error('not asked');

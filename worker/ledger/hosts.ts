@@ -29,7 +29,8 @@ const seen_step = 60;
 export function addEnrollToken(sql: Sql, hash: string, now: UnixTime): UnixTime {
   sweepTokens(sql, now);
   const { enroll_tokens_max, enroll_token_life } = ledgerLimits;
-  const open = countOf(sql, 'SELECT COUNT(*) AS n FROM enroll_tokens');
+  // used ones stay until their end, for an enrolment whose answer was lost: they are no more than hosts
+  const open = countOf(sql, 'SELECT COUNT(*) AS n FROM enroll_tokens WHERE host IS NULL');
   if (open >= enroll_tokens_max)
     throw new EdgebanError('ERR_CAP_HOSTS', `${open} enrolment tokens are out; wait until they end`);
   sql.all('INSERT INTO enroll_tokens (hash, expires_at) VALUES (?, ?)', hash, now + enroll_token_life);
