@@ -20,7 +20,8 @@ export async function switchEdge(word: Word, argv: readonly string[], world: Ope
   if (word === 'panic') await confirm(world, values, 'Lift all blocks at the edge, for everybody?');
   const trouble = values.direct ? 'not asked (--direct)' : await attempt(() => worker.switch(word, values.reason));
   if (typeof trouble !== 'string') {
-    tell(world, values, { by: 'worker', ...trouble }, `${said(word)} (through the Worker). ${trouble.detail}`.trim());
+    const text = `${trouble.done ? said(word) : begun(word)} (through the Worker). ${trouble.detail}`;
+    tell(world, values, { by: 'worker', ...trouble }, text.trim());
     return trouble.done ? 0 : 255;
   }
   const rules = await switchDirectly(word, file, values['token-file'], world, trouble);
@@ -34,6 +35,11 @@ export async function switchEdge(word: Word, argv: readonly string[], world: Ope
 
 function said(word: Word): string {
   return word === 'panic' ? 'All blocks at the edge are lifted' : 'The edge blocks again';
+}
+
+/** Not all of it has been done when the Worker answers. */
+function begun(word: Word): string {
+  return word === 'panic' ? 'The blocks at the edge are being lifted' : 'The edge begins to block again';
 }
 
 function directText(word: Word, rules: readonly { zone: string; changed: number }[], trouble: string, note: string) {

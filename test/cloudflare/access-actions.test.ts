@@ -1,7 +1,8 @@
 /** Blocks and challenges by access rules: a mode for each rule, changed in place. */
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { budgetLimits, secondsFor } from '../../worker/cloudflare/budget.ts';
 import { openAccount, statusOf } from './access-scene.ts';
-import { account, asked, type Scene, want } from './scene.ts';
+import { account, asked, type Scene, want, wantMany } from './scene.ts';
 
 let scene: Scene;
 beforeEach(async () => {
@@ -47,6 +48,51 @@ it('a restart remembers which rule does what, and a lost memory reads it', async
     '203.0.113.7 challenge',
     '203.0.113.8 block',
   ]);
+});
+
+it('the brake makes challenges of standing and new blocks, in place, and blocks again when it is released', async () => {
+  const wanted = wantMany(30);
+  await scene.settle(wanted);
+  const before = asked(scene).length;
+  scene.stance.brake = true;
+  const more = [...wantMany(10, 30), ...wanted];
+  await scene.settle(more);
+  const actions = () => new Set(scene.fake.control.accessRules(account).map(({ mode }) => mode));
+  expect([modes().length, ...actions()]).toEqual([40, 'managed_challenge']);
+  scene.stance.brake = false;
+  await scene.settle(more);
+  expect([modes().length, ...actions()]).toEqual([40, 'block']);
+  const methods = asked(scene)
+    .slice(before)
+    .map((call) => call.split(' ')[0]);
+  expect(methods).not.toContain('DELETE');
+  expect(methods.filter((method) => method === 'PATCH')).toHaveLength(30 + 40);
+});
+
+it('a new ban does not wait until all standing ones have been changed', async () => {
+  const wanted = wantMany(200);
+  await scene.settle(wanted, 3_600);
+  scene.stance.brake = true;
+  const fresh = [want('203.0.113.7'), ...wanted];
+  await scene.step(fresh);
+  await scene.step(fresh);
+  expect(modes()).toContain('203.0.113.7 managed_challenge');
+});
+
+it('a panic of many rules takes as long as is said, and spends no more than Cloudflare allows', async () => {
+  const wanted = wantMany(450);
+  await scene.settle(wanted, 3_600);
+  scene.clock.now += 600;
+  await scene.step(wanted);
+  scene.clock.now += 600;
+  scene.stance.panic = true;
+  const began = scene.clock.now;
+  await scene.settle(wanted, 3_600);
+  const took = scene.clock.now - began;
+  expect(modes()).toEqual([]);
+  expect(took).toBeLessThan(secondsFor(450, budgetLimits.panicCalls) + 90);
+  expect(secondsFor(10_000, budgetLimits.panicCalls)).toBeLessThan(57 * 60);
+  expect(scene.fake.control.journal().filter(({ status }) => status === 429)).toEqual([]);
 });
 
 it('where bans are cut into pieces, a block goes before a challenge', async () => {

@@ -89,7 +89,6 @@ export class TestLedger {
       roll: this.roll,
       guard: this.#guard,
       longest: null,
-      soften: false,
       fleet: null,
     };
     const batch = { stream, first, events: [...events] };

@@ -75,7 +75,7 @@ class Rig {
 
   tell(...events: readonly unknown[]): void {
     const batch = { stream: this.#stream, first: this.#next, events: [...events] };
-    const parts = { ...this.#parts, guard: new Guard(), roll: this.roll, longest: null, soften: false, fleet: null };
+    const parts = { ...this.#parts, guard: new Guard(), roll: this.roll, longest: null, fleet: null };
     const { receipt } = takeEvents(parts, this.#host, batch, (count) => count, this.now);
     expect(receipt.refused).toEqual([]);
     this.#next += events.length;

@@ -24,9 +24,16 @@ export const budgetLimits = {
   changes: { burst: 300_000, refill: 300_000, window_s: 12 * 3600 },
   /** Calls in the mode `access-rules`, where every ban costs one or two of them. */
   ruleCalls: { burst: 300, refill: 600, window_s: 300 },
+  /** The same in a panic: nearly all that Cloudflare allows, 300 + 870 in any five minutes. */
+  panicCalls: { burst: 300, refill: 870, window_s: 300 },
   /** Calls for what a former mode has left, beside those of the present one. */
   formerCalls: { burst: 60, refill: 180, window_s: 300 },
 } as const satisfies Record<string, BucketLimit>;
+
+/** How long so many calls take, beginning with a full bucket, in seconds. */
+export function secondsFor(calls: number, limit: BucketLimit): number {
+  return (Math.max(0, calls - limit.burst) * limit.window_s) / limit.refill;
+}
 
 export function fullBucket(limit: BucketLimit, now: UnixTime): Bucket {
   return { left: limit.burst, at: now };

@@ -1,6 +1,8 @@
 /** The operator's switches for all bans at once: panic, resume, and the brake by hand; carried out before they answer. */
 import type { Sql } from '../../shared/store/sql.ts';
 import type { UnixTime } from '../../shared/time.ts';
+import { budgetLimits, secondsFor } from '../cloudflare/budget.ts';
+import type { AccessRulesStatus } from '../cloudflare/contract.ts';
 import type { Enforcement, RuleStatus } from '../cloudflare/enforcement.ts';
 import { log } from '../problem.ts';
 import type { Switched } from '../shapes.ts';
@@ -11,6 +13,9 @@ import { readBrake, readPanic, writeBrake, writePanic } from './standing.ts';
 import { noteUrgent } from './state.ts';
 
 export type Switch = Extract<ActName, 'panic' | 'resume' | 'brake' | 'brake-released'>;
+
+/** What the first 300 calls take, at Cloudflare's pace of answering. */
+const seconds_min = 30;
 
 export interface EmergencyParts {
   readonly sql: Sql;
@@ -55,7 +60,10 @@ export class Emergency {
     await changed();
     const panic = readPanic(sql);
     log(panic === null ? 'edge-in-force' : 'edge-lifted', { rules: rules?.length ?? 0 });
-    return { panic, brake: readBrake(sql), ...outcome(rules, panic !== null), rules: rules ?? [] };
+    const standing = enforcement()?.status(now()) ?? null;
+    const told =
+      standing?.mode === 'access-rules' ? ruleByRule(standing, panic !== null) : outcome(rules, panic !== null);
+    return { panic, brake: readBrake(sql), ...told, rules: rules ?? [] };
   }
 }
 
@@ -63,10 +71,22 @@ function nameOf({ who, place }: Person): string {
   return place === null ? who : `${who} at ${place}`;
 }
 
+/** Access rules have no switch: Cloudflare takes one call for each of them, and 1,200 in five minutes. */
+function ruleByRule({ scopes, wanted }: AccessRulesStatus, panic: boolean): Pick<Switched, 'done' | 'detail'> {
+  const ours = scopes.reduce((sum, scope) => sum + scope.ours, 0);
+  const rules = panic ? ours : Math.max(ours, wanted);
+  const limit = panic ? budgetLimits.panicCalls : budgetLimits.ruleCalls;
+  const minutes = Math.ceil((secondsFor(rules, limit) + seconds_min) / 60);
+  if (rules === 0) return { done: true, detail: 'there are no access rules' };
+  const what = panic ? 'taken away' : 'made as they are to be';
+  return {
+    done: false,
+    detail: `${rules} access rules are being ${what} one by one: about ${minutes} min; see the status`,
+  };
+}
+
 function outcome(rules: readonly RuleStatus[] | null, panic: boolean): Pick<Switched, 'done' | 'detail'> {
   if (rules === null) return { done: true, detail: 'the ledger itself enforces nothing at Cloudflare' };
-  if (rules.length === 0)
-    return { done: false, detail: `the access rules are being ${panic ? 'taken away' : 'made again'}, see the status` };
   const failed = rules.filter(({ error, enabled }) => error !== null || (panic && enabled));
   const zones = new Set(rules.map(({ zone }) => zone)).size;
   if (failed.length === 0) return { done: true, detail: `${zones} zones follow` };

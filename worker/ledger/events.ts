@@ -28,8 +28,6 @@ export interface EventsParts {
   readonly roll: Roll;
   /** The longest ban that a host may make, in seconds; null: as long as it likes. */
   readonly longest: Seconds | null;
-  /** The brake is on, and there is no rule that turns all blocks into challenges: new ones are challenges. */
-  readonly soften: boolean;
   /** Null: failures do not count. */
   readonly fleet: { readonly rules: FleetRules; readonly counters: Fleet } | null;
 }
@@ -130,18 +128,17 @@ class Intake {
     if (event.kind === 'unban') return this.#lift(holding);
     if (event.kind === 'failure') return this.#count({ ...event, at: Math.min(at, this.#now) });
     const { edge, hosts } = event;
-    const softer = this.#parts.soften && edge === 'block' ? 'challenge' : edge;
-    return this.#hold({ ...holding, until: this.#shortened(event.until, at), edge: softer, hosts });
+    return this.#hold({ ...holding, until: this.#shortened(event.until, at), edge, hosts });
   }
 
   /** A failure, which may be the one for which the fleet bans. */
   #count(failure: FleetFailure): boolean {
-    const { fleet, holders, roll, soften } = this.#parts;
+    const { fleet, holders, roll } = this.#parts;
     const { address } = failure;
     if (fleet === null || roll.heldBy(fleetName).weight >= ledgerLimits.fleet_held_max) return false;
     if (!fleet.counters.count(fleet.rules, this.#host, failure, this.#now)) return false;
     const until = this.#now + fleet.rules.bantime;
-    const planes = { edge: soften ? 'challenge' : 'block', hosts: true } as const;
+    const planes = { edge: 'block', hosts: true } as const;
     log('fleet-ban', { address, host: this.#host });
     this.weight += weightOf(address);
     return holders.hold({ address, host: fleetName, jail: fleetName, at: this.#now, until, ...planes });

@@ -10,17 +10,14 @@ import { Fleet, fleetChore } from './fleet.ts';
 import type { Host } from './hosts.ts';
 import { ledgerLimits } from './limits.ts';
 import { stanceChore } from './stance.ts';
-import { readBrake } from './standing.ts';
 import type { World } from './world.ts';
 
 export class Upkeep {
-  readonly #sql: Sql;
   readonly #brake: BrakeChore;
   readonly #stance: Chore;
   readonly #fleet: Fleet;
 
   constructor(sql: Sql, enforcement: () => Enforcement | null) {
-    this.#sql = sql;
     this.#brake = new BrakeChore(sql);
     this.#stance = stanceChore(sql, enforcement);
     this.#fleet = new Fleet(sql);
@@ -34,12 +31,11 @@ export class Upkeep {
   }
 
   /** How events are judged at this moment. */
-  policy({ settings, guard }: World): Pick<EventsParts, 'guard' | 'longest' | 'soften' | 'fleet'> {
-    const { enforcement, maxBantime, fleet } = settings;
+  policy({ settings, guard }: World): Pick<EventsParts, 'guard' | 'longest' | 'fleet'> {
+    const { maxBantime, fleet } = settings;
     return {
       guard,
       longest: maxBantime,
-      soften: enforcement !== null && enforcement.mode !== 'list' && readBrake(this.#sql) !== null,
       fleet: fleet === null ? null : { rules: fleet, counters: this.#fleet },
     };
   }

@@ -43,15 +43,11 @@ export async function changeRules(run: Run, scope: Scope): Promise<void> {
   }
 }
 
-/** New bans and ended ones in turn: neither waits for the other when there are many. Old ends come last. */
+/** New bans, ended ones and changed ones in turn: none waits for the others when there are many. Old ends come last. */
 function jobsOf(run: Run, scope: Scope, plan: Plan): Job[] {
   const state = run.memory.scope(scope);
   const creations = plan.create.map((rule) => ({ address: rule.address, run: () => create(run, scope, rule) }));
   const removals = plan.remove.map((rule) => ({ address: rule.address, run: () => remove(run, scope, rule) }));
-  const turns = Array.from({ length: Math.max(creations.length, removals.length) }, (_, n) => [
-    ...removals.slice(n, n + 1),
-    ...creations.slice(n, n + 1),
-  ]);
   const notes = plan.renote.map(({ rule, notes }) => ({
     address: rule.address,
     run: () => renote(run, scope, rule, notes),
@@ -60,7 +56,10 @@ function jobsOf(run: Run, scope: Scope, plan: Plan): Job[] {
     address: rule.address,
     run: () => change(run, scope, rule, next),
   }));
-  return [...changes, ...turns.flat(), ...(mayNote(run, state) ? notes : [])];
+  const turns = Array.from({ length: Math.max(changes.length, creations.length, removals.length) }, (_, n) =>
+    [changes, removals, creations].flatMap((jobs) => jobs.slice(n, n + 1)),
+  );
+  return [...turns.flat(), ...(mayNote(run, state) ? notes : [])];
 }
 
 async function doAll(run: Run, scope: Scope, jobs: readonly Job[]): Promise<void> {

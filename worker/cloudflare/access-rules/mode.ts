@@ -31,11 +31,16 @@ export function createAccessRulesMode(parts: EnforcementParts<AccessRulesSetting
   const memory = openMemory(parts.sql, parts.settings, parts.calls);
 
   async function step(wanted: readonly Wanted[], now: UnixTime): Promise<{ again: UnixTime | null }> {
-    // there is no switch for all rules at once: in a panic they are taken away one by one, as fast as Cloudflare lets us
-    const enforced = parts.stance?.().panic === true ? [] : wanted;
-    const run = createRun(parts, memory, cut(enforced, now), now);
+    const run = createRun(parts, memory, cut(enforced(wanted), now), now);
     await runScopes(run, readAndChange);
     return { again: nextTime(run, wanted) };
+  }
+
+  /** There is no switch for all rules at once: in a panic they are taken away, and by the brake changed, one by one. */
+  function enforced(wanted: readonly Wanted[]): readonly Wanted[] {
+    const { panic, brake } = parts.stance?.() ?? { panic: false, brake: false };
+    if (panic) return [];
+    return brake ? wanted.map((each) => ({ ...each, action: 'challenge' })) : wanted;
   }
 
   async function survey(now: UnixTime): Promise<Survey> {

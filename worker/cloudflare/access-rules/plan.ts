@@ -18,7 +18,7 @@ export interface NewRule extends Piece {
 export interface Plan {
   readonly create: readonly NewRule[];
   readonly remove: readonly RuleMemory[];
-  /** Ours and still wanted, but with another action. */
+  /** Ours and still wanted, but with another action; the most important first. */
   readonly change: readonly { readonly rule: RuleMemory; readonly next: NewRule }[];
   /** Ours and still wanted, but their notes tell an old end. */
   readonly renote: readonly { readonly rule: RuleMemory; readonly notes: string }[];
@@ -45,9 +45,11 @@ export function planFor(wanted: Cut, holding: Holding, now: UnixTime): Plan {
   const absent = [...kept].filter((address) => !ours.has(address));
   const missing = absent.filter((address) => !others.has(address) && !waits(address));
   const surplus = [...extra, ...[...ours.values()].filter(({ address }) => !kept.has(address))];
-  const change = [...ours.values()].flatMap((rule) => {
-    const [next] = newRule(wanted, rule.address, holding.instance);
-    return next === undefined || next.action === rule.action || waits(rule.address) ? [] : [{ rule, next }];
+  const change = [...kept].flatMap((address) => {
+    const rule = ours.get(address);
+    const [next] = newRule(wanted, address, holding.instance);
+    if (rule === undefined || next === undefined || next.action === rule.action || waits(address)) return [];
+    return [{ rule, next }];
   });
   return {
     create: missing.flatMap((address) => newRule(wanted, address, holding.instance)),

@@ -32,7 +32,7 @@ export function createRun(
   now: UnixTime,
 ): Run {
   const { settings, fetch, timeout_ms = timeout_ms_usual } = parts;
-  const limit: BucketLimit = parts.spares === true ? budgetLimits.formerCalls : budgetLimits.ruleCalls;
+  const limit = limitFor(parts);
   let made = 0;
 
   function beforeCall(): void {
@@ -50,6 +50,11 @@ export function createRun(
   const scopes = scopesOf(settings);
   const retired = retiredScopes(memory, scopes);
   return { parts, memory, api: createAccessRules(client), scopes, retired, wanted, instance, now, atEase };
+}
+
+function limitFor({ spares, stance }: EnforcementParts<AccessRulesSettings>): BucketLimit {
+  if (spares === true) return budgetLimits.formerCalls;
+  return stance?.().panic === true ? budgetLimits.panicCalls : budgetLimits.ruleCalls;
 }
 
 export function scopesOf({ accountId, zoneIds }: AccessRulesSettings): readonly Scope[] {
