@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
-import type { Finding } from '../shared/config/finding.ts';
 import { pythonRepr } from '../shared/config/python-text.ts';
 import { describeError, EdgebanError } from '../shared/errors.ts';
 import { openStore } from '../shared/store/store.ts';
@@ -22,6 +21,7 @@ import { Resolver } from './dns.ts';
 import { enrolment } from './edge/files.ts';
 import type { EdgeSettings } from './edge/settings.ts';
 import { openFigures } from './figures.ts';
+import { strict, tell, usable } from './findings.ts';
 import { watchFirewalls } from './firewalls.ts';
 import { actionMaker, configurationPorts, sourceOf, sweeper } from './kit.ts';
 import { Log } from './log.ts';
@@ -33,6 +33,7 @@ import { Shell } from './shell.ts';
 import { type HostSql, openSqlite, setAsideDatabase } from './sqlite.ts';
 import { loadNotify, openSupervisor, type Supervisor } from './systemd.ts';
 import { ticketWorld } from './ticket-world.ts';
+import { sayHere, sweepAlone } from './twins.ts';
 import { version } from './version.ts';
 
 const now = () => Date.now() / 1000;
@@ -83,6 +84,7 @@ async function run({ settings, configDir, ready }: ServeOptions, log: Log, super
   // the socket is first: it keeps a second daemon from the database and the firewall
   const answering = { configDir, started: started.promise, stop: stopped.resolve, supervisor };
   const control = await openControl(settings.socket, answering, log);
+  const leave = sayHere(settings.socket);
   try {
     const sql = openDatabase(settings.dbfile, log);
     try {
@@ -100,7 +102,8 @@ async function run({ settings, configDir, ready }: ServeOptions, log: Log, super
       };
       // HTTP takes 15 MB, which a host by itself does not need
       const { startLink } = enrolled === null ? { startLink: null } : await import('./start-link.ts');
-      const agent = agentOf({ sql, log, enrolled, startLink, dbFile: settings.dbfile, reread }, configuration);
+      const { dbfile: dbFile, socket } = settings;
+      const agent = agentOf({ sql, log, enrolled, startLink, dbFile, socket, reread }, configuration);
       await agent.start();
       started.resolve(agent);
       ready();
@@ -118,6 +121,7 @@ async function run({ settings, configDir, ready }: ServeOptions, log: Log, super
     started.reject(error);
     throw error;
   } finally {
+    leave();
     await control.close();
   }
 }
@@ -218,10 +222,15 @@ interface AgentNeeds {
   /** Null: the host is not enrolled. */
   readonly startLink: typeof import('./start-link.ts').startLink | null;
   readonly dbFile: string;
+  /** Its own control socket. */
+  readonly socket: string;
   reread(): Promise<AgentPlan>;
 }
 
-function agentOf({ sql, log, enrolled, startLink, dbFile, reread }: AgentNeeds, configuration: Configuration): Agent {
+function agentOf(
+  { sql, log, enrolled, startLink, dbFile, socket, reread }: AgentNeeds,
+  configuration: Configuration,
+): Agent {
   const { dbmaxmatches } = configuration.server;
   const store = openStore(sql, { dbmaxmatches, freshStream: randomUUID });
   const nft = createNft();
@@ -238,7 +247,7 @@ function agentOf({ sql, log, enrolled, startLink, dbFile, reread }: AgentNeeds, 
     now,
     random: Math.random,
     createAction: actionMaker({ nft, conntrack: conntrackOf(log), now }, ticketWorld(store, log, resolver)),
-    sweep: sweeper(nft),
+    sweep: sweepAlone(socket, sweeper(nft), log),
     watchFirewalls,
     createSource: (plan, start) =>
       sourceOf(plan, start, {
@@ -258,42 +267,4 @@ function agentOf({ sql, log, enrolled, startLink, dbFile, reread }: AgentNeeds, 
 
 function conntrackOf(log: Log): Conntrack {
   return new Conntrack({ failed: (error) => log.logger('actions').error(`${describeError(error)} (${error.code})`) });
-}
-
-/** At a start: what is broken is left out and told; a configuration that cannot be read at all is an error. */
-function usable(configuration: Configuration, log: Log): Configuration {
-  tell(configuration.findings, log);
-  const fatal = configuration.findings.find(({ severity, jail }) => severity === 'error' && jail === undefined);
-  if (fatal !== undefined && configuration.plan.jails.length === 0) throw errorOf(fatal);
-  return configuration;
-}
-
-function tell(findings: readonly Finding[], log: Log): void {
-  const told = log.logger('configreader');
-  for (const finding of findings) {
-    const text = `${finding.jail === undefined ? '' : `[${finding.jail}] `}${findingText(finding)}`;
-    if (finding.severity === 'error') told.error(text);
-    else if (finding.severity === 'warning') told.warning(text);
-    else told.info(text);
-  }
-}
-
-/** At a reload: an error anywhere leaves all as it is. */
-function strict(configuration: Configuration, log: Log): AgentPlan {
-  tell(configuration.findings, log);
-  const first = configuration.findings.find(({ severity }) => severity === 'error');
-  if (first !== undefined) throw errorOf(first);
-  return configuration.plan;
-}
-
-function findingText(finding: Finding): string {
-  return `${describeError(errorOf(finding))} (${finding.code})`;
-}
-
-function errorOf({ code, message, file, line, remedy }: Finding): EdgebanError {
-  return new EdgebanError(code, message, {
-    ...(file === null ? {} : { file }),
-    ...(line === null ? {} : { line }),
-    ...(remedy === null ? {} : { remedy }),
-  });
 }

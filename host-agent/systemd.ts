@@ -50,9 +50,13 @@ export function openSupervisor({ env, pid, notify, warn }: SupervisorPorts): Sup
   };
   const period = watchdogPeriod(env, pid);
   const timer = period === null ? null : setInterval(() => tell('WATCHDOG=1'), period).unref();
+  let status = 'Ready';
   return {
-    ready: () => tell('READY=1\nSTATUS=Ready'),
-    status: (text) => tell(`STATUS=${text.replaceAll('\n', ' ')}`),
+    ready: () => tell(`READY=1\nSTATUS=${status}`),
+    status: (text) => {
+      status = text.replaceAll('\n', ' ');
+      tell(`STATUS=${status}`);
+    },
     reloading: () => tell('RELOADING=1\nSTATUS=Reading the configuration again'),
     stopping: () => tell('STOPPING=1\nSTATUS=Stopping'),
     close: () => {

@@ -42,7 +42,7 @@ const table = {
   ERR_CONFIG_UNSUPPORTED: { status: 400, title: 'an option of fail2ban that edgeban does not have' },
   ERR_CONFIG_PLANE: { status: 400, title: 'a jail relies on an edge that is not there or does nothing' },
   ERR_CONFIG_BACKEND: { status: 400, title: 'the backend of a jail is unknown' },
-  ERR_CONFIG_NEIGHBOUR: { status: 409, title: 'fail2ban guards the same jail on this host' },
+  ERR_CONFIG_NEIGHBOUR: { status: 409, title: 'fail2ban, or another edgeban, guards this host, too' },
   ERR_CONFIG_LOGPATH: { status: 400, title: 'a log file that a jail names is not there' },
   // command line, control socket, log
   ERR_USAGE: { status: 400, title: 'the command line cannot be understood' },

@@ -88,7 +88,9 @@ function keepWriting(path: string, { text, trouble }: ExporterParts): () => void
   let isTold = false;
   const write = () => {
     try {
-      writeFileSync(`${path}.edgeban`, text(), { mode: 0o644 });
+      writeFileSync(`${path}.edgeban`, text());
+      // node_exporter is another user, and the service's umask is for keys
+      chmodSync(`${path}.edgeban`, 0o644);
       renameSync(`${path}.edgeban`, path);
       isTold = false;
     } catch (cause) {

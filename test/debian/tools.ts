@@ -1,7 +1,8 @@
 /** What an administrator has around the service: answers for programs, manual pages, completion, the sandbox. */
 import { strict as assert } from 'node:assert';
-import { type Machine, run, sh } from './machine.ts';
-import { client } from './service.ts';
+import { until } from '../world/wait.ts';
+import { type Machine, run, sh, write } from './machine.ts';
+import { client, configFolder, restart } from './service.ts';
 import type { Step } from './step.ts';
 
 const banned = '203.0.113.140';
@@ -45,7 +46,50 @@ async function page(machine: Machine, name: string): Promise<string> {
   return `${name}: ${stdout.split('\n').length} lines`;
 }
 
+/** Where the figures go; the file is for a node_exporter, which is another user. */
+const metricsConf = `[Metrics]
+listen = /run/edgeban/metrics.sock
+textfile = /run/edgeban/edgeban.prom
+`;
+
+const scrape = `python3 -c 'import socket
+s = socket.socket(socket.AF_UNIX)
+s.connect("/run/edgeban/metrics.sock")
+s.send(b"GET /metrics HTTP/1.0\\r\\n\\r\\n")
+print(b"".join(iter(lambda: s.recv(65536), b"")).decode())'`;
+
+const figure = 'edgeban_jail_banned{jail="sshd"} 1';
+
+async function showFigures(machine: Machine): Promise<string[]> {
+  await client(machine, 'unban --all');
+  await client(machine, `set sshd banip ${banned}`);
+  const scraped = await sh(machine, scrape);
+  assert.match(scraped, /^HTTP\/1.1 200 OK/);
+  assert.ok(scraped.includes(figure), scraped);
+  assert.notEqual((await run(machine, `runuser -u nobody -- ${scrape}`)).code, 0, "the socket is root's");
+  const file = () => run(machine, 'runuser -u nobody -- cat /run/edgeban/edgeban.prom');
+  await until('the file', async () => (await file()).stdout.includes(figure), { within_ms: 20_000 });
+  await client(machine, 'reload');
+  const status = await sh(machine, 'systemctl show -p StatusText --value edgeban');
+  assert.match(status, /^1 jail, \d+ banned/);
+  await client(machine, `set sshd unbanip ${banned}`);
+  return [status, ...scraped.split('\n').filter((line) => /^(edgeban|process)_/.test(line))];
+}
+
 export const tools: readonly Step[] = [
+  {
+    name: 'in the sandbox: figures at a socket and in a file, a line in systemctl status',
+    async play({ machine }) {
+      await write(machine, `${configFolder}/edgeban.local`, metricsConf);
+      try {
+        await restart(machine);
+        return await showFigures(machine);
+      } finally {
+        await sh(machine, `rm ${configFolder}/edgeban.local`);
+        await restart(machine);
+      }
+    },
+  },
   {
     name: 'the client answers programs: --json',
     async play({ machine }) {
