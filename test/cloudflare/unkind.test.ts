@@ -257,6 +257,7 @@ describe('the account', () => {
     scene = await openScene({ ...most, operation_ms: 0 });
     for (let step = 0; step < 900; step++) {
       scene.clock.now += 0.2;
+      await scene.enforcement.survey(scene.clock.now);
       await scene.enforcement.step(wantMany(3, step), scene.clock.now);
     }
     const seen = scene.fake.control.journal();

@@ -128,7 +128,7 @@ describe('enforcement', () => {
       await rig.work();
       rig.now = start + 30;
       await rig.work();
-      expect(rig.due).toBe(start + 60);
+      expect(rig.due).toBe(start + 60 + pace.expiry_gather);
       rig.now = start + 60;
       await rig.work();
       expect(rig.steps.map(({ wanted }) => wanted.length)).toEqual([1, 0]);

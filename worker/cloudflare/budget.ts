@@ -15,8 +15,8 @@ export interface BucketLimit {
 
 /**
  * Cloudflare's: 1,200 requests in 5 minutes for the token (or user, who may need some himself); 30,000 modifying
- * requests and 1,000,000 item changes in 12 hours for the account. Operations have a narrower budget of our own: each is
- * eight or nine written rows, of which a free plan has 100,000 a day; with one every 40 s the rest is enough for 5,000 bans a day.
+ * requests and 1,000,000 item changes in 12 hours for the account. Operations of a few items have a narrower budget of our own: each is
+ * seven or eight written rows, of which a free plan has 100,000 a day; with one every 40 s the rest is enough for 5,000 bans a day.
  */
 export const budgetLimits = {
   calls: { burst: 300, refill: 300, window_s: 300 },

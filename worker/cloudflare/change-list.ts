@@ -1,14 +1,19 @@
 /** Starting the next append or removal: which, how much of it, and whether the budgets have it. */
-import type { Seconds } from '../../shared/time.ts';
+import type { Seconds, UnixTime } from '../../shared/time.ts';
 import type { Action } from './contract.ts';
 import { type Addition, type Difference, differ } from './difference.ts';
+import { hasId } from './memory.ts';
 import { begin } from './operation.ts';
-import { listsOf, readItems } from './read-list.ts';
+import { isShort, listsOf, look, lookedAt, nextIds, readItems } from './read-list.ts';
 import { type Run, require, spend } from './run.ts';
 import type { ItemMemory, State } from './schema.ts';
 
-/** Before an append the reading may be so old: an append would take over an item that somebody else has added since. */
-const reading_before_append_s_max: Seconds = 30;
+/** Before an append the last look may be so old: it would take over an item that somebody else has added since. */
+const look_before_append_s_max: Seconds = 60;
+/** Between the beginnings of two operations, unless the next one is full: what comes meanwhile goes together. */
+const gather_s: Seconds = 5;
+/** From so many items on an operation is paid by its changes alone: to what they cost the ledger it adds little. */
+const bulk_items_min = 100;
 /** Comments that tell an old end are written anew together with an append, or by themselves so often. */
 const refresh_s: Seconds = 3600;
 
@@ -24,15 +29,46 @@ export function difference(run: Run): Difference {
 export async function changeList(run: Run): Promise<void> {
   const { state, now } = run;
   if (state.operation !== null || state.list === null || state.readAt === null) return;
-  let found = difference(run);
-  if (found.append.length > 0 && now - state.readAt > reading_before_append_s_max) {
-    await readItems(run);
-    found = difference(run);
-  }
-  const added = ofOneList(state, additions(run, found));
-  const removal = ofOneList(state, found.remove);
+  if (run.changed && isShort(run)) await look(run);
+  if (!isReady(run)) return;
+  if (difference(run).append.length > 0 && now - lookedAt(state) > look_before_append_s_max) await look(run);
+  const removal = ofOneList(state, await removals(run));
+  const added = ofOneList(state, additions(run, difference(run)));
   if (added.length > 0 && (removal.length === 0 || state.lastKind === 'remove')) return append(run, added);
   if (removal.length > 0) return remove(run, removal);
+  // the last of its kind for now: what it was to do is looked up
+  if (run.changed) await look(run);
+}
+
+function priceOf(changes: number): number {
+  return changes < bulk_items_min ? 1 : 0;
+}
+
+/** When the next operation may begin, if it is not full. */
+export function gatheredAt({ beganAt }: State): UnixTime {
+  return beganAt + gather_s;
+}
+
+/** Is there enough to be sent, or has it waited long enough? */
+function isReady(run: Run): boolean {
+  const { state, now } = run;
+  const { append, remove } = difference(run);
+  const most = Math.max(append.length, remove.length);
+  if (most === 0 || most >= state.batch) return true;
+  require(state, 'operations', priceOf(most), now);
+  if (now >= gatheredAt(state)) return true;
+  run.later = gatheredAt(state);
+  return false;
+}
+
+/** What is removed next; where no id is known of any, they are asked for. */
+async function removals(run: Run): Promise<readonly ItemMemory[]> {
+  const { now } = run;
+  const known = () => difference(run).remove.filter(hasId);
+  if (known().length > 0 || difference(run).remove.length === 0) return known();
+  if (nextIds(run) <= now) await readItems(run);
+  else run.later = nextIds(run);
+  return known();
 }
 
 /** New items as far as there is room, and old ends if something is sent anyway or it is time; one that was refused goes alone. */
@@ -59,7 +95,8 @@ async function append(run: Run, added: readonly Addition[]): Promise<void> {
   run.state.lastAction = action;
   const items = added.map(({ item }) => item);
   const alone = items.length === 1 ? (items[0]?.ip ?? null) : null;
-  await begin(run, { kind: 'append', items: items.length, alone }, () => run.lists.append(list, items));
+  const what = { kind: 'append', action, items: items.length, alone, added: items, removed: [] } as const;
+  await begin(run, what, () => run.lists.append(list, items));
 }
 
 async function remove(run: Run, items: readonly ItemMemory[]): Promise<void> {
@@ -67,7 +104,8 @@ async function remove(run: Run, items: readonly ItemMemory[]): Promise<void> {
   pay(run, items.length);
   run.state.lastAction = action;
   const ids = items.map(({ id }) => id);
-  await begin(run, { kind: 'remove', items: items.length, alone: null }, () => run.lists.remove(list, ids));
+  const what = { kind: 'remove', action, items: items.length, alone: null, added: [], removed: ids } as const;
+  await begin(run, what, () => run.lists.remove(list, ids));
 }
 
 function placeOf({ state }: Run, [first]: readonly { readonly action: Action }[]): { list: string; action: Action } {
@@ -79,8 +117,8 @@ function placeOf({ state }: Run, [first]: readonly { readonly action: Action }[]
 /** Paid before it is asked for, so that a crash can only make us too careful. */
 function pay(run: Run, changes: number): void {
   run.reserve(1);
-  require(run.state, 'operations', 1, run.now);
+  require(run.state, 'operations', priceOf(changes), run.now);
   require(run.state, 'changes', changes, run.now);
-  spend(run.state, 'operations', 1);
+  spend(run.state, 'operations', priceOf(changes));
   spend(run.state, 'changes', changes);
 }

@@ -15,7 +15,7 @@ import { openMemory } from './memory.ts';
 import { createRun } from './run.ts';
 import { rulesFor, type Slot, slotsOf } from './slots.ts';
 import { switchRules } from './switch-rules.ts';
-import { nextTime, readOnly, runTasks } from './tasks.ts';
+import { nextTime, readOnly, runTasks, waitsUntil } from './tasks.ts';
 
 /** Makes its tables if they are not there. */
 export function createListMode(parts: EnforcementParts<ListSettings>): Enforcement {
@@ -57,7 +57,7 @@ export function createListMode(parts: EnforcementParts<ListSettings>): Enforceme
 
   return {
     ...{ step, survey, status, former: () => [] },
-    waitsUntil: () => memory.state.waitUntil,
+    waitsUntil: () => waitsUntil(memory.state),
     switch: async (now) => {
       await switchRules(parts, memory, now);
       return status(now).rules;

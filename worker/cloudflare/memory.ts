@@ -4,18 +4,27 @@ import type { Sql } from '../../shared/store/sql.ts';
 import { type Bucket, budgetLimits } from './budget.ts';
 import type { ListSettings } from './contract.ts';
 import { createPages, Pages } from './pages.ts';
-import { createTables, ItemMemory, loadState, type State, saveState } from './schema.ts';
+import { createTables, ItemMemory, loadState, type OperationMemory, type State, saveState } from './schema.ts';
 
 export interface Memory {
   readonly state: State;
-  /** The list as last read, by item id. */
+  /** The list as last read and changed since, by item id; those that we have added since have none yet (hasId). */
   readonly items: () => ReadonlyMap<string, ItemMemory>;
   save(): void;
+  /** Takes in what an operation has done. */
+  change(operation: Pick<OperationMemory, 'action' | 'added' | 'removed'>): void;
   /** Takes in a reading of the whole list; save() writes it together with the state that says when it was read. */
   replaceItems(next: readonly ItemMemory[]): void;
 }
 
 export const batch_items_max = 1000;
+
+/** Cloudflare does not tell the ids of what was appended: they are learnt when the list is read again. */
+export function hasId({ id }: ItemMemory): boolean {
+  return !id.startsWith(unread);
+}
+/** No id of Cloudflare's begins so. */
+const unread = '?';
 
 /** `calls`: the budget of calls, if a mode of before has spent of it. */
 export function openMemory(sql: Sql, settings: ListSettings, calls?: Bucket | null): Memory {
@@ -27,7 +36,7 @@ export function openMemory(sql: Sql, settings: ListSettings, calls?: Bucket | nu
   const before = state.challenge;
   if (createPages(sql, 'cf_item') || !sameChallenge(state, settings)) state.readAt = null;
   // loaded when first needed and kept
-  const items = new Pages(sql, 'items', z.array(ItemMemory));
+  const items = new Pages(sql, 'listed', z.array(ItemMemory), { pages: 4, keyOf: ({ address }) => address });
   let saved = JSON.stringify(stored);
 
   function save(): void {
@@ -39,11 +48,20 @@ export function openMemory(sql: Sql, settings: ListSettings, calls?: Bucket | nu
     saved = text;
   }
 
+  function change({ action, added, removed }: Pick<OperationMemory, 'action' | 'added' | 'removed'>): void {
+    for (const id of removed) items.delete(id);
+    if (added.length === 0) return;
+    const there = [...items.all.values()].filter((item) => item.action === action);
+    const ids = new Map(there.map(({ address, id }) => [address, id]));
+    for (const { ip, comment } of added)
+      items.set({ id: ids.get(ip) ?? `${unread}${action} ${ip}`, address: ip, comment, action });
+  }
+
   if (state !== stored || state.challenge !== before) {
     items.clear();
     save();
   }
-  return { state, items: () => items.all, save, replaceItems: (next) => items.replace(next) };
+  return { state, items: () => items.all, save, change, replaceItems: (next) => items.replace(next) };
 }
 
 /** False if settings name another second list than before, or none any more: all is read anew. */
@@ -66,11 +84,14 @@ function freshState(of: string, before: State | null): State {
     challenge: null,
     elsewhere: 0,
     readAt: null,
+    countedAt: 0,
     doubts: [],
     operation: null,
     refreshedAt: 0,
     lastKind: 'remove',
     lastAction: 'challenge',
+    beganAt: 0,
+    operation_s: 0.5,
     batch: batch_items_max,
     setAside: {},
     challenged: none,

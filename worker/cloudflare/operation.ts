@@ -11,17 +11,20 @@ const operation_s_max: Seconds = 600;
 const failures_of_chance_max = 4;
 const poll_first_s: Seconds = 0.5;
 const poll_max_s: Seconds = 15;
+/** We ask for the first time when the last ones were done, and each time a little sooner. */
+const hope = 0.9;
 
 /** Records the intention and asks; the end of the step records the id. A crash before leaves an intention without one. */
 export async function begin(
   run: Run,
-  what: Pick<OperationMemory, 'kind' | 'items' | 'alone'>,
+  what: Pick<OperationMemory, 'kind' | 'action' | 'items' | 'alone' | 'added' | 'removed'>,
   ask: () => Promise<string>,
 ): Promise<void> {
   const { state, memory, now } = run;
-  const operation = { ...what, since: now, due: now + poll_first_s, id: null, polls: 0 };
+  const operation = { ...what, since: now, due: now + state.operation_s, id: null, polls: 0 };
   state.operation = operation;
   state.lastKind = what.kind;
+  state.beganAt = now;
   memory.save();
   try {
     state.operation = { ...operation, id: await ask() };
@@ -74,13 +77,17 @@ function pollDelay(polls: number): Seconds {
 }
 
 function completed(run: Run, operation: OperationMemory): void {
-  const { state, now, parts } = run;
+  const { state, now, parts, memory } = run;
+  const took = operation.polls === 0 ? state.operation_s * hope : now - operation.since;
+  state.operation_s = Math.min(poll_max_s, Math.max(poll_first_s, took));
   state.operation = null;
   state.failures = 0;
   state.error = null;
   widen(state);
   acquit(state, operation);
-  lookAgain(state, now);
+  memory.change(operation);
+  run.found = null;
+  run.changed = true;
   parts.log(`Cloudflare: ${operation.kind} of ${operation.items} items completed`);
 }
 

@@ -1,18 +1,18 @@
 /** What enforcement remembers of Cloudflare's items and rules, many to a row: a free plan counts rows read and written. */
 import type { z } from 'zod';
-import { text } from '../../shared/store/row.ts';
+import { number, text } from '../../shared/store/row.ts';
 import type { Sql } from '../../shared/store/sql.ts';
 
 /**
- * `cf_page`: entries of one kind (the list's items, the rules of a scope) whose ids fall into the page. 10,000 of them
- * are 16 rows of about 80 KB; a Durable Object's row may have 2 MB.
+ * `cf_page`: entries of one kind (the list's items, the rules of a scope) whose keys fall into the page. 50,000 rules
+ * are 16 rows of about 400 KB, 10,000 items are 4 of about 300 KB; a Durable Object's row may have 2 MB.
+ * A few are one row.
  */
 const table = `
 CREATE TABLE IF NOT EXISTS cf_page (
   kind TEXT NOT NULL, page INTEGER NOT NULL, entries TEXT NOT NULL, PRIMARY KEY (kind, page)
 ) WITHOUT ROWID;
 `;
-const pages_of_a_kind = 16;
 
 /** Makes the table; true if the tables of before were there, whose rows are given up and read from Cloudflare anew. */
 export function createPages(sql: Sql, former: string): boolean {
@@ -22,18 +22,37 @@ export function createPages(sql: Sql, former: string): boolean {
   return there;
 }
 
+const few = 500;
+
+interface PagesForm<T> {
+  /** How many there are of the kind, where it has more than a few entries. */
+  readonly pages: number;
+  /** What an entry's page is found by. */
+  readonly keyOf: (entry: T) => string;
+}
+
 /** Entries by id, in memory once they were needed; changes are written by save(), a row for each page they touch. */
 export class Pages<T extends { readonly id: string }> {
   readonly #sql: Sql;
   readonly #kind: string;
   readonly #shape: z.ZodType<readonly T[]>;
+  readonly #form: PagesForm<T>;
+  /** Hashes of the keys of what has changed since the last save(). */
   readonly #touched = new Set<number>();
+  /** How many pages there are on disk. */
+  #pages = 1;
   #entries: Map<string, T> | null = null;
 
-  constructor(sql: Sql, kind: string, shape: z.ZodType<readonly T[]>) {
+  constructor(
+    sql: Sql,
+    kind: string,
+    shape: z.ZodType<readonly T[]>,
+    form: PagesForm<T> = { pages: 16, keyOf: ({ id }) => id },
+  ) {
     this.#sql = sql;
     this.#kind = kind;
     this.#shape = shape;
+    this.#form = form;
   }
 
   get all(): ReadonlyMap<string, T> {
@@ -44,11 +63,14 @@ export class Pages<T extends { readonly id: string }> {
     const known = this.#known();
     if (JSON.stringify(known.get(entry.id)) === JSON.stringify(entry)) return;
     known.set(entry.id, entry);
-    this.#touched.add(pageOf(entry.id));
+    this.#touched.add(this.#hashOf(entry));
   }
 
   delete(id: string): void {
-    if (this.#known().delete(id)) this.#touched.add(pageOf(id));
+    const entry = this.#known().get(id);
+    if (entry === undefined) return;
+    this.#known().delete(id);
+    this.#touched.add(this.#hashOf(entry));
   }
 
   replace(next: readonly T[]): void {
@@ -59,8 +81,13 @@ export class Pages<T extends { readonly id: string }> {
 
   save(): void {
     if (this.#touched.size === 0) return;
-    const byPage = Map.groupBy(this.#known().values(), ({ id }) => pageOf(id));
-    for (const page of this.#touched) this.#write(page, byPage.get(page) ?? []);
+    const pages = this.#known().size <= few ? 1 : this.#form.pages;
+    const byPage = Map.groupBy(this.#known().values(), (entry) => this.#hashOf(entry) % pages);
+    const touched = new Set([...this.#touched].map((hash) => hash % pages));
+    // all are written when their number changes
+    if (pages !== this.#pages) for (let page = 0; page < this.#form.pages; page++) touched.add(page);
+    for (const page of touched) this.#write(page, byPage.get(page) ?? []);
+    this.#pages = pages;
     this.#touched.clear();
   }
 
@@ -68,6 +95,7 @@ export class Pages<T extends { readonly id: string }> {
   clear(): void {
     this.#entries = new Map();
     this.#touched.clear();
+    this.#pages = 1;
     this.#sql.all('DELETE FROM cf_page WHERE kind = ?', this.#kind);
   }
 
@@ -79,21 +107,26 @@ export class Pages<T extends { readonly id: string }> {
     }
   }
 
+  #hashOf(entry: T): number {
+    return hashOf(this.#form.keyOf(entry));
+  }
+
   #known(): Map<string, T> {
     this.#entries ??= this.#load();
     return this.#entries;
   }
 
   #load(): Map<string, T> {
-    const rows = this.#sql.all('SELECT entries FROM cf_page WHERE kind = ? ORDER BY page', this.#kind);
+    const rows = this.#sql.all('SELECT page, entries FROM cf_page WHERE kind = ? ORDER BY page', this.#kind);
+    this.#pages = rows.every((row) => number(row, 'page') === 0) ? 1 : this.#form.pages;
     const read = rows.map((row) => this.#shape.parse(JSON.parse(text(row, 'entries'))));
     return new Map(read.flat().map((entry) => [entry.id, entry]));
   }
 }
 
 /** FNV-1a. */
-function pageOf(id: string): number {
+function hashOf(key: string): number {
   let hash = 0x811c9dc5;
-  for (let index = 0; index < id.length; index++) hash = Math.imul(hash ^ id.charCodeAt(index), 0x01000193);
-  return (hash >>> 0) % pages_of_a_kind;
+  for (let index = 0; index < key.length; index++) hash = Math.imul(hash ^ key.charCodeAt(index), 0x01000193);
+  return hash >>> 0;
 }

@@ -12,17 +12,28 @@ import { lookAgain } from './setback.ts';
 export const reconcile_s: Seconds = 600;
 const description = 'Addresses banned by edgeban; items of others are left alone';
 
+/** A long list is read for the ids of new items at most so often: twenty calls of the 300 in five minutes. */
+const ids_of_long_s: Seconds = 30;
+
 /** Adopts the lists of our names or makes them. The outcome need not be known: the next step looks by name again. */
 export async function findList(run: Run): Promise<void> {
-  const { state, lists, now, parts } = run;
+  const { state, now } = run;
+  const { list, challenge } = state;
+  const isFound = list !== null && (challenge === null || challenge.id !== null || challenge.error !== null);
+  if (!isFound || isOld(state, now)) await lookUp(run);
+}
+
+/** Returns how many items they have together. */
+async function lookUp(run: Run): Promise<number> {
+  const { state, lists, parts } = run;
   const { challenge } = state;
-  const isFound = state.list !== null && (challenge === null || challenge.id !== null || challenge.error !== null);
-  if (isFound && !isOld(state, now)) return;
   const all = await lists.all();
   state.list = (await take(run, all, parts.settings.listName, state.list)).id;
   if (challenge !== null) await findChallengeList(run, all, challenge);
   const its = listsOf(state).map(({ id }) => id);
-  state.elsewhere = all.reduce((sum, each) => sum + (its.includes(each.id) ? 0 : each.num_items), 0);
+  const inIts = all.reduce((sum, each) => sum + (its.includes(each.id) ? each.num_items : 0), 0);
+  state.elsewhere = all.reduce((sum, { num_items }) => sum + num_items, 0) - inIts;
+  return inIts;
 }
 
 /** The lists that there are. */
@@ -72,6 +83,33 @@ export async function readList(run: Run): Promise<void> {
   if (state.operation === null && nextReading(state, now) <= now) await readItems(run);
 }
 
+/**
+ * Has anybody else changed the list? A short one is read. A long one is only if it does not have as many items as we
+ * know of: that takes one call instead of twenty, and what it does not show is found by the next reading.
+ */
+export async function look(run: Run): Promise<void> {
+  const { state, now, memory } = run;
+  if (isShort(run)) return await readItems(run);
+  const items = await lookUp(run);
+  if (items !== memory.items().size || nextReading(state, now) <= now) return await readItems(run);
+  state.countedAt = now;
+}
+
+/** When somebody last looked. */
+export function lookedAt({ readAt, countedAt }: State): UnixTime {
+  return Math.max(readAt ?? 0, countedAt);
+}
+
+/** When the ids of items may be asked for that were added since the last reading. */
+export function nextIds(run: Run): UnixTime {
+  return isShort(run) ? 0 : (run.state.readAt ?? 0) + ids_of_long_s;
+}
+
+/** Is the list one page, read in one call? */
+export function isShort({ memory }: Run): boolean {
+  return memory.items().size <= listLimits.page_items;
+}
+
 /** Reads now, whether it is due or not. */
 export async function readItems(run: Run): Promise<void> {
   const { state, now, memory, lists } = run;
@@ -84,6 +122,7 @@ export async function readItems(run: Run): Promise<void> {
       items.push({ id, address: canonical(ip) ?? ip, comment: comment ?? '', action });
   state.readAt = now;
   run.found = null;
+  run.changed = false;
   state.doubts = state.doubts.filter((at) => at > now);
   memory.replaceItems(items);
 }

@@ -22,6 +22,10 @@ export interface Run {
   readonly now: UnixTime;
   /** The difference as last worked out; null after a new reading. At 10,000 items it is most of a step's work. */
   found: Difference | null;
+  /** An operation has just succeeded: nobody has looked at the list since. */
+  changed: boolean;
+  /** When more can be changed, though nothing else happens. */
+  later: UnixTime;
   /** Stops the step unless it may make this many more calls now. */
   reserve(calls: number): void;
 }
@@ -58,7 +62,19 @@ export function createRun(
 
   const client = createClient({ base: settings.apiBase, token: settings.token, fetch, timeout_ms, beforeCall });
   const lists = createLists(client, settings.accountId);
-  return { parts, memory, state, client, lists, wanted, now, found: null, reserve };
+  return {
+    parts,
+    memory,
+    state,
+    client,
+    lists,
+    wanted,
+    now,
+    found: null,
+    changed: false,
+    later: Number.POSITIVE_INFINITY,
+    reserve,
+  };
 }
 
 type BudgetName = 'calls' | 'operations' | 'changes';

@@ -47,6 +47,8 @@ const action = z.enum(['block', 'challenge']);
 
 export const OperationMemory = z.object({
   kind: z.enum(['append', 'remove']),
+  /** In which list. */
+  action: action.default('block'),
   items: z.number(),
   /** The address of an operation on a single item, so that one that never succeeds can be set aside. */
   alone: z.string().nullable(),
@@ -56,6 +58,12 @@ export const OperationMemory = z.object({
   /** Null from before the request until its answer: found so after a crash, its outcome is unknown. */
   id: z.string().nullable(),
   polls: z.number(),
+  /** What is in the list when it has succeeded, and the ids of what is not there any more. */
+  added: z
+    .array(z.object({ ip: z.string(), comment: z.string() }))
+    .readonly()
+    .default([]),
+  removed: z.array(z.string()).readonly().default([]),
 });
 export type OperationMemory = z.infer<typeof OperationMemory>;
 
@@ -67,6 +75,8 @@ export const State = z.object({
   /** Items in the account's other lists, which share the cap. */
   elsewhere: z.number(),
   readAt: time.nullable(),
+  /** When the list last had as many items as we know of. */
+  countedAt: time.default(0),
   /** When the list has to be read again because of a doubt, earliest first. */
   doubts: z.array(time),
   operation: OperationMemory.nullable(),
@@ -75,6 +85,9 @@ export const State = z.object({
   lastKind: z.enum(['append', 'remove']),
   /** In which list the last operation was. */
   lastAction: action.default('challenge'),
+  /** When the last operation began, and how long one takes. */
+  beganAt: time.default(0),
+  operation_s: z.number().default(0.5),
   /** Items in one operation; halved when one is refused, doubled when one succeeds. */
   batch: z.number(),
   /** Addresses that Cloudflare refuses, and until when they are left alone. */
@@ -104,7 +117,7 @@ export const State = z.object({
 });
 export type State = z.infer<typeof State>;
 
-/** Canonical address, whatever Cloudflare's spelling is. */
+/** Canonical address, whatever Cloudflare's spelling is; `id`: see memory.ts. */
 export const ItemMemory = z.object({
   id: z.string(),
   address: z.string(),

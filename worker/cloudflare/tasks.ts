@@ -1,11 +1,12 @@
 /** What a step does, in order: find the list, ask after the operation, read, change, see to the rules. */
-import type { UnixTime } from '../../shared/time.ts';
-import { changeList, difference } from './change-list.ts';
+import type { Seconds, UnixTime } from '../../shared/time.ts';
+import { changeList, difference, gatheredAt } from './change-list.ts';
 import type { Difference } from './difference.ts';
 import { CloudflareFailure } from './failure.ts';
 import { pollOperation, recoverOperation } from './operation.ts';
 import { findList, nextReading, readItems, readList } from './read-list.ts';
 import { Pause, type Run } from './run.ts';
+import type { State } from './schema.ts';
 import { nextRuleTime, seeToRules } from './see-to-rules.ts';
 import { nextTurn } from './set-aside.ts';
 import { delayAfter, lookAgain } from './setback.ts';
@@ -14,6 +15,8 @@ const tasks = [findList, pollOperation, readList, changeList];
 /** Failures of the list that do not speak against asking for the rules. */
 const listOnly = ['ERR_CLOUDFLARE_BUSY', 'ERR_CLOUDFLARE_REFUSED', 'ERR_CLOUDFLARE_OPERATION'];
 const named_max = 100;
+/** Bans that end one after the other are taken out together. */
+const ends_gather_s: Seconds = 5;
 
 /** Never throws for Cloudflare's failures; they are in the state afterwards. */
 export async function runTasks(run: Run): Promise<void> {
@@ -116,7 +119,15 @@ export function nextTime(run: Run): UnixTime | null {
   const { state, now } = run;
   if (state.waitUntil !== null) return state.waitUntil;
   const ends = run.wanted.flatMap(({ until }) => (until !== null && until > now ? [until] : []));
-  const firstEnd = ends.reduce((first, end) => Math.min(first, end), Number.POSITIVE_INFINITY);
+  const firstEnd = ends.reduce((first, end) => Math.min(first, end), Number.POSITIVE_INFINITY) + ends_gather_s;
   const listTime = state.operation?.due ?? nextReading(state, now);
-  return Math.max(now, Math.min(listTime, firstEnd, nextTurn(state.setAside, now), nextRuleTime(run)));
+  const rest = Math.min(nextTurn(state.setAside, now), nextRuleTime(run));
+  return Math.max(now, Math.min(listTime, run.later, firstEnd, rest));
+}
+
+/** Until when new bans change nothing: they come along with what is under way. */
+export function waitsUntil(state: State): UnixTime | null {
+  if (state.operation !== null) return Math.max(state.operation.due, state.waitUntil ?? 0);
+  if (state.readAt === null || state.doubts.length > 0) return state.waitUntil;
+  return Math.max(gatheredAt(state), state.waitUntil ?? 0);
 }

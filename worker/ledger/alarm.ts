@@ -54,7 +54,7 @@ export async function work(parts: WorkParts): Promise<void> {
 export function nextWork(parts: Omit<WorkParts, 'now' | 'kv' | 'roll' | 'guard'>): UnixTime {
   const { sql, holders, enforcement, chores, watch } = parts;
   const state = readState(sql);
-  const expiry = holders.nextExpiry() ?? Number.POSITIVE_INFINITY;
+  const expiry = (holders.nextExpiry() ?? Number.POSITIVE_INFINITY) + pace.expiry_gather;
   const watching = watch?.due() ?? Number.POSITIVE_INFINITY;
   const sweeping = Math.min(state.sweptAt + pace.sweep_every, nextChore(chores), watching);
   if (recoveryDue(sql)) return Math.min(expiry, surveyDue(state), sweeping);

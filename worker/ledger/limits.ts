@@ -116,6 +116,8 @@ export const pace = {
   /** After so many changes they go sooner: a host that bans and unbans without end may not fill the disk. */
   changes_per_purge_max: 50_000,
   tombstone_life_crowded: 600,
+  /** A ban that ends rings no alarm of its own for so long: KV, hosts and the gate know its end, Cloudflare's list follows. */
+  expiry_gather: 5,
   /** Holders that end, in one transaction and in one run of the alarm. */
   expire_batch: 500,
   expire_batches_max: 20,
