@@ -48,7 +48,7 @@ describe('the list', () => {
     expect(tries).toBeGreaterThan(2);
     expect(tries).toBeLessThan(10);
     // others do not suffer with it again
-    await scene.settle([...all, want('203.0.113.67')], 5);
+    await scene.settle([...all, want('203.0.113.67')], 10);
   });
 
   it('is asked again half a minute after one 429 that follows minutes of 503', async () => {

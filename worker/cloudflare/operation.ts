@@ -39,6 +39,8 @@ export async function begin(
 function notBegun(run: Run, operation: OperationMemory, failure: CloudflareFailure): void {
   if (failure.outcome === 'unknown') doubt(run.state, run.now);
   if (failure.code !== 'ERR_CLOUDFLARE_REFUSED') return;
+  // nothing has begun: the others need not gather for it
+  run.state.beganAt = 0;
   narrow(run.state, operation);
   blame(run.state, operation, run.now);
   lookAgain(run.state, run.now);
