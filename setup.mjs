@@ -237,6 +237,7 @@ async function main(args) {
   if (args.includes('--matcher-only')) return buildMatcher(chooseNode());
   await installPackages();
   await buildMatcher(chooseNode());
+  await run('building the dashboard', chooseNode(), [join(root, 'dashboard/build.ts')]);
   if (purpose === undefined) return;
   try {
     await installDebianPackages(missing(wantedPrograms(purpose)), `for the ${purpose}`);

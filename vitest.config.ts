@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { cloudflareTest } from '@cloudflare/vitest-plugin';
 import { defineConfig } from 'vitest/config';
+import { buildDashboard } from './dashboard/build.ts';
 
 /** Secrets that only tests know; a deployed Worker gets its own through `wrangler secret`. */
 const testSecrets = { CLOUDFLARE_API_TOKEN: 'test-cloudflare-token', OPERATOR_TOKEN: 'test-operator-token' };
@@ -10,6 +11,9 @@ const testSecrets = { CLOUDFLARE_API_TOKEN: 'test-cloudflare-token', OPERATOR_TO
 const sqlOf = (runtime: 'node' | 'workerd') => ({
   alias: { 'test-sql': fileURLToPath(new URL(`./test/both/sql-${runtime}.ts`, import.meta.url)) },
 });
+
+// the Worker carries the page
+await buildDashboard();
 
 export default defineConfig({
   test: {

@@ -8,6 +8,7 @@ import { EdgebanError } from '../shared/errors.ts';
 import { checkBearer, checkClock, placeOf, readSigned, type SignedRequest, sha256 } from './auth.ts';
 import { BanList } from './ban-list.ts';
 import { readBody, readJson, readText } from './body.ts';
+import { dashboardPage } from './dashboard-page.ts';
 import { readAddress } from './ledger/address.ts';
 import type { Switch } from './ledger/emergency.ts';
 import { metricsText } from './ledger/metrics.ts';
@@ -54,7 +55,9 @@ const headers: MiddlewareHandler<Hono> = async (c, next) => {
   c.res = undefined;
   c.res = new Response(answered.body, answered);
   c.res.headers.set('cache-control', 'no-store');
+  const own = c.res.headers.get('content-security-policy');
   await secure(c, async () => {});
+  if (own !== null) c.res.headers.set('content-security-policy', own);
 };
 const secure = secureHeaders({ contentSecurityPolicy: { defaultSrc: ["'none'"] }, referrerPolicy: 'no-referrer' });
 
@@ -95,6 +98,7 @@ function answerError(error: Error): Response {
 }
 
 function addOpenRoutes(app: OpenAPIHono<Hono>): void {
+  app.get('/', () => dashboardPage());
   app.openapi(routes.health, (c) => {
     readSettings(c.env);
     return c.json({ ok: true } as const, 200);

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
+import { buildDashboard } from '../../dashboard/build.ts';
 import { BuildError, run, say } from './commands.ts';
 import type { NativeFiles } from './native.ts';
 import type { Target } from './target.ts';
@@ -46,6 +47,7 @@ export async function writePrograms({ lib, target, nodeDir, native, node }: Prog
 
 /** What `edgeban edge setup` hands to wrangler: one module, for workerd. */
 export async function bundleWorker(folder: string): Promise<void> {
+  await buildDashboard();
   await build({
     entryPoints: [worker],
     outdir: folder,

@@ -4,8 +4,16 @@ import type { Source } from './source.ts';
 import { resolve, type TextFile } from './tree.ts';
 
 /** What is started or loaded by name. */
-const programs = ['host-agent/main.ts', 'host-agent/debian/package.ts', 'worker/index.ts'];
-const isProduct = (path: string) => /^(shared|host-agent|worker)\//.test(path);
+const programs = [
+  ...[
+    'host-agent/main.ts',
+    'host-agent/debian/package.ts',
+    'worker/index.ts',
+    'dashboard/main.tsx',
+    'dashboard/build.ts',
+  ],
+];
+const isProduct = (path: string) => /^(shared|host-agent|worker|dashboard)\//.test(path);
 
 /** Loaded by a name that is put together: vitest.config.ts, `sql-${runtime}.ts`. */
 const named: ReadonlySet<string> = new Set(['test/both/sql-workerd.ts']);
@@ -18,7 +26,7 @@ export function deadFiles(files: readonly TextFile[], sources: readonly Source[]
   const reached = reachable(sources, programs);
   const imported = new Set(sources.flatMap(targets));
   return files
-    .filter(({ path }) => /\.(ts|py)$/.test(path) && !/\.(test|d)\.ts$/.test(path))
+    .filter(({ path }) => /\.(tsx?|py)$/.test(path) && !/\.(test|d)\.ts$/.test(path))
     .filter(({ path }) => {
       if (isProduct(path)) return !reached.has(path);
       return !imported.has(path) && !named.has(path) && !isNamed(path, files);

@@ -28,7 +28,7 @@ export function missingScripts(files: readonly TextFile[], scripts: readonly str
 /** Each path of the checkout that a document names in back quotes is there. */
 export function missingPaths(documents: readonly TextFile[], files: readonly TextFile[]): string[] {
   return documents.flatMap(({ path, text }) =>
-    [...text.matchAll(/`((?:shared|host-agent|worker|test|docs|\.ci)\/[\w./-]*)`/g)]
+    [...text.matchAll(/`((?:shared|host-agent|worker|dashboard|test|docs|\.ci)\/[\w./-]*)`/g)]
       .map(([, named]) => named ?? '')
       .filter(
         (named) => !files.some((file) => file.path === named || file.path.startsWith(`${named.replace(/\/$/, '')}/`)),
@@ -50,7 +50,7 @@ export function brokenLinks(documents: readonly TextFile[], files: readonly Text
 /** Each exported table of limits is in ARCHITECTURE.md. */
 export function untoldLimits(sources: readonly Source[], architecture: string): string[] {
   return sources
-    .filter(({ path }) => /^(shared|host-agent|worker)\//.test(path))
+    .filter(({ path }) => /^(shared|host-agent|worker|dashboard)\//.test(path))
     .flatMap(({ path, exports }) =>
       exports
         .filter(({ name, typeOnly }) => !typeOnly && name.endsWith('Limits') && !architecture.includes(`\`${name}\``))

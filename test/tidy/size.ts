@@ -32,7 +32,9 @@ export function longFunctions(sources: readonly Source[]): string[] {
 const dialect = 'host-agent/etc/';
 
 export function lonelyFiles(files: readonly TextFile[]): string[] {
-  const inside = files.filter(({ path }) => /^(shared|host-agent|worker)\//.test(path) && !path.startsWith(dialect));
+  const inside = files.filter(
+    ({ path }) => /^(shared|host-agent|worker|dashboard)\//.test(path) && !path.startsWith(dialect),
+  );
   const folders = Map.groupBy(inside, ({ path }) => dirname(path));
   return [...folders]
     .filter(([folder, its]) => its.length === 1 && !inside.some(({ path }) => dirname(dirname(path)) === folder))

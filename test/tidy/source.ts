@@ -51,7 +51,7 @@ export function readSource(path: string, text: string): Source {
   const lineAt = (offset: number) => starts.findLastIndex((start) => start <= offset) + 1;
   const found = { imports: [] as Import[], exports: [] as Export[], functions: [] as Func[], uses: [] as Named[] };
   const at = (node: Node, name: string): Named => ({ name, line: lineAt(node.start) });
-  visit(parseAst(text, { lang: 'ts' }), null, (node, parent) => {
+  visit(parseAst(text, { lang: path.endsWith('x') ? 'tsx' : 'ts' }), null, (node, parent) => {
     const imported = importOf(node);
     if (imported !== null) found.imports.push({ ...imported, line: lineAt(node.start) });
     for (const { name, typeOnly } of exportsOf(node)) found.exports.push({ ...at(node, name), typeOnly });

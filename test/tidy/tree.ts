@@ -29,7 +29,7 @@ export function readTree(root: string, folder = ''): TextFile[] {
 }
 
 export function sourcesOf(files: readonly TextFile[]): Source[] {
-  return files.filter(({ path }) => path.endsWith('.ts')).map(({ path, text }) => readSource(path, text));
+  return files.filter(({ path }) => /\.tsx?$/.test(path)).map(({ path, text }) => readSource(path, text));
 }
 
 /** The path from the root that a relative import leads to; null for packages. */

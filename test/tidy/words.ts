@@ -6,7 +6,7 @@ import type { TextFile } from './tree.ts';
 /** A doc comment, in Python a docstring; a shebang may stand before. */
 export function withoutFirstSentence(files: readonly TextFile[]): string[] {
   return files
-    .filter(({ path }) => /\.(ts|mjs|py)$/.test(path))
+    .filter(({ path }) => /\.(tsx?|mjs|py)$/.test(path))
     .filter(({ text }) => !/^(#!.*\n)?(\/\*\*[\s*]*[^\s*/]|"""\s*[^\s"])/.test(text))
     .map(({ path }) => `${path}:1: no sentence that says what the file is for`);
 }

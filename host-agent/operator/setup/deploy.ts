@@ -102,7 +102,9 @@ function secretsOf(operator: OperatorFile): Record<string, string> {
 function hashOf(config: string, { main, isBundled }: WorkerCode, secrets: Readonly<Record<string, string>>): string {
   const hash = createHash('sha256').update(config).update(JSON.stringify(secrets));
   const root = dirname(dirname(main));
-  const sources = isBundled ? [main] : ['worker', 'shared'].flatMap((folder) => sourcesIn(join(root, folder)));
+  const sources = isBundled
+    ? [main]
+    : ['worker', 'shared', 'dashboard'].flatMap((folder) => sourcesIn(join(root, folder)));
   for (const file of sources) hash.update(`${file}\n`).update(readFileSync(file));
   return hash.digest('hex');
 }
@@ -110,7 +112,7 @@ function hashOf(config: string, { main, isBundled }: WorkerCode, secrets: Readon
 function sourcesIn(folder: string): string[] {
   const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
   return names
-    .filter((name) => name.endsWith('.ts'))
+    .filter((name) => /\.(tsx?|css|html)$/.test(name))
     .sort()
     .map((name) => join(folder, name));
 }

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { accessSync, constants, existsSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
 import { EdgebanError } from '../../../shared/errors.ts';
@@ -40,7 +40,7 @@ export function wranglerConfig(record: SetupRecord, name: string, url: string, c
   const config = {
     name,
     main: code.main,
-    ...(code.isBundled ? { no_bundle: true } : {}),
+    ...(code.isBundled ? { no_bundle: true } : { build: { command: buildCommand(code.main) } }),
     account_id: record.account,
     compatibility_date,
     workers_dev: true,
@@ -61,6 +61,11 @@ export function wranglerConfig(record: SetupRecord, name: string, url: string, c
     migrations: [{ tag: 'v1', new_sqlite_classes: ['Ledger'] }],
   };
   return `${JSON.stringify(config, null, 2)}\n`;
+}
+
+/** A checkout builds the page that the Worker carries. */
+function buildCommand(main: string): string {
+  return [process.execPath, join(dirname(main), '../dashboard/build.ts')].map((word) => JSON.stringify(word)).join(' ');
 }
 
 /** The words that start wrangler. Throws ERR_SETUP_WRANGLER. */

@@ -1,0 +1,221 @@
+/** The dashboard's frame: navigation, live events, dialogs; and the view that the address bar names. */
+import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import type { LiveEvent, Session } from '../shared/view.ts';
+import { act } from './api.ts';
+import { BansView } from './bans.tsx';
+import { Confirm } from './confirm.tsx';
+import { type Ask, type Desk, DeskContext } from './desk.ts';
+import { EdgeView } from './edge.tsx';
+import { HostsView } from './hosts.tsx';
+import { type LineState, listen } from './live.ts';
+import { Mark, ThemeButton } from './marks.tsx';
+import { Overview } from './overview.tsx';
+import { AllowView, RecordView } from './record.tsx';
+import { StoryView } from './story.tsx';
+import type { Theme } from './theme.ts';
+import { plain } from './words.ts';
+
+const events_kept_max = 100;
+/** A burst of events is one reason to read again. */
+const settle_ms = 700;
+const notice_ms = 8_000;
+
+export interface BoardProps {
+  readonly session: Session;
+  readonly theme: Theme;
+  readonly leave: (why: string) => void;
+}
+
+export function Board({ session, theme, leave }: BoardProps) {
+  const now = useClock();
+  const over = useCallback(() => leave('The session is over. Log in again.'), []);
+  const { events, line, changes, change } = useEvents(session, over);
+  const [ask, setAsk] = useState<Ask | null>(null);
+  const [notice, setNotice] = useState('');
+  useEffect(() => {
+    const timer = window.setTimeout(() => setNotice(''), notice_ms);
+    return () => window.clearTimeout(timer);
+  }, [notice]);
+  const desk: Desk = { session, now, changes, events, line, ask: setAsk, leave: over };
+  const logOut = () =>
+    act(session, 'DELETE', '/v1/session').then(
+      () => leave('You are logged out.'),
+      () => over(),
+    );
+  const done = (what: string) => {
+    setAsk(null);
+    setNotice(what);
+    change();
+  };
+  return (
+    <DeskContext.Provider value={desk}>
+      <button type="button" class="skip" onClick={skip}>
+        Skip to the content
+      </button>
+      <Frame theme={theme} logOut={logOut} />
+      <div class="notice" role="status">
+        {notice === '' ? null : <p>{plain(notice)}</p>}
+      </div>
+      {ask === null ? null : <Confirm ask={ask} onDone={done} onCancel={() => setAsk(null)} />}
+    </DeskContext.Provider>
+  );
+}
+
+function skip(): void {
+  document.querySelector<HTMLElement>('main h1')?.focus();
+}
+
+function useClock(): number {
+  const [now, setNow] = useState(Date.now() / 1000);
+  useEffect(() => {
+    const timer = window.setInterval(() => setNow(Date.now() / 1000), 1000);
+    return () => window.clearInterval(timer);
+  }, []);
+  return now;
+}
+
+function useEvents(session: Session, over: () => void) {
+  const [events, setEvents] = useState<readonly LiveEvent[]>([]);
+  const [line, setLine] = useState<LineState>('opening');
+  const [changes, setChanges] = useState(0);
+  const timer = useRef(0);
+  const change = useCallback(() => {
+    window.clearTimeout(timer.current);
+    timer.current = window.setTimeout(() => setChanges((count) => count + 1), settle_ms);
+  }, []);
+  useEffect(
+    () =>
+      listen(session, {
+        event: (event) => {
+          if (event.kind === 'here') return;
+          setEvents((known) => [event, ...known].slice(0, events_kept_max));
+          change();
+        },
+        state: (state) => {
+          setLine(state);
+          // what came meanwhile has been missed
+          if (state === 'open') change();
+        },
+        over,
+      }),
+    [session.csrf],
+  );
+  return { events, line, changes, change };
+}
+
+const views = [
+  ['', 'Overview'],
+  ['bans', 'Bans'],
+  ['hosts', 'Hosts'],
+  ['edge', 'Enforcement'],
+  ['allow', 'Allow list'],
+  ['record', 'Record'],
+] as const;
+
+function Frame({ theme, logOut }: { theme: Theme; logOut: () => void }) {
+  const route = useRoute();
+  return (
+    <DeskContext.Consumer>
+      {(desk) =>
+        desk === null ? null : (
+          <div class="frame">
+            <Side desk={desk} current={route[0] ?? ''} theme={theme} logOut={logOut} />
+            <main id="content">
+              <Route route={route} theme={theme} />
+            </main>
+          </div>
+        )
+      }
+    </DeskContext.Consumer>
+  );
+}
+
+interface SideProps {
+  readonly desk: Desk;
+  readonly current: string;
+  readonly theme: Theme;
+  readonly logOut: () => void;
+}
+
+const lineWords: Record<LineState, string> = { opening: 'Connecting', open: 'Live', broken: 'Reconnecting' };
+
+function Side({ desk: { session, line }, current, theme, logOut }: SideProps) {
+  // a single host has neither other hosts nor an edge
+  const shown = views.filter(([key]) => session.serves === 'fleet' || !['hosts', 'edge', 'allow'].includes(key));
+  return (
+    <header class="side">
+      <a class="brand" href="#/">
+        <Mark /> edgeban
+        <span class="where">{plain(session.name, 60)}</span>
+      </a>
+      <nav aria-label="Views">
+        {shown.map(([key, text]) => (
+          <a
+            key={key}
+            href={`#/${key}`}
+            aria-current={key === (current === 'address' ? 'bans' : current) ? 'page' : undefined}
+          >
+            {text}
+          </a>
+        ))}
+      </nav>
+      <div class="foot">
+        <span class={`line ${line}`}>{lineWords[line]}</span>
+        <ThemeButton theme={theme} />
+        <span class="who">{plain(session.who, 60)}</span>
+        <button type="button" class="quiet" onClick={logOut}>
+          Log out
+        </button>
+        <span class="version">edgeban {session.version}</span>
+      </div>
+    </header>
+  );
+}
+
+/** The parts of the address behind the `#`, decoded. */
+function useRoute(): readonly string[] {
+  const [hash, setHash] = useState(location.hash);
+  const isFirst = useRef(true);
+  useEffect(() => {
+    const follow = () => setHash(location.hash);
+    window.addEventListener('hashchange', follow);
+    return () => window.removeEventListener('hashchange', follow);
+  }, []);
+  const route = useMemo(() => hash.replace(/^#?\//, '').split('/').map(decoded), [hash]);
+  useEffect(() => {
+    const heading = document.querySelector<HTMLElement>('main h1');
+    document.title = `${heading?.textContent ?? ''} · edgeban`;
+    // who reads with ears hears where this has led
+    if (!isFirst.current) heading?.focus();
+    isFirst.current = false;
+    window.scrollTo(0, 0);
+  }, [hash]);
+  return route;
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return '';
+  }
+}
+
+function Route({ route: [view = '', detail = ''], theme }: { route: readonly string[]; theme: Theme }) {
+  switch (view) {
+    case 'bans':
+      return <BansView key={detail} search={detail} />;
+    case 'address':
+      return <StoryView address={detail} />;
+    case 'hosts':
+      return <HostsView />;
+    case 'edge':
+      return <EdgeView />;
+    case 'allow':
+      return <AllowView />;
+    case 'record':
+      return <RecordView />;
+    default:
+      return <Overview theme={theme} />;
+  }
+}

@@ -1,0 +1,74 @@
+/** What all parts of the page share: the session, the clock, the newest events, and the ways to act and to speak. */
+import { createContext } from 'preact';
+import { useContext, useEffect, useRef, useState } from 'preact/hooks';
+import type { LiveEvent, Session } from '../shared/view.ts';
+import { look, Refused, type View, type ViewName } from './api.ts';
+import type { LineState } from './live.ts';
+
+/** Something that is to be confirmed before it is done. */
+export type Ask =
+  | { readonly kind: 'unban' | 'disallow'; readonly address: string }
+  | { readonly kind: 'ban' | 'allow'; readonly address: string }
+  | { readonly kind: 'panic' | 'resume' | 'brake' | 'release' };
+
+export interface Desk {
+  readonly session: Session;
+  /** Unix seconds by the server's clock as far as it is known; goes on every second. */
+  readonly now: number;
+  /** Goes up when what was read before may have changed. */
+  readonly changes: number;
+  /** Newest first. */
+  readonly events: readonly LiveEvent[];
+  readonly line: LineState;
+  readonly ask: (what: Ask) => void;
+  /** The session is over. */
+  readonly leave: () => void;
+}
+
+export const DeskContext = createContext<Desk | null>(null);
+
+export function useDesk(): Desk {
+  const desk = useContext(DeskContext);
+  if (desk === null) throw new Error('there is no desk');
+  return desk;
+}
+
+export interface Loaded<T> {
+  /** The newest answer, also while it is asked for again. */
+  readonly data: T | null;
+  readonly error: string | null;
+}
+
+/** A view, read again whenever something has changed, and every `again_s` seconds. */
+export function useView<K extends ViewName>(
+  view: K,
+  query: Readonly<Record<string, string | number>> = {},
+  rest = '',
+  again_s = 30,
+): Loaded<View<K>> {
+  const { changes, leave } = useDesk();
+  const [loaded, setLoaded] = useState<Loaded<View<K>>>({ data: null, error: null });
+  const [turn, setTurn] = useState(0);
+  const key = JSON.stringify([view, query, rest]);
+  const shown = useRef(key);
+  useEffect(() => {
+    const timer = window.setInterval(() => setTurn((count) => count + 1), again_s * 1000);
+    return () => window.clearInterval(timer);
+  }, [again_s]);
+  useEffect(() => {
+    const stop = new AbortController();
+    const isOther = shown.current !== key;
+    shown.current = key;
+    if (isOther) setLoaded(({ data }) => ({ data: view === 'story' ? null : data, error: null }));
+    look(view, query, rest, stop.signal).then(
+      (data) => setLoaded({ data, error: null }),
+      (error: unknown) => {
+        if (stop.signal.aborted) return;
+        if (error instanceof Refused && error.isLoggedOut) leave();
+        else setLoaded(({ data }) => ({ data, error: error instanceof Error ? error.message : String(error) }));
+      },
+    );
+    return () => stop.abort();
+  }, [key, changes, turn]);
+  return loaded;
+}
