@@ -106,11 +106,17 @@ function optionsOf(
     0,
   );
   return {
-    ...{ width, height: height_px, legend: { show: false }, padding: [12, 8, 0, 0] },
+    ...{ width, height: height_px, legend: { show: false }, padding: [12, 24, 0, 0] },
     cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
     scales: { x: { range: (_, min, max) => [min, max + step] }, y: { range: () => [0, Math.max(4, highest * 1.1)] } },
     axes: [
-      { ...axis, grid: { show: false }, values: (_, times) => times.map((time) => tick(time, span)), space: 64 },
+      {
+        ...axis,
+        grid: { show: false },
+        values: (_, times) => times.map((time) => tick(time, span)),
+        space: 64,
+        size: 30,
+      },
       {
         ...axis,
         size: 48,

@@ -1,28 +1,46 @@
 /** The newest bans, unbans and acts, as they come. */
-import type { LiveEvent } from '../shared/view.ts';
-import { useDesk } from './desk.ts';
-import { Address, Badge, Card, Empty, Name } from './parts.tsx';
+import type { BanRow, LiveEvent } from '../shared/view.ts';
+import { useDesk, useView } from './desk.ts';
+import { Address, Ago, Badge, Card, Empty, Name } from './parts.tsx';
 import { actText } from './record.tsx';
-import { clock, many } from './words.ts';
+import { clock, date, many } from './words.ts';
 
 const shown_max = 12;
 
 export function Events() {
   const { events, line } = useDesk();
+  const { data } = useView('bans', { limit: shown_max, sort: 'newest' }, '', 300);
+  const before = (data?.rows ?? []).filter((row) => !isTold(row, events)).map(asEvent);
+  const shown = [...events, ...before].slice(0, shown_max);
   return (
     <Card title="Live" aside={<span class={`line ${line}`}>{line === 'open' ? 'Live' : 'Not connected'}</span>}>
       <div role="log" aria-live="polite" aria-label="Events as they come">
-        {events.length === 0 ? <Empty>Nothing has happened since this page was opened.</Empty> : null}
+        {shown.length === 0 && data !== null ? <Empty>Nobody is banned, and nothing has happened.</Empty> : null}
         <ul class="events">
-          {events.slice(0, shown_max).map((event, index) => (
+          {shown.map((event, index) => (
             <li key={`${events.length - index} ${timeOf(event)}`}>
-              <time>{clock(timeOf(event))}</time> <Told event={event} />
+              <Moment at={timeOf(event)} /> <Told event={event} />
             </li>
           ))}
         </ul>
       </div>
     </Card>
   );
+}
+
+/** Today by the clock, before that by how long ago. */
+function Moment({ at }: { at: number }) {
+  const { now } = useDesk();
+  return now - at < 43_200 ? <time title={date(at)}>{clock(at)}</time> : <Ago at={at} />;
+}
+
+/** What was banned before the page was opened, as if it had been told. */
+function asEvent({ address, at, until, jails, hosts }: BanRow): LiveEvent {
+  return { kind: 'ban', at, address, until, jail: jails[0] ?? '', host: hosts?.[0] ?? '' };
+}
+
+function isTold({ address, at }: BanRow, events: readonly LiveEvent[]): boolean {
+  return events.some((event) => event.kind === 'ban' && event.address === address && event.at === at);
 }
 
 function timeOf(event: LiveEvent): number {

@@ -12,7 +12,7 @@ import { many } from './words.ts';
 const page_rows = 100;
 const spare_rows = 8;
 /** As in the style: a narrow screen takes two lines a row. */
-const rowHeight = () => (window.matchMedia('(max-width: 760px)').matches ? 84 : 44);
+const rowHeight = () => (window.matchMedia('(max-width: 760px)').matches ? 68 : 44);
 
 interface Pages {
   readonly total: number | null;
@@ -25,6 +25,7 @@ const nothing: Pages = { total: null, rows: new Map(), error: null };
 export function BanList({ filters }: { filters: Filters }) {
   const [window_, setWindow] = useState({ first: 0, last: 30 });
   const { total, rows, error } = usePages(filters, window_.first, window_.last);
+  const { session } = useDesk();
   const box = useRef<HTMLDivElement>(null);
   const [height, setHeight] = useState(rowHeight());
   const key = JSON.stringify(filters);
@@ -55,20 +56,26 @@ export function BanList({ filters }: { filters: Filters }) {
       <p class="hint total" role="status">
         {total === null ? 'Looking …' : many(total, 'ban')}
       </p>
-      <div class="list" role="table" aria-label="Bans" aria-rowcount={count + 1}>
+      <div
+        class={`list ${session.serves}`}
+        role="table"
+        aria-label="Bans"
+        aria-rowcount={count + 1}
+        ref={box}
+        onScroll={measure}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: who has no mouse scrolls it, too
+        tabIndex={0}
+      >
         <Heads />
-        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: who has no mouse scrolls it, too */}
-        <div class="rows" role="rowgroup" ref={box} onScroll={measure} tabIndex={0} aria-label="Rows">
-          <div role="presentation" style={{ height: `${count * height}px` }}>
-            {shown.map((index) => (
-              <Row
-                key={index}
-                index={index}
-                top={index * height}
-                row={rows.get(Math.floor(index / page_rows))?.[index % page_rows]}
-              />
-            ))}
-          </div>
+        <div class="body" role="rowgroup" style={{ height: `${count * height}px` }}>
+          {shown.map((index) => (
+            <Row
+              key={index}
+              index={index}
+              top={index * height}
+              row={rows.get(Math.floor(index / page_rows))?.[index % page_rows]}
+            />
+          ))}
         </div>
       </div>
       {total === 0 ? <Empty>Nothing that is banned fits this.</Empty> : null}

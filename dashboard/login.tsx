@@ -49,7 +49,7 @@ export function Login({ note, theme, onLogin }: { note: string; theme: Theme; on
           {isBusy ? 'Logging in …' : 'Log in'}
         </button>
         <p class="hint">
-          It is in <code>operator.json</code> on the machine that set up the edge, and nowhere on this page.
+          The token is in <code>operator.json</code> on the machine that has set up the edge.
         </p>
       </form>
       <ThemeButton theme={theme} />

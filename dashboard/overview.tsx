@@ -147,14 +147,14 @@ function TopCards() {
         <Empty>No network has more than one banned address, and no address is held twice.</Empty>
       ) : null}
       <ol class="bars">
-        {networks.slice(0, 7).map(({ network, bans }) => (
+        {networks.slice(0, 6).map(({ network, bans }) => (
           <BarRow key={network} value={bans} max={networks[0]?.bans ?? 1} unit="addresses">
             <a class="address" href={`#/bans/${encodeURIComponent(network)}`}>
               {network}
             </a>
           </BarRow>
         ))}
-        {addresses.slice(0, 7).map(({ address, holders }) => (
+        {addresses.slice(0, 6).map(({ address, holders }) => (
           <BarRow key={address} value={holders} max={addresses[0]?.holders ?? 1} unit="bans">
             <Address address={address} />
           </BarRow>

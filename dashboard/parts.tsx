@@ -9,7 +9,7 @@ export function Name({ text }: { text: string }) {
   return <bdi>{plain(text, 80)}</bdi>;
 }
 
-export function storyLink(address: string): string {
+function storyLink(address: string): string {
   return `#/address/${encodeURIComponent(address)}`;
 }
 

@@ -65,7 +65,7 @@ export class Ledger extends DurableObject<Env> {
     const parts = { ...this.#bansParts(), roll: this.#roll, world, changed: () => this.#changed(), now };
     this.#desk = new Desk(parts);
     this.#emergency = new Emergency({ ...parts, enforcement: () => this.#enforcement() });
-    this.#dashboard = new Dashboard({ ...parts, state: ctx });
+    this.#dashboard = new Dashboard({ ...parts, state: ctx, lagOf: (host) => this.#door.lagOf(host) });
     this.#alerts = new Alerts({ ...parts, env, views: this.#dashboard, enforcement: () => this.#enforcement() });
     this.#behind = isBehind(this.#feedParts(), ctx.getWebSockets());
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair('ping', 'pong'));

@@ -66,7 +66,7 @@ export function lonelyExports(sources: readonly Source[]): string[] {
       taken.set(target, new Set([...(taken.get(target) ?? []), ...names]));
     }
   return sources
-    .filter(({ path }) => isProduct(path) && !programs.includes(path))
+    .filter(({ path }) => isProduct(path) && !programs.includes(path) && !path.endsWith('.d.ts'))
     .flatMap(({ path, exports }) => {
       const names = taken.get(path);
       return exports

@@ -48,6 +48,8 @@ export interface DashboardParts {
   readonly state: DurableObjectState;
   /** Throws ERR_SETTINGS. */
   readonly world: () => World;
+  /** How late a host's newest events came, if it has told any since the ledger woke. */
+  readonly lagOf: (host: string) => number | null;
   readonly now: () => UnixTime;
 }
 
@@ -97,9 +99,10 @@ export class Dashboard {
   }
 
   hosts(): HostView[] {
-    const { sql, roll, state, now } = this.#parts;
+    const { sql, roll, state, lagOf, now } = this.#parts;
     roll.follow(now());
-    return viewHosts({ sql, roll }, (id) => state.getWebSockets(id).length > 0, now());
+    const rows = viewHosts({ sql, roll }, (id) => state.getWebSockets(id).length > 0, now());
+    return rows.map((host) => ({ ...host, lag: lagOf(host.id) ?? host.lag }));
   }
 
   /** Throws ERR_SETTINGS. */

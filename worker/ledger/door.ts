@@ -75,6 +75,11 @@ export class Door {
     if (newest !== null) this.#lags.set(host, Math.max(0, this.#now() - newest));
   }
 
+  /** Null: it has told none since the ledger woke. */
+  lagOf(host: string): number | null {
+    return this.#lags.get(host) ?? null;
+  }
+
   /** Forgets what a host has used up. */
   drop(host: string): void {
     this.#lags.delete(host);

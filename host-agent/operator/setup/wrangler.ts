@@ -40,7 +40,7 @@ export function wranglerConfig(record: SetupRecord, name: string, url: string, c
   const config = {
     name,
     main: code.main,
-    ...(code.isBundled ? { no_bundle: true } : { build: { command: buildCommand(code.main) } }),
+    ...(code.isBundled ? { no_bundle: true } : { minify: true, build: { command: buildCommand(code.main) } }),
     account_id: record.account,
     compatibility_date,
     workers_dev: true,
