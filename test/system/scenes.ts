@@ -1,5 +1,6 @@
 /** The scenes of the system tests by name: each needs namespaces of its own. */
 import { badInput } from './bad-input.ts';
+import { dashboardScene } from './dashboard.ts';
 import { explainedEverywhere } from './explained.ts';
 import { fleetCounts } from './fleet.ts';
 import { bansSurviveRestart, countsSurviveKill, reloads } from './host-scenes.ts';
@@ -16,6 +17,7 @@ export const scenes: ReadonlyMap<string, () => Promise<unknown>> = new Map([
   ['hostile lines', hostileScene],
   ['enrolled later', enrolledLater],
   ['proven', proven],
+  ['dashboard', dashboardScene],
   ['explained', explainedEverywhere],
   ['the fleet counts', fleetCounts],
   ...partitionScenes,

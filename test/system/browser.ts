@@ -1,0 +1,82 @@
+/** A real Chromium before the dashboard: what it asks for, what it complains of, and axe's findings. */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { createServer, connect as dial } from 'node:net';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Edge } from '../world/edge.ts';
+
+const port = 9797;
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const quiet = [
+  ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'],
+  ...['--disable-component-update', '--disable-sync'],
+];
+
+export interface Visit {
+  readonly page: Page;
+  readonly url: string;
+  /** What went against the policy, what was asked of others, what failed in the page's own code. */
+  readonly complaints: string[];
+}
+
+/** Browsers take a cookie that is `Secure` over plain HTTP from this machine itself only: the Worker is reached through here. */
+export function forward(edge: Edge): Promise<string> {
+  const { hostname, port: far } = new URL(edge.url);
+  const server = createServer((near) => {
+    const there = dial(Number(far), hostname);
+    near.pipe(there).pipe(near);
+    for (const socket of [near, there]) socket.on('error', () => [near, there].forEach((each) => void each.destroy()));
+  });
+  return new Promise((resolve) => server.listen(port, '127.0.0.1', () => resolve(`http://localhost:${port}`)));
+}
+
+export function launch(): Promise<Browser> {
+  return chromium.launch({ executablePath: '/usr/bin/chromium', args: quiet });
+}
+
+export async function visit(browser: Browser, url: string): Promise<Visit> {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, colorScheme: 'light' });
+  const page = await context.newPage();
+  page.setDefaultTimeout(20_000);
+  const complaints: string[] = [];
+  page.on('pageerror', (error) => complaints.push(`error: ${error.message}`));
+  page.on('console', (message) => {
+    // that nobody is logged in yet is told by a 401
+    if (message.type() === 'error' && !/status of (?:401|422)/.test(message.text())) complaints.push(message.text());
+  });
+  page.on('request', (request) => {
+    if (!/^data:/.test(request.url()) && new URL(request.url()).origin !== url)
+      complaints.push(`asks ${request.url()}`);
+  });
+  await page.goto(url);
+  return { page, url, complaints };
+}
+
+/** What axe holds for serious or critical on the page as it stands, each with the place. */
+export async function faults(page: Page): Promise<string[]> {
+  await page.evaluate(axe);
+  const found: unknown =
+    await page.evaluate(`axe.run({ resultTypes: ['violations'] }).then(({ violations }) => violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html.slice(0, 160)).join(' | ')))`);
+  return Array.isArray(found) ? found.map(String) : ['axe did not answer'];
+}
+
+/** Presses Tab until what has the focus is called so. */
+export async function tabTo(page: Page, name: string): Promise<void> {
+  const told = `(() => { const it = document.activeElement;
+    return (it?.getAttribute('aria-label') ?? (it?.labels?.[0]?.textContent || it?.textContent) ?? '').trim(); })()`;
+  const passed: string[] = [];
+  for (let presses = 0; presses < 80; presses++) {
+    const at = String(await page.evaluate(told));
+    if (at === name) return;
+    passed.push(at);
+    await page.keyboard.press('Tab');
+  }
+  throw new Error(`the keyboard does not reach ${name}: ${passed.join(' → ')}`);
+}
+
+/** Is anything wider than the screen? */
+export async function overflows(page: Page): Promise<boolean> {
+  return (await page.evaluate('document.documentElement.scrollWidth > window.innerWidth')) === true;
+}
