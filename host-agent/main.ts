@@ -108,6 +108,11 @@ async function run(program: string | undefined, argv: readonly string[]): Promis
       return await runRegexProgram(argv, version);
     }
     case 'edgeban': {
+      if (argv[0] === 'dashboard') {
+        const { runDashboard } = await import('./dashboard/main.ts');
+        const { dashboardPage } = await import('./dashboard-page.ts');
+        return await runDashboard(argv.slice(1), ports, dashboardPage, terminal);
+      }
       if (argv[0] !== 'replay') return await runEdgeban(argv, ports, terminal);
       const { realWorld, runReplay } = await import('./replay/main.ts');
       return await runReplay(argv.slice(1), realWorld());

@@ -56,6 +56,8 @@ const table = {
   ERR_CONTROL_PROTOCOL: { status: 400, title: 'the other end of the control socket speaks another protocol' },
   ERR_PID_FILE: { status: 500, title: 'the pid file cannot be written' },
   ERR_METRICS: { status: 500, title: 'the figures cannot be shown there' },
+  ERR_DASHBOARD_PAGE: { status: 500, title: "the dashboard's page is not there" },
+  ERR_DASHBOARD_PORT: { status: 500, title: 'the dashboard cannot listen at this port' },
   ERR_LOG_TARGET: { status: 400, title: 'the log cannot be written there' },
   ERR_LOG_LEVEL: { status: 400, title: 'not a log level' },
   // the link between host and Worker

@@ -82,6 +82,7 @@ export class Agent implements AgentControl {
   }
 
   readonly origins: AgentControl['origins'] = (ids) => this.#core.parts.origins(ids);
+  readonly noteAct: AgentControl['noteAct'] = (text) => this.#core.parts.log.logger('transmitter').notice(text);
 
   jails(): readonly string[] {
     return this.#roster.names;

@@ -11,6 +11,7 @@ import type { Ban } from '../../shared/ticket.ts';
 import type {
   ActionSettings,
   BanId,
+  BanOptions,
   FailingBan,
   FilterChanges,
   IgnoringChanges,
@@ -105,19 +106,19 @@ export class JailDesk implements JailControl {
       .map(({ action, id, error }) => ({ action, id, code: error.code }));
   }
 
-  ban(ids: readonly BanId[], { force }: { readonly force: boolean }): Promise<number> {
-    const ban = () => this.#ban(ids, force);
+  ban(ids: readonly BanId[], options: BanOptions): Promise<number> {
+    const ban = () => this.#ban(ids, options);
     return ids.length > banned_together_max ? this.#parts.inTurn(ban) : ban();
   }
 
-  async #ban(ids: readonly BanId[], force: boolean): Promise<number> {
+  async #ban(ids: readonly BanId[], options: BanOptions): Promise<number> {
     const told: Promise<void>[] = [];
     let banned = 0;
-    if (!force && ids.length > banned_together_max) this.#refuseGuarded(ids);
+    if (!options.force && ids.length > banned_together_max) this.#refuseGuarded(ids);
     try {
       for (let i = 0; i < ids.length; i += banned_together_max) {
         if (i > 0) await turn();
-        const { result, settled } = this.#banTogether(ids.slice(i, i + banned_together_max), force);
+        const { result, settled } = this.#banTogether(ids.slice(i, i + banned_together_max), options);
         told.push(settled);
         banned += result;
       }
@@ -134,12 +135,12 @@ export class JailDesk implements JailControl {
     }
   }
 
-  #banTogether(ids: readonly BanId[], force: boolean): Done<number> {
+  #banTogether(ids: readonly BanId[], options: BanOptions): Done<number> {
     const { engine, court, desk } = this.#parts;
     const jail = this.#parts.jail();
     const done = desk.transact((effects, now) => {
       const fresh = ids.filter((id) => {
-        const verdict = engine.banNow(jail.name, id, now, force);
+        const verdict = engine.banNow(jail.name, id, now, options.force, options.bantime);
         if (verdict.kind === 'refused') throw refusal(verdict);
         return court.carryOut(jail.name, verdict, effects);
       });

@@ -22,6 +22,7 @@ export const edgebanHelp = `Usage: edgeban edge setup [--zone NAME]... [--accoun
        edgeban import-fail2ban [--dry-run] [--from DIR] [--database FILE|None] [-c DIR] [--json]
        edgeban explain ADDRESS [-c DIR] [-s SOCKET] [--json]
        edgeban replay [OPTIONS]
+       edgeban dashboard [--port PORT] [-c DIR] [-s SOCKET]
        edgeban top [--interval SECONDS] [--once] [-c DIR] [-s SOCKET] [--json]
 
 For the operator of the edge (each takes --operator-file FILE, --json, and --yes where it would ask):
@@ -45,4 +46,5 @@ For a host:
   import-fail2ban  takes over fail2ban's configuration, its bans and its place; --dry-run shows what it would do
   explain        the whole story of an address: lines, counts, bans, the firewall, what stands in the way
   replay         whom the jails would have banned in past logs (edgeban replay --help)
+  dashboard      serves a page on loopback, for this host, and shows the link to it
   top            jails, failures and bans a second, newest events, again and again; q ends it`;

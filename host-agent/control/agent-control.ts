@@ -92,6 +92,13 @@ export interface FailingBan {
 /** What a client may name as the thing banned: an address, a network, or any other id (fail2ban takes any string). */
 export type BanId = string;
 
+export interface BanOptions {
+  /** Against the guards. */
+  readonly force: boolean;
+  /** For so long, -1 for ever; left out: as long as the jail bans. */
+  readonly bantime?: Seconds;
+}
+
 export interface JailControl {
   counts(): JailCounts;
   /** Is nothing read for it now? */
@@ -105,7 +112,7 @@ export interface JailControl {
    * Bans each now, whatever ignoreip says (fail2ban's banip), through the guards. Resolves when all are in force.
    * Returns how many were not banned before. Throws ERR_GUARD_* where a guard refuses (nothing is banned then).
    */
-  ban(ids: readonly BanId[], options: { readonly force: boolean }): Promise<number>;
+  ban(ids: readonly BanId[], options: BanOptions): Promise<number>;
   /** Lifts each, and what a network contains; `absent` are those that named no active ban. */
   unban(ids: readonly BanId[]): Promise<Unbanned>;
   /** Counts a failure for each line, at least one, whatever ignoreip says. Throws ERR_GUARD_* where a guard refuses. */
@@ -240,4 +247,6 @@ export interface AgentControl {
   stopJail(name: string): Promise<void>;
   /** Null: this host is not enrolled. */
   edge(): EdgeReport | null;
+  /** Writes into the log who has asked for something. */
+  noteAct(text: string): void;
 }

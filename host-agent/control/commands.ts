@@ -43,6 +43,7 @@ const commands: Readonly<Record<string, Command>> = {
   flushlogs: (agent) => agent.flushLogs(),
   edge,
   watch,
+  as,
   explain: async (agent, [id]) => {
     if (id === undefined) throw missingWord();
     return await agent.explain(id);
@@ -58,6 +59,15 @@ export async function runCommand(agent: AgentControl, words: readonly string[]):
   const command = name !== undefined && Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (command === undefined) throw invalidCommand();
   return await command(agent, rest);
+}
+
+/** A command with the name of who asks for it, for the log: another program has asked him who he is. */
+async function as(agent: AgentControl, [who, ...words]: readonly string[]): Promise<ReplyValue> {
+  if (who === undefined || words.length === 0) throw missingWord();
+  if (words[0] !== 'set' && words[0] !== 'unban') throw invalidCommand();
+  const answer = await runCommand(agent, words);
+  agent.noteAct(`${who} has done: ${words.join(' ')}`);
+  return answer;
 }
 
 async function status(agent: AgentControl, words: readonly string[]): Promise<ReplyValue> {

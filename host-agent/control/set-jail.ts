@@ -41,10 +41,12 @@ export const jailCommands: Readonly<Record<string, JailCommand>> = {
     return jail.settings().idle;
   },
   banip: async (jail, words) => {
-    // edgeban's own: against the guards
+    // edgeban's own: against the guards, and for another time than the jail's
     const force = words.includes('--force');
-    const ids = words.filter((word) => word !== '--force');
-    return ids.length === 0 ? 0 : await jail.ban(ids, { force });
+    const at = words.indexOf('--bantime');
+    const timed = at < 0 ? {} : { bantime: secondsOf(words[at + 1] ?? '') };
+    const ids = words.filter((word, index) => word !== '--force' && (at < 0 || (index !== at && index !== at + 1)));
+    return ids.length === 0 ? 0 : await jail.ban(ids, { force, ...timed });
   },
   unbanip: unban,
   attempt: async (jail, [id, ...lines]) => {

@@ -25,12 +25,14 @@ export interface Programs {
   readonly node: string;
 }
 
-/** Writes `lib`: node, host-agent/, worker/, native/, node_modules/re2, cache/. */
+/** Writes `lib`: node, host-agent/, worker/, dist/, native/, node_modules/re2, cache/. */
 export async function writePrograms({ lib, target, nodeDir, native, node }: Programs): Promise<void> {
   say('bundling the programs');
   for (const folder of ['native', 'node_modules/re2/build/Release']) mkdirSync(join(lib, folder), { recursive: true });
   await bundle(join(lib, 'host-agent'));
   await bundleWorker(join(lib, 'worker'));
+  mkdirSync(join(lib, 'dist'));
+  writeFileSync(join(lib, 'dist/dashboard.json'), JSON.stringify(await buildDashboard()));
   cpSync(native.sdNotify, join(lib, 'native/sd-notify.node'));
   cpSync(native.giveBack, join(lib, 'native/give-back.node'));
   const re2 = dirname(require.resolve('re2/package.json'));

@@ -1,7 +1,7 @@
 /** The only place where a ban is decided: failures go in, decisions come out, nothing is written. */
 import { canonical, isSingle, parsePrefix, width } from '../address.ts';
 import type { Ban, Counter, Failure, PastBan } from '../ticket.ts';
-import { isOver, type UnixTime, untilOf } from '../time.ts';
+import { isOver, type Seconds, type UnixTime, untilOf } from '../time.ts';
 import { bantimeOf, restoredBan, weightOf } from './bantime.ts';
 import type { Decision, History, Ignored, IgnoreEntry, JailRules, KnownBad, Verdict } from './decision.ts';
 import { Counters, countingLimits } from './findtime.ts';
@@ -121,10 +121,12 @@ export class Engine {
   }
 
   /** The client's `set JAIL banip ID`: ignoreip is not asked (as in fail2ban), the guards are, unless it is to be by force. */
-  banNow(jail: string, id: string, now: UnixTime, force = false): Verdict {
+  banNow(jail: string, id: string, now: UnixTime, force = false, bantime: Seconds | null = null): Verdict {
     const seed = seedOf(id, now, []);
     const forced = force && this.#refused(seed) !== null;
-    return this.#verdict(jail, this.#jail(jail).rules, { ...seed, forced }, null, now);
+    const { rules } = this.#jail(jail);
+    const its = bantime === null ? rules : { ...rules, bantime, increment: null };
+    return this.#verdict(jail, its, { ...seed, forced }, null, now);
   }
 
   /** What a guard says to banNow of this id; null if nothing. */

@@ -52,6 +52,8 @@ export interface BenchOptions {
   readonly host?: string | null;
   /** The firewall; the machine's own unless told otherwise. */
   readonly nft?: Nft;
+  /** A file; in memory unless told otherwise. */
+  readonly database?: string;
   /** More files of the configuration folder. */
   readonly files?: Readonly<Record<string, string>>;
 }
@@ -65,6 +67,7 @@ const deadLink: EdgeLink = {
 };
 
 const usual: Required<Omit<BenchOptions, 'nft'>> = {
+  database: ':memory:',
   names: {},
   shell: {},
   files: {},
@@ -75,7 +78,7 @@ const usual: Required<Omit<BenchOptions, 'nft'>> = {
 
 /** `DIR` in the text of jail.conf stands for the configuration folder. */
 export async function startAgent(jails: string, options: BenchOptions = {}): Promise<AgentBench> {
-  const { names, shell, files, sweep, host, nft = createNft(), now } = { ...usual, ...options };
+  const { names, shell, files, sweep, host, nft = createNft(), now, database } = { ...usual, ...options };
   const dir = mkdtempSync(join(tmpdir(), 'edgeban-agent-'));
   const write = (name: string, text: string) => {
     mkdirSync(dirname(join(dir, name)), { recursive: true });
@@ -94,7 +97,7 @@ export async function startAgent(jails: string, options: BenchOptions = {}): Pro
   };
   const target = join(dir, 'edgeban.log');
   const log = new Log({ target, level: 'DEBUG' });
-  const sql = openSqlite(':memory:');
+  const sql = openSqlite(database);
   const sinks = new Map<string, Sink>();
   const store = openStore(sql, { dbmaxmatches: 10, freshStream: () => crypto.randomUUID() });
   const resolver = new Resolver(Date.now, (name) => Promise.resolve(names[name] ?? []));

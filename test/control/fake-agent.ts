@@ -179,6 +179,7 @@ export function fakeAgent(jails: Record<string, FakeJail>): FakeAgent {
       return Promise.resolve({ asn: of('asn'), country: of('country'), rir: of('rir') });
     },
     edge: () => null,
+    noteAct: () => undefined,
     recent: { started: 1000, after: () => ({ now: 2000, cursor: 0, events: [] }) },
   };
 }

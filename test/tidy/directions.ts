@@ -22,6 +22,8 @@ export const rooms: readonly Room[] = [
   { path: 'shared/wire.ts', from: judge },
   { path: 'shared/story.ts', from: [...judge, 'shared/wire.ts'] },
   { path: 'shared/view.ts', from: [...judge, 'shared/wire.ts', 'shared/story.ts'] },
+  { path: 'shared/overview.ts', from: [...judge, 'shared/store/', 'shared/view.ts'] },
+  { path: 'shared/series.ts', from: [...floor, 'shared/view.ts'] },
   { path: 'shared/prometheus.ts', from: [] },
   { path: 'shared/incidents.ts', from: [...floor, 'zod'] },
   { path: 'shared/config/', from: judge },
@@ -72,6 +74,8 @@ export const rooms: readonly Room[] = [
   // runs in browsers: of the rest it knows the shapes of what it is told
   { path: 'dashboard/', from: ['preact', 'uplot'], typesFrom: ['shared/'] },
   { path: 'dashboard/build.ts', from: ['node:', 'esbuild'] },
+  // a program by itself: it asks the daemon, reads its database, and prints as cli/ does
+  { path: 'host-agent/dashboard/', from: [...host, 'host-agent/cli/', 'host-agent/control/'] },
   {
     path: 'worker/',
     from: ['worker/', 'dist/', 'package.json', 'shared/', 'hono', '@hono/zod-openapi', 'zod', 'cloudflare:workers'],

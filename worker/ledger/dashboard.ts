@@ -1,5 +1,7 @@
 /** What the ledger answers its dashboards: sessions, views of bans and hosts, and the live events. */
 import type { Prefix } from '../../shared/address.ts';
+import { Overview } from '../../shared/overview.ts';
+import { recentBans, seriesOf } from '../../shared/series.ts';
 import type { Holders } from '../../shared/store/holders.ts';
 import type { Sql } from '../../shared/store/sql.ts';
 import type { UnixTime } from '../../shared/time.ts';
@@ -13,9 +15,7 @@ import { enforcementView } from './enforcement-view.ts';
 import { behindOf, listenersOf } from './feed.ts';
 import { allHosts } from './hosts.ts';
 import { openPage, tellPages } from './live.ts';
-import { Overview } from './overview.ts';
 import type { Roll } from './roll.ts';
-import { recentBans, seriesOf } from './series.ts';
 import { Sessions } from './sessions.ts';
 import { readBrake, readPanic } from './standing.ts';
 import { readState } from './state.ts';

@@ -1,5 +1,6 @@
 /** How many bans were made in each hour, by host and jail: a row an hour, written once a minute at the most. */
 import { z } from 'zod';
+import { type Hour, type HourCounts, othersName } from '../../shared/series.ts';
 import type { Holders } from '../../shared/store/holders.ts';
 import { number, text } from '../../shared/store/row.ts';
 import type { Sql, SqlRow } from '../../shared/store/sql.ts';
@@ -19,17 +20,11 @@ export const tallyLimits = {
 
 const Counts = z.array(z.tuple([z.string(), z.string(), z.number()]));
 
-/** The bans of one hour: by host and jail. */
-export type Hour = Map<string, { readonly host: string; readonly jail: string; bans: number }>;
-
-/** What the others are called where there are too many. */
-export const othersName = 'other';
-
 /**
  * Counts what stands in the holders' table behind a cursor, so that nothing is lost or counted twice when the ledger is
  * evicted. A ban that its host renews counts again; one that was made and lifted within a minute counts once.
  */
-export class Tally implements Chore {
+export class Tally implements Chore, HourCounts {
   readonly name = 'tally';
   readonly #sql: Sql;
   readonly #holders: Holders;

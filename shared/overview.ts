@@ -1,14 +1,27 @@
 /** The bans in force as the dashboard looks at them: filtered, sorted, page by page; and how they are spread. */
-import { formatPrefix, overlaps, type Prefix, parsePrefix, widened } from '../../shared/address.ts';
-import { edgeStateOf } from '../../shared/store/edge-state.ts';
-import { laterOf, type UnixTime, type Until } from '../../shared/time.ts';
-import { type BanRow, type BanRows, type BansQuery, type Summary, type Top, viewLimits } from '../../shared/view.ts';
-import type { Entry, Roll } from './roll.ts';
+import { formatPrefix, overlaps, type Prefix, parsePrefix, widened } from './address.ts';
+import { type EdgeState, edgeStateOf } from './store/edge-state.ts';
+import { laterOf, type UnixTime, type Until } from './time.ts';
+import { type BanRow, type BanRows, type BansQuery, type Summary, type Top, viewLimits } from './view.ts';
+
+/** One who holds an address banned. */
+export interface BanEntry extends EdgeState {
+  readonly host: string;
+  readonly jail: string;
+  readonly at: UnixTime;
+}
+
+/** Who is banned; `version` changes with it. */
+export interface BanRoll {
+  readonly version: number;
+  /** By address, and what tells its holders apart. */
+  all(): Iterable<readonly [string, ReadonlyMap<string, BanEntry>]>;
+}
 
 /** One banned address with what lists are sorted by. */
 interface Banned {
   readonly address: string;
-  readonly holders: ReadonlyMap<string, Entry>;
+  readonly holders: ReadonlyMap<string, BanEntry>;
   readonly at: UnixTime;
   readonly until: Until;
   /** Found out when first needed: with 100,000 bans that takes a while. */
@@ -19,13 +32,13 @@ type Names = (host: string) => string;
 
 /** Over a roll that has followed; what is worked out is kept until the roll changes. */
 export class Overview {
-  readonly #roll: Roll;
+  readonly #roll: BanRoll;
   #version = -1;
   #all: readonly Banned[] = [];
   #sorted = new Map<string, readonly Banned[]>();
   #top: Top | null = null;
 
-  constructor(roll: Roll) {
+  constructor(roll: BanRoll) {
     this.#roll = roll;
   }
 
@@ -72,7 +85,7 @@ export class Overview {
   }
 }
 
-function bannedOf(address: string, holders: ReadonlyMap<string, Entry>): Banned {
+function bannedOf(address: string, holders: ReadonlyMap<string, BanEntry>): Banned {
   const entries = [...holders.values()];
   const at = entries.reduce((newest, entry) => Math.max(newest, entry.at), 0);
   const until = entries.map((entry) => entry.until).reduce(laterOf, 0);
@@ -124,7 +137,7 @@ function searchOf(q: string): (banned: Banned) => boolean {
   };
 }
 
-function valuesOf(holders: ReadonlyMap<string, Entry>, name: 'jail' | 'host'): string[] {
+function valuesOf(holders: ReadonlyMap<string, BanEntry>, name: 'jail' | 'host'): string[] {
   return [...holders.values()].map((entry) => entry[name]);
 }
 

@@ -1,7 +1,18 @@
 /** The tally's hours as the chart shows them: steps of some hours, the largest jails or hosts by name, the rest as one. */
-import type { UnixTime } from '../../shared/time.ts';
-import { type Series, viewLimits } from '../../shared/view.ts';
-import { type Hour, othersName, type Tally } from './tally.ts';
+import type { UnixTime } from './time.ts';
+import { type Series, viewLimits } from './view.ts';
+
+/** The bans of one hour: by host and jail. */
+export type Hour = Map<string, { readonly host: string; readonly jail: string; bans: number }>;
+
+/** Counts bans by the hour in which they were made. */
+export interface HourCounts {
+  /** The last `count` hours, oldest first, the one that is running now last. */
+  hours(count: number, now: UnixTime): Hour[];
+}
+
+/** What the others are called where there are too many. */
+export const othersName = 'other';
 
 /** Steps that a chart may have. */
 const steps_max = 72;
@@ -9,7 +20,7 @@ const step_hours = [1, 2, 3, 6, 12, 24] as const;
 
 /** `nameOf`: what a host's id is called. */
 export function seriesOf(
-  tally: Tally,
+  tally: HourCounts,
   { hours, by }: { readonly hours: number; readonly by: 'jail' | 'host' },
   nameOf: (host: string) => string,
   now: UnixTime,
@@ -57,7 +68,7 @@ function plus(one: readonly number[], other: readonly number[]): number[] {
 }
 
 /** Bans of the running hour and the one before that, weighed so that it is about the last hour; and of the last day. */
-export function recentBans(tally: Tally, now: UnixTime): { last_hour: number; last_day: number } {
+export function recentBans(tally: HourCounts, now: UnixTime): { last_hour: number; last_day: number } {
   const totals = tally.hours(25, now).map((hour) => [...hour.values()].reduce((total, { bans }) => total + bans, 0));
   const part = 1 - (now % 3_600) / 3_600;
   const before = (at: number) => Math.round((totals.at(at) ?? 0) * part);
