@@ -34,6 +34,10 @@ interface Row extends Holder {
   readonly told: boolean;
 }
 
+/** The cursor of the next change; holders.last remembers those whose rows are gone. */
+const nextCursor = `(SELECT MAX(last) + 1 FROM (SELECT COALESCE(MAX(cursor), 0) AS last FROM holders
+  UNION ALL SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'holders.last'))`;
+
 const live = 'lifted = 0 AND ended = 0 AND (until IS NULL OR until > ?)';
 
 /**
@@ -53,10 +57,9 @@ export class Holders {
   /**
    * Takes in a ban; true if it changed anything. The end of a ban never moves back; `edge` and `hosts` are as the newest
    * says. A ban that was lifted is taken up again only by one that is newer than the lifted one, and then knows nothing
-   * of those before the lift.
+   * of those before the lift. `row`: what find() has just told, for those who needed it anyway.
    */
-  hold(holding: Holding): boolean {
-    const row = this.#row(holding);
+  hold(holding: Holding, row: Row | null = this.find(holding)): boolean {
     if (row === null) return this.#write(holding, null);
     if (row.lifted) return holding.at > row.at && this.#write(holding, row);
     if (row.lifted_at !== null && holding.at <= row.lifted_at && holding.at < row.at) return false;
@@ -69,14 +72,14 @@ export class Holders {
 
   /** Takes in an unban (`at`: when it was said); true if it changed anything. It does not lift a ban newer than itself. */
   lift(lift: Lift): boolean {
-    const row = this.#row(lift);
+    const row = this.find(lift);
     if (row === null || row.lifted || row.ended || lift.at < row.at) return false;
     // the same lift told again; an other one counts even if it seems older: it may come by another clock
     if (lift.at === row.lifted_at) return false;
     const { address, host, jail, at } = lift;
     this.#sql.all(
-      'UPDATE holders SET lifted = 1, lifted_at = ?, cursor = ? WHERE address = ? AND host = ? AND jail = ?',
-      ...[at, this.last() + 1, address, host, jail],
+      `UPDATE holders SET lifted = 1, lifted_at = ?, cursor = ${nextCursor} WHERE address = ? AND host = ? AND jail = ?`,
+      ...[at, address, host, jail],
     );
     return true;
   }
@@ -156,7 +159,8 @@ export class Holders {
     return this.#meta.count('holders.floor');
   }
 
-  #row(key: Pick<Holding, 'address' | 'host' | 'jail'>): Row | null {
+  /** The newest state of one holder, also of one whose ban is over. */
+  find(key: Pick<Holding, 'address' | 'host' | 'jail'>): Row | null {
     const { address, host, jail } = key;
     const select = 'SELECT * FROM holders WHERE address = ? AND host = ? AND jail = ?';
     const row = this.#sql.all(select, address, host, jail)[0];
@@ -171,8 +175,8 @@ export class Holders {
     this.#sql.all(
       `INSERT OR REPLACE INTO holders
          (address, host, jail, at, until, lifted, lifted_at, ended, cursor, named, edge, hosts, told)
-         VALUES (?, ?, ?, ?, ?, 0, ?, 0, ?, 0, ?, ?, ?)`,
-      ...[address, host, jail, at, until, before?.lifted_at ?? null, this.last() + 1],
+         VALUES (?, ?, ?, ?, ?, 0, ?, 0, ${nextCursor}, 0, ?, ?, ?)`,
+      ...[address, host, jail, at, until, before?.lifted_at ?? null],
       ...[edge, hosts ? 1 : 0, told ? 1 : 0],
     );
     return true;

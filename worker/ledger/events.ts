@@ -3,7 +3,7 @@
 import { formatPrefix, isSingle } from '../../shared/address.ts';
 import type { Guard } from '../../shared/engine/guard.ts';
 import { EdgebanError, type ErrorCode } from '../../shared/errors.ts';
-import { type Holders, type Holding, holderOf, type Lift } from '../../shared/store/holders.ts';
+import type { Holders, Holding, Lift } from '../../shared/store/holders.ts';
 import { number } from '../../shared/store/row.ts';
 import type { Sql } from '../../shared/store/sql.ts';
 import { isOver, laterOf, type Seconds, type UnixTime, type Until } from '../../shared/time.ts';
@@ -12,7 +12,7 @@ import { readJson } from '../body.ts';
 import { log, RequestRefusal } from '../problem.ts';
 import { readAddress } from './address.ts';
 import type { Fleet, FleetFailure, FleetRules } from './fleet.ts';
-import { fleetName, ledgerLimits } from './limits.ts';
+import { fleetName, ledgerLimits, recoveredName } from './limits.ts';
 import { handOver } from './recovery.ts';
 import type { Roll } from './roll.ts';
 import { Share } from './share.ts';
@@ -153,29 +153,28 @@ class Intake {
 
   #hold(holding: Holding): boolean {
     if (isOver(holding.until, this.#now)) return false;
-    const live = this.#live(holding);
+    const known = this.#parts.holders.find(holding);
+    const live = known !== null && this.#isLive(known) ? known : null;
     if (live !== null && addsNothing(holding, live)) return false;
     const weight = live === null ? weightOf(holding.address) : 0;
     this.#share.check(weight);
-    if (!this.#parts.holders.hold(holding)) return false;
+    if (!this.#parts.holders.hold(holding, known)) return false;
     this.#share.spend(weight);
     this.weight += weight;
-    handOver(this.#parts, holding, this.#now);
+    if (this.#parts.roll.heldBy(recoveredName).bans > 0) handOver(this.#parts, holding, this.#now);
     return true;
   }
 
   #lift(lift: Lift): boolean {
-    const live = this.#live(lift);
-    if (!this.#parts.holders.lift(lift)) return false;
-    if (live !== null) this.#share.release(weightOf(lift.address));
+    const { holders } = this.#parts;
+    const known = holders.find(lift);
+    if (!holders.lift(lift)) return false;
+    if (known !== null && this.#isLive(known)) this.#share.release(weightOf(lift.address));
     return true;
   }
 
-  #live({ address, host, jail }: Lift): Holding | null {
-    const query = `SELECT * FROM holders WHERE address = ? AND host = ? AND jail = ?
-      AND lifted = 0 AND ended = 0 AND (until IS NULL OR until > ?)`;
-    const row = this.#parts.sql.all(query, address, host, jail, this.#now)[0];
-    return row === undefined ? null : holderOf(row);
+  #isLive({ lifted, ended, until }: NonNullable<ReturnType<Holders['find']>>): boolean {
+    return !lifted && !ended && !isOver(until, this.#now);
   }
 
   #noteOverShare(code: ErrorCode): void {
