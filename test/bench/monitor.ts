@@ -19,13 +19,15 @@ export function failed(address: string, port = 40_022): string {
 const probe =
   'table inet bench { set probe { type ipv4_addr; }; }\nflush set inet bench probe\nadd element inet bench probe { 192.0.2.1 }\n';
 
+type MonitoredNetns = Pick<Netns, 'prefix' | 'script'>;
+
 /** Tells when the kernel takes an element in. */
 export class Monitor {
   readonly #child;
   readonly #waiting = new Map<string, (at: number) => void>();
   #rest = '';
 
-  private constructor(netns: Netns) {
+  private constructor(netns: MonitoredNetns) {
     const [file, ...args] = [...netns.prefix, 'nft', 'monitor', 'elements'];
     this.#child = spawn(file, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     this.#child.stdout.on('data', (chunk: Buffer) => this.#take(chunk.toString('latin1'), performance.now()));
@@ -44,7 +46,7 @@ export class Monitor {
    * nft first reads all elements that are there, which takes longer the more there are; what comes meanwhile it never tells.
    * Each change makes it begin anew. So an element is added somewhere else, ever less often, until it tells of one.
    */
-  static async listening(netns: Netns): Promise<Monitor> {
+  static async listening(netns: MonitoredNetns): Promise<Monitor> {
     const monitor = new Monitor(netns);
     const heard = monitor.seen('192.0.2.1', 'bench', 60_000).then(() => true);
     let wait_ms = 100;
