@@ -194,6 +194,13 @@ describe('the proof', () => {
     expect((await account.run(['unban', '192.0.2.67'])).code).toBe(0);
   });
 
+  test('goes on where Cloudflare does not answer for a moment', async () => {
+    const heard = (line: string) => {
+      if (line.includes('watched in')) account.fake.control.fault({ kind: '503', count: 2, methods: ['GET'] });
+    };
+    expect(await prove('192.0.2.66', { heard })).toMatchObject({ code: 0, out: expect.stringContaining('Proven') });
+  });
+
   test('Ctrl-C lifts the ban', async () => {
     const controller = new AbortController();
     const heard = (line: string) => {
@@ -261,4 +268,11 @@ describe('a new key', () => {
     expect(key()).not.toBe(before);
     expect(await account.run(['rotate'], play())).toMatchObject({ code: 0 });
   });
+});
+
+test('a list that is gone is named, though the change of a rule that is tried is refused for it', async () => {
+  account.fake.control.loseList({ name: 'edgeban' });
+  const { findings } = await doctor();
+  expect(bad(findings)).toContainEqual(expect.objectContaining({ about: 'list', text: 'there is no list edgeban' }));
+  expect(bad(findings)).toContainEqual(expect.objectContaining({ about: 'token', grade: 'warning' }));
 });

@@ -48,6 +48,9 @@ async function tokenFindings(api: CloudflareApi, access: Access, now: number): P
     ];
   } catch (error) {
     if (!(error instanceof EdgebanError)) throw error;
+    // it may write, but not this: what stands in the way is found below
+    if (error.code === 'ERR_CLOUDFLARE_REFUSED')
+      return [warning('token', `a change that is tried is refused: ${error.message}`, 'see list and rules below')];
     return [
       broken('token', error.message, error.code === 'ERR_SETUP_TOKEN' ? again : (error.remedy ?? 'try again later')),
     ];
@@ -59,7 +62,7 @@ function modeOf(mode: string): Mode {
 }
 
 async function listFindings(api: CloudflareApi, { account, list, challenge_list }: Access): Promise<Finding[]> {
-  const all = await api.call({ path: `/accounts/${account}/rules/lists` }, z.array(List));
+  const all = (await api.call({ path: `/accounts/${account}/rules/lists` }, z.array(List).nullable())) ?? [];
   const names = [list, challenge_list].filter((name) => name !== '');
   return names.flatMap((name) => oneListFindings(all, name));
 }

@@ -1,6 +1,6 @@
 /** `edgeban edge doctor --prove ADDRESS`: bans an address of documentation, watches it arrive everywhere and go again, with times. */
 import { contains, formatPrefix, isSingle, parsePrefix } from '../../../shared/address.ts';
-import { EdgebanError } from '../../../shared/errors.ts';
+import { EdgebanError, type ErrorCode } from '../../../shared/errors.ts';
 import type { WorkerApi } from '../worker-api.ts';
 import type { OperatorWorld } from '../world.ts';
 import { holdersOf, type Place } from './places.ts';
@@ -8,6 +8,13 @@ import { holdersOf, type Place } from './places.ts';
 /** Ends by itself, should nobody be left to lift it. */
 const bantime = 600;
 const arrive_seconds_max = 60;
+const trouble_ms = 2000;
+const passing: ReadonlySet<ErrorCode> = new Set([
+  'ERR_CLOUDFLARE_UNREACHABLE',
+  'ERR_CLOUDFLARE_RATE',
+  'ERR_EDGE_UNREACHABLE',
+  'ERR_EDGE_TIMEOUT',
+]);
 
 /** RFC 5737, RFC 3849: nobody has these. */
 const documentation = ['192.0.2.0/24', '198.51.100.0/24', '203.0.113.0/24', '2001:db8::/32'].flatMap(
@@ -86,11 +93,24 @@ async function arrival(
   began: number,
 ): Promise<number | null> {
   for (;;) {
-    const isThere = await place.has(address);
+    const seen = await look(place, address);
     const ms = Math.round(performance.now() - began);
-    if (isThere === (what === 'banned')) return ms;
-    if (ms > arrive_seconds_max * 1000) return null;
-    await world.sleep(place.every_ms);
+    if (seen === (what === 'banned')) return ms;
+    if (ms > arrive_seconds_max * 1000) {
+      if (typeof seen === 'boolean') return null;
+      throw seen;
+    }
+    await world.sleep(typeof seen === 'boolean' ? place.every_ms : trouble_ms);
+  }
+}
+
+/** A place that cannot be asked at the moment is asked again: its trouble is told if it lasts. */
+async function look(place: Place, address: string): Promise<boolean | EdgebanError> {
+  try {
+    return await place.has(address);
+  } catch (error) {
+    if (error instanceof EdgebanError && passing.has(error.code)) return error;
+    throw error;
   }
 }
 

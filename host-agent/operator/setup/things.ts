@@ -35,7 +35,7 @@ export async function makeList(setup: Setup): Promise<void> {
   const { api, record, given } = setup;
   if (record.mode !== 'list') return;
   const path = `/accounts/${record.account}/rules/lists`;
-  const all = await api.call({ path }, z.array(List));
+  const all = (await api.call({ path }, z.array(List).nullable())) ?? [];
   const known = all.find(({ name }) => name === (record.list?.name ?? given.list));
   if (known !== undefined) return await takeList(setup, known, 'list');
   const refusal = await newList(setup, given.list, 'list');
@@ -47,7 +47,7 @@ export async function makeChallengeList(setup: Setup): Promise<void> {
   const { api, record, given } = setup;
   const name = given.challengeList;
   if (record.mode !== 'list' || name === '') return;
-  const all = await api.call({ path: `/accounts/${record.account}/rules/lists` }, z.array(List));
+  const all = (await api.call({ path: `/accounts/${record.account}/rules/lists` }, z.array(List).nullable())) ?? [];
   const known = all.find((each) => each.name === name);
   if (known !== undefined) return await takeList(setup, known, 'challenge');
   const refusal = await newList(setup, name, 'challenge');
