@@ -71,8 +71,9 @@ describe('edgeban replay', () => {
   };
   const ids = (found: Shown) => found.bans.map(({ jail: name, id }) => `${name} ${id}`);
 
-  it('bans as the agent did that heard the lines at their times', { timeout: 300_000 }, async () => {
-    const count = Number(process.env['REPLAY_LINES'] ?? 20_000);
+  const count = Number(process.env['REPLAY_LINES'] ?? 20_000);
+  const timeout = 120_000 + 2 * count;
+  it('bans as the agent did that heard the lines at their times', { timeout }, async () => {
     const options = [
       'maxretry = 4',
       'findtime = 10m',
@@ -89,16 +90,20 @@ describe('edgeban replay', () => {
     onTestFinished(() => void vi.useRealTimers());
     let clock = base - choresLimits.tick_ms / 1000;
     const agent = await startAgent(jails.replaceAll('DIR', dir), { now: () => clock });
+    const decided = new Map<string, string>();
     for (const { at, text } of lines) {
       while (clock < at) {
         clock += choresLimits.tick_ms / 1000;
         vi.advanceTimersByTime(choresLimits.tick_ms);
       }
       await agent.feedDated(text);
+      // at once, for the agent forgets what ended a day ago
+      const [from = ''] = /(?<=from )\S+/.exec(text) ?? [];
+      for (const ban of agent.store.bans.history(from, 4)) decided.set(`${ban.jail} ${from} ${ban.at}`, banText(ban));
     }
     write('jail.conf', jails);
     const found = await shown();
-    const expected = attackers.flatMap((id) => agent.store.bans.history(id, 10_000)).map(banText);
+    const expected = [...decided.values()];
     expect(expected.length).toBeGreaterThan(count / 400);
     expect(found.bans.map(banText).sort()).toEqual(expected.sort());
     const ends = new Map(found.bans.map(({ jail: name, id, until }) => [`${name} ${id}`, until]));
