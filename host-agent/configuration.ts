@@ -179,6 +179,7 @@ function planOf(jail: JailConf, planes: Planes): JailPlan {
     journalOptions: backend.options,
     // bans for the edge alone leave nothing in the firewall
     actions: planes.own ? jail.actions : [],
+    spareActions: planes.own ? [] : jail.actions,
     planes,
     fleet: jail.fleet,
   };

@@ -43,6 +43,7 @@ export function startLink(settings: EdgeSettings, store: Store, fleet: Fleet, re
     wake: () => link.wake(),
     report: () => link.report(),
     explain: (address) => link.explain(address),
+    ability: () => link.ability(),
     close: () => link.stop(),
   };
 }

@@ -122,6 +122,17 @@ export type RotateRequest = z.infer<typeof RotateRequest>;
 export const RotateReply = z.strictObject({ host: z.string(), key: z.string() });
 export type RotateReply = z.infer<typeof RotateReply>;
 
+/**
+ * What the edge is able to do now, for hosts that leave bans to it alone. A panic does not count: there the operator wants
+ * that nobody is kept out. `why`: in words, where it is not able to do one of the two.
+ */
+export const EdgeAbility = z.strictObject({
+  block: z.boolean(),
+  challenge: z.boolean(),
+  why: z.string().nullable(),
+});
+export type EdgeAbility = z.infer<typeof EdgeAbility>;
+
 /** Where an address stands at the edge at this moment; each place was asked. */
 export const EdgeStory = z.strictObject({
   address,

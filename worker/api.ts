@@ -126,6 +126,7 @@ function addSignedRoutes(app: OpenAPIHono<Hono>): void {
     return c.json(await edgeStory(c.env, address, held));
   });
   app.get('/v1/alerts', async (c) => c.json(unwrap(await ledgerOf(c.env).alerts(await signedOf(c)))));
+  app.get('/v1/ability', async (c) => c.json(unwrap(await ledgerOf(c.env).ability(await signedOf(c)))));
   app.get('/v1/feed', async (c) => {
     const signed = await signedOf(c);
     if (isUpgrade(c)) return ledgerOf(c.env).fetch(c.req.raw);

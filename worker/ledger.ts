@@ -4,10 +4,11 @@ import type { AlertsPage } from '../shared/incidents.ts';
 import { Holders } from '../shared/store/holders.ts';
 import type { Sql } from '../shared/store/sql.ts';
 import type { UnixTime } from '../shared/time.ts';
-import type { EnrollReply, EnrollRequest, EventReceipt, FeedPage, RotateReply } from '../shared/wire.ts';
+import type { EdgeAbility, EnrollReply, EnrollRequest, EventReceipt, FeedPage, RotateReply } from '../shared/wire.ts';
 import { Alerts } from './alerts/alerts.ts';
 import { readSigned, type SignedRequest, sha256 } from './auth.ts';
 import type { Enforcement } from './cloudflare/enforcement.ts';
+import { abilityOf } from './ledger/ability.ts';
 import { listActs, type Person } from './ledger/acts.ts';
 import { readAddress } from './ledger/address.ts';
 import { nextWork, type WorkParts, work } from './ledger/alarm.ts';
@@ -101,19 +102,13 @@ export class Ledger extends DurableObject<Env> {
   }
 
   feed(request: SignedRequest): Promise<Answer<FeedPage>> {
-    return answer(async () => {
-      await this.#door.admit(request);
-      const query = new URL(request.path, 'https://ledger').searchParams;
-      return pageAfter(this.#feedParts(), readPlace(query, this.#id));
-    });
+    const query = new URL(request.path, 'https://ledger').searchParams;
+    return this.#told(request, () => pageAfter(this.#feedParts(), readPlace(query, this.#id)));
   }
 
   /** For a host that passes them on to people. */
   alerts(request: SignedRequest): Promise<Answer<AlertsPage>> {
-    return answer(async () => {
-      await this.#door.admit(request);
-      return this.#alerts.page(request.path);
-    });
+    return this.#told(request, () => this.#alerts.page(request.path));
   }
 
   /** The live feed: a signed GET with `Upgrade: websocket`. */
@@ -213,6 +208,10 @@ export class Ledger extends DurableObject<Env> {
     return answer(() => this.#dashboard.status());
   }
 
+  ability(request: SignedRequest): Promise<Answer<EdgeAbility>> {
+    return this.#told(request, () => abilityOf(this.#dashboard.status(), now()));
+  }
+
   /** Never throws and always sets the next alarm: after six failures Cloudflare would ring no more. */
   override async alarm(): Promise<void> {
     this.#alarmAt = null;
@@ -233,6 +232,11 @@ export class Ledger extends DurableObject<Env> {
       this.#dashboard.tell();
       return outcome;
     });
+  }
+
+  /** To a host that only looks. */
+  #told<T>(request: SignedRequest, body: () => T): Promise<Answer<T>> {
+    return answer(() => this.#door.admit(request).then(body));
   }
 
   /** After a change: the alarm is set in the same turn, so that it is stored with the change or not at all. */
@@ -293,6 +297,4 @@ export class Ledger extends DurableObject<Env> {
   }
 }
 
-function now(): UnixTime {
-  return Date.now() / 1000;
-}
+const now = (): UnixTime => Date.now() / 1000;

@@ -2,6 +2,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { AlertsPage } from '../shared/incidents.ts';
 import {
+  EdgeAbility,
   EdgeStory,
   EnrollReply,
   EnrollRequest,
@@ -262,6 +263,13 @@ export const signedRoutes = [
     security: [...signed, ...operator],
     request: { params: addressParam },
     responses: answers(EdgeStory, 'what each of the three says'),
+  }),
+  createRoute({
+    method: 'get',
+    path: '/v1/ability',
+    summary: 'Whether the edge is able to block and to challenge now; for hosts that leave bans to it alone',
+    security: signed,
+    responses: answers(EdgeAbility, 'what it is able to do, and why not'),
   }),
   createRoute({
     method: 'post',

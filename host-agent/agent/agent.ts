@@ -5,7 +5,7 @@ import type { Guard } from '../../shared/engine/guard.ts';
 import { EdgebanError } from '../../shared/errors.ts';
 import type { Story } from '../../shared/story.ts';
 import type { Seconds } from '../../shared/time.ts';
-import type { AgentControl, EdgeReport, JailControl, ReloadOptions } from '../control/agent-control.ts';
+import type { AgentControl, JailControl, ReloadOptions } from '../control/agent-control.ts';
 import { amnesty } from './amnesty.ts';
 import { Chores } from './chores.ts';
 import { Court } from './court.ts';
@@ -22,6 +22,7 @@ import { edgeJail } from './plan.ts';
 import { Reading } from './reading.ts';
 import { Recent } from './recent.ts';
 import { Roster } from './roster.ts';
+import { StandIn } from './stand-in.ts';
 import { storyOf } from './story.ts';
 import { Telling } from './telling.ts';
 import { Turns } from './turns.ts';
@@ -35,6 +36,7 @@ export class Agent implements AgentControl {
   readonly #chores: Chores;
   readonly #telling: Telling;
   readonly #lockout = new Lockout();
+  readonly #standIn: StandIn;
   #plan: AgentPlan;
   #link: EdgeLink | null = null;
   readonly #turns = new Turns();
@@ -48,6 +50,8 @@ export class Agent implements AgentControl {
     this.#roster = new Roster(this.#core, this.#fleet, jails);
     this.#reading = new Reading(this.#core, this.#roster);
     this.#telling = new Telling(this.#core, () => this.#running());
+    const settle = () => this.#sweep().then(() => this.#reading.follow());
+    this.#standIn = new StandIn({ ...this.#core, roster: this.#roster, turns: this.#turns, settle });
     this.#chores = new Chores({
       ...this.#core,
       dbpurgeage: () => this.#plan.dbpurgeage,
@@ -55,6 +59,7 @@ export class Agent implements AgentControl {
       renewGuard: () => this.#core.engine.setGuard(this.#guard()),
       resolveNames: () => this.#roster.resolveNames(),
       readIgnoreFiles: () => this.#roster.readIgnoreFiles(),
+      lookAtEdge: () => this.#standIn.look(this.#link),
       running: () => this.#running(),
     });
   }
@@ -62,7 +67,7 @@ export class Agent implements AgentControl {
   /** Restores what was, makes the firewall so, and begins to read. Jails that cannot run are told and left out. */
   async start(): Promise<void> {
     const { parts, engine } = this.#core;
-    await this.#roster.admit(this.#plan.jails);
+    await this.#roster.admit(this.#standIn.fitted(this.#plan.jails));
     await this.#roster.restore(this.#roster.names);
     await this.#roster.fit();
     engine.loadCounters(parts.store.counters.all());
@@ -230,9 +235,7 @@ export class Agent implements AgentControl {
     this.#core.parts.log.logger('jail').info(`Jail '${name}' stopped`);
   }
 
-  edge(): EdgeReport | null {
-    return this.#link?.report() ?? null;
-  }
+  readonly edge: AgentControl['edge'] = () => this.#link?.report() ?? null;
 
   #guard(): Guard {
     return guardOf(this.#plan.guard, this.#lockout);
@@ -273,11 +276,7 @@ export class Agent implements AgentControl {
     if (unban) await amnesty(this.#core, names);
     this.#plan = plan;
     this.#core.engine.setGuard(this.#guard());
-    await this.#roster.exchange(
-      plan.jails.filter(({ name }) => isMeant(name)),
-      names,
-      restart,
-    );
+    await this.#roster.exchange(this.#standIn.fitted(plan.jails.filter(({ name }) => isMeant(name))), names, restart);
     this.#telling.tellPlanes();
     await this.#sweep();
     await this.#reading.follow();

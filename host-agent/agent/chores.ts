@@ -1,4 +1,5 @@
 /** What comes round by itself: ended bans are lifted, old things forgotten, new files and addresses noticed. */
+import { describeError } from '../../shared/errors.ts';
 import type { Seconds, UnixTime } from '../../shared/time.ts';
 import { fleetFailuresLimits } from './fleet-failures.ts';
 import type { Jail } from './jail.ts';
@@ -18,6 +19,7 @@ export const choresLimits = {
   /** fail2ban's latency. */
   ignore_files_s: 1,
   review_s: 20,
+  edge_s: 10,
   /** After somebody has begun to start a firewall: it takes its time. */
   restarted_ms: [1_000, 4_000, 10_000, 20_000],
   /** How long lifted bans of other hosts are remembered. */
@@ -33,6 +35,8 @@ export interface ChoresParts extends Core {
   resolveNames(): Promise<void>;
   /** Looks for changes of the files in ignoreip. */
   readIgnoreFiles(): Promise<void>;
+  /** Can the edge still enforce? */
+  lookAtEdge(): Promise<void>;
   running(): readonly Jail[];
 }
 
@@ -85,6 +89,7 @@ export class Chores {
       if (this.#isDue('own', choresLimits.own_addresses_s, now)) this.#parts.renewGuard();
       if (this.#isDue('names', choresLimits.names_s, now)) void this.#parts.resolveNames();
       if (this.#isDue('ignore files', choresLimits.ignore_files_s, now)) void this.#parts.readIgnoreFiles();
+      if (this.#isDue('edge', choresLimits.edge_s, now)) this.#lookAtEdge();
       if (this.#isDue('review', choresLimits.review_s, now)) this.#review(false);
       if (this.#isDue('purge', choresLimits.purge_s, now)) this.#purge(now);
     } catch (error) {
@@ -128,6 +133,13 @@ export class Chores {
       for (const ban of excess) court.end(ban, effects);
       const log = parts.log.logger('actions');
       if (excess.length > 0) effects.say(() => log.warning(`${excess.length} bans lifted: there are too many`));
+    });
+  }
+
+  #lookAtEdge(): void {
+    void this.#parts.lookAtEdge().catch((error: unknown) => {
+      const text = `what the edge leaves to this host could not be changed: ${describeError(error)}`;
+      this.#parts.parts.log.logger('edge').error(text);
     });
   }
 

@@ -17,6 +17,7 @@ export function settingsOf(jail: Jail, engine: Engine, files: readonly string[])
     backend: plan.backend,
     idle: jail.idle,
     planes: plan.planes,
+    standsIn: plan.spareActions.length > 0 && plan.actions.length > 0,
     ...{ maxretry, findtime, bantime, maxmatches, ignoreself },
     bantimeExtra: Object.fromEntries(bantimeOptions.map((name) => [name, bantimeValue(plan.bantimeExtra, name)])),
     ignorecommand: plan.ignorecommand ?? '',

@@ -5,7 +5,7 @@ import type { Re2 } from '../../shared/filter/regex/pattern.ts';
 import type { Store } from '../../shared/store/store.ts';
 import type { Line } from '../../shared/ticket.ts';
 import type { Seconds, UnixTime } from '../../shared/time.ts';
-import type { EdgeStory } from '../../shared/wire.ts';
+import type { EdgeAbility, EdgeStory } from '../../shared/wire.ts';
 import type { JailAction } from '../actions/action.ts';
 import type { TicketJail } from '../actions/ticket-action.ts';
 import type { EdgeReport, Origins } from '../control/agent-control.ts';
@@ -46,6 +46,8 @@ export interface EdgeLink {
   report(): EdgeReport;
   /** Where an address stands at the edge now; rejects with what keeps it from being asked. */
   explain(address: string): Promise<EdgeStory>;
+  /** What the edge is able to do now; rejects with what keeps it from being asked. */
+  ability(): Promise<EdgeAbility>;
   close(): Promise<void>;
 }
 

@@ -40,6 +40,8 @@ export interface JailPlan {
   readonly journalOptions: Readonly<Record<string, string>>;
   /** None where its bans are for the edge alone. */
   readonly actions: readonly ActionPlan[];
+  /** Those that it takes up where the edge alone was to enforce its bans, and cannot. */
+  readonly spareActions: readonly ActionPlan[];
   readonly planes: Planes;
   /** Are its failures told to the Worker, too? */
   readonly fleet: boolean;
@@ -73,6 +75,7 @@ export const bareJail = {
   journalmatch: [],
   journalOptions: {},
   actions: [],
+  spareActions: [],
   planes: usualPlanes,
   fleet: false,
 } satisfies Partial<JailPlan>;

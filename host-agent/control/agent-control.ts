@@ -29,6 +29,8 @@ export interface JailSettings {
   /** Is nothing read for it now? */
   readonly idle: boolean;
   readonly planes: Planes;
+  /** The edge alone was to enforce its bans, and cannot: this host does. */
+  readonly standsIn: boolean;
   readonly maxretry: number;
   readonly findtime: Seconds;
   readonly bantime: Seconds;

@@ -69,8 +69,9 @@ function actionsStatus(jail: JailControl, counts: JailCounts, banned: readonly B
 }
 
 /** Another row that fail2ban has not, where the jail has a plane or an edge of its own. */
-function planeStatus({ planes: { edge, own } }: JailSettings, flavor: Flavor): ReplyValue[] {
+function planeStatus({ planes: { edge, own }, standsIn }: JailSettings, flavor: Flavor): ReplyValue[] {
   if (flavor === 'short' || (own && edge === 'block')) return [];
+  if (standsIn) return [tupleOf('Enforced by', `this host while the edge cannot; at the edge: ${edge}`)];
   const word = own ? `this host; at the edge: ${edge}` : `the edge alone: ${edge}`;
   return [tupleOf('Enforced by', word)];
 }

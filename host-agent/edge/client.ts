@@ -2,7 +2,7 @@
 import { Agent, type Dispatcher, request } from 'undici';
 import type { z } from 'zod';
 import { EdgebanError } from '../../shared/errors.ts';
-import { EdgeStory, EnrollReply, type EnrollRequest, EventReceipt, FeedPage } from '../../shared/wire.ts';
+import { EdgeAbility, EdgeStory, EnrollReply, type EnrollRequest, EventReceipt, FeedPage } from '../../shared/wire.ts';
 import type { EdgeWorld, FeedPlace } from './ports.ts';
 import { EdgeRefusal } from './refusal.ts';
 import { type Identity, signRequest } from './sign.ts';
@@ -20,7 +20,13 @@ export const clientLimits: ClientLimits = {
   answer_bytes_max: 1024 * 1024,
 };
 
-const paths = { enroll: '/v1/enroll', events: '/v1/events', feed: '/v1/feed', explain: '/v1/explain' } as const;
+const paths = {
+  enroll: '/v1/enroll',
+  events: '/v1/events',
+  feed: '/v1/feed',
+  explain: '/v1/explain',
+  ability: '/v1/ability',
+} as const;
 
 export interface ClientOptions {
   /** The Worker's origin (workerOrigin). */
@@ -57,6 +63,10 @@ export class EdgeClient {
   /** Where an address (canonical) stands at the edge. */
   async explain(address: string, signal: AbortSignal): Promise<EdgeStory> {
     return check(EdgeStory, await this.#send('GET', `${paths.explain}/${encodeURIComponent(address)}`, '', signal));
+  }
+
+  async ability(signal: AbortSignal): Promise<EdgeAbility> {
+    return check(EdgeAbility, await this.#send('GET', paths.ability, '', signal));
   }
 
   /** For the live feed's handshake. */

@@ -1,5 +1,5 @@
 /** The whole link of an enrolled host to its Worker: events out, feed in. */
-import type { EdgeStory } from '../../shared/wire.ts';
+import type { EdgeAbility, EdgeStory } from '../../shared/wire.ts';
 import { EdgeClient } from './client.ts';
 import { Follower } from './follower.ts';
 import { readKey } from './key.ts';
@@ -61,6 +61,11 @@ export class EdgeLink {
   /** Throws what the client throws. */
   explain(address: string): Promise<EdgeStory> {
     return this.#client.explain(address, AbortSignal.timeout(explain_ms_max));
+  }
+
+  /** Throws what the client throws. */
+  ability(): Promise<EdgeAbility> {
+    return this.#client.ability(AbortSignal.timeout(explain_ms_max));
   }
 
   async stop(): Promise<void> {

@@ -50,6 +50,8 @@ export interface BenchOptions {
   now?(): number;
   /** This host's id at a Worker that never answers; null: it is not enrolled. */
   readonly host?: string | null;
+  /** To that Worker; out of reach unless told otherwise. */
+  readonly link?: EdgeLink;
   /** The firewall; the machine's own unless told otherwise. */
   readonly nft?: Nft;
   /** A file; in memory unless told otherwise. */
@@ -63,6 +65,7 @@ const deadLink: EdgeLink = {
   wake: () => undefined,
   report: () => ({ url: '', host: '', feed: 'down', answeredAt: null, waiting: 0, trouble: null }),
   explain: () => Promise.reject(new Error('out of reach')),
+  ability: () => Promise.reject(new Error('out of reach')),
   close: () => Promise.resolve(),
 };
 
@@ -73,12 +76,13 @@ const usual: Required<Omit<BenchOptions, 'nft'>> = {
   files: {},
   sweep: async () => [],
   host: null,
+  link: deadLink,
   now: () => Date.now() / 1000,
 };
 
 /** `DIR` in the text of jail.conf stands for the configuration folder. */
 export async function startAgent(jails: string, options: BenchOptions = {}): Promise<AgentBench> {
-  const { names, shell, files, sweep, host, nft = createNft(), now, database } = { ...usual, ...options };
+  const { names, shell, files, sweep, host, link, nft = createNft(), now, database } = { ...usual, ...options };
   const dir = mkdtempSync(join(tmpdir(), 'edgeban-agent-'));
   const write = (name: string, text: string) => {
     mkdirSync(dirname(join(dir, name)), { recursive: true });
@@ -119,7 +123,7 @@ export async function startAgent(jails: string, options: BenchOptions = {}): Pro
     plan: async () => read(),
     host,
     origins: () => Promise.resolve({ asn: [], country: [], rir: [] }),
-    startLink: () => deadLink,
+    startLink: () => link,
   };
   const agent = new Agent(parts, read());
   await agent.start();

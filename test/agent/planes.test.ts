@@ -1,8 +1,9 @@
 /** Where a jail's bans are enforced: on this host, at the edge, or both, in a real nftables. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { EdgeLink } from '../../host-agent/agent/parts.ts';
 import { sweeper } from '../../host-agent/kit.ts';
 import { Netns, whyNot } from '../actions/netns.ts';
-import { type AgentBench, startAgent, webJail } from './bench.ts';
+import { type AgentBench, type BenchOptions, startAgent, webJail } from './bench.ts';
 
 const reason = whyNot();
 const attacker = '203.0.113.7';
@@ -16,10 +17,14 @@ describe('the bans of a jail', () => {
   });
   afterEach(() => netns?.remove());
 
-  function start(options: string, host: string | null = 'host-1'): Promise<AgentBench> {
+  function start(
+    options: string,
+    host: string | null = 'host-1',
+    more: Partial<BenchOptions> = {},
+  ): Promise<AgentBench> {
     const files = { 'action.d/nftables.conf': '[Definition]\n[Init]\n' };
     const nft = netns.nft();
-    return startAgent(jail(options), { host, nft, files, sweep: sweeper(nft) });
+    return startAgent(jail(options), { host, nft, files, sweep: sweeper(nft), ...more });
   }
 
   const jail = (options: string) => webJail(`action = nftables[type=allports, name=web]\n${options}`);
@@ -53,6 +58,48 @@ describe('the bans of a jail', () => {
     if (shown === null) expect(told).not.toContain('Enforced by');
     else expect(told).toContain(shown);
     expect(told).toContain(attacker);
+  });
+
+  it('come to this host while the edge cannot enforce, and go back to it', async () => {
+    const clock = { ahead: 0 };
+    let why: string | null = null;
+    const link: EdgeLink = {
+      wake: () => undefined,
+      report: () => ({ url: '', host: '', feed: 'live', answeredAt: null, waiting: 0, trouble: null }),
+      explain: () => Promise.reject(new Error('not asked')),
+      ability: async () => ({ block: why === null, challenge: why === null, why }),
+      close: async () => undefined,
+    };
+    const bench = await start('plane = edge\nbantime = 1h', 'host-1', {
+      link,
+      now: () => Date.now() / 1000 + clock.ahead,
+    });
+    await bench.feed(`fail ${attacker}`);
+    expect(blocked()).toBe(false);
+    const passes = async (isBlocked: boolean) =>
+      await expect
+        .poll(
+          () => {
+            clock.ahead += 60;
+            return blocked();
+          },
+          { interval: 700, timeout: 60_000 },
+        )
+        .toBe(isBlocked);
+    why = 'the token is revoked';
+    await passes(true);
+    expect(bench.log()).toContain('the edge cannot enforce (the token is revoked)');
+    expect(await status(bench)).toContain('this host while the edge cannot; at the edge: block');
+    await bench.say('reload');
+    expect(blocked()).toBe(true);
+    why = null;
+    await passes(false);
+    expect(bench.log()).toContain('the edge enforces again');
+    expect(await status(bench)).toContain('the edge alone: block');
+    expect(await status(bench)).toContain(attacker);
+    expect(netns.run('nft', 'list', 'ruleset')).not.toContain('addr-set-web');
+    // the edge was told once, and is not told again
+    expect(events(bench)).toEqual(['block false']);
   });
 
   it('stay on a host that is enrolled nowhere', async () => {

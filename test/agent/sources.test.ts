@@ -39,6 +39,7 @@ function jail(name: string, options: Partial<JailPlan>): JailPlan {
       rules: edgeRules,
       bantimeExtra: {},
       ignoreip: [],
+      spareActions: [],
       ignorecommand: null,
       ignorecache: null,
       logencoding: 'auto',

@@ -68,6 +68,7 @@ function defaultSettings(backend: 'polling' | 'systemd') {
     usedns: 'warn' as const,
     logencoding: 'auto',
     planes: usualPlanes,
+    standsIn: false,
   };
 }
 

@@ -67,6 +67,8 @@ export const ledgerLimits = {
   brake_look: 60,
   brake_off: 3_600,
   newly_enrolled: 3_600,
+  /** For so long hosts are not told that enforcement fails: most troubles pass. */
+  ability_patience: 300,
   /** Addresses of one host that are never banned; how long one must be unseen before another takes its place, and is forgotten. */
   addresses_per_host_max: 8,
   host_address_step: 3_600,
