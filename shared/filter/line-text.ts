@@ -1,9 +1,12 @@
 /** The texts of one line that regexes see: the line, what it is without its date, and what the prefregex caught of it. */
 import type { LineParts } from './matched-lines.ts';
+import type { Searches } from './regex/pattern.ts';
 import { type AsciiText, ascii_bytes_max, Subject } from './regex/subject.ts';
 
 const newline = 10;
 const carriageReturn = 13;
+/** Of a line and its line end. */
+const room_bytes = ascii_bytes_max + 1;
 
 /** A line and where its date stands in it; its parts become texts when they are asked for. */
 export class DatedText implements LineParts {
@@ -40,13 +43,20 @@ export class DatedText implements LineParts {
 
 /** Room for the bytes of a short ASCII line: of most lines no text is ever made. What is in it is good until the next line. */
 export class LineRoom {
-  readonly #line = new Uint8Array(ascii_bytes_max + 1);
+  readonly #line: Uint8Array;
   /** A line whose date stands in the middle of it, without the date. */
-  readonly #joined = new Uint8Array(ascii_bytes_max + 1);
+  readonly #joined: Uint8Array;
   readonly #asText: AsciiText;
+  /** Are both in the memory of the searches, which then need not copy them there? */
+  readonly #isShared: boolean;
 
-  constructor(asText: AsciiText) {
+  constructor(asText: AsciiText, searches: Searches | undefined) {
     this.#asText = asText;
+    const line = searches?.room(room_bytes) ?? null;
+    const joined = searches?.room(room_bytes) ?? null;
+    this.#line = line ?? new Uint8Array(room_bytes);
+    this.#joined = joined ?? new Uint8Array(room_bytes);
+    this.#isShared = line !== null && joined !== null;
   }
 
   /** The line without its line ends; null where it is long or not ASCII. */
@@ -63,17 +73,21 @@ export class LineRoom {
     }
     if (all > 127) return null;
     room[length] = newline;
-    return Subject.ofAscii(room, 0, length, this.#asText);
+    return this.#subject(room, 0, length);
   }
 
   /** What the regexes search: the line without its date, and a line end. */
   searched(parts: DatedText): Subject {
     const { line, start, end } = parts;
     if (line.bytes === null) return Subject.ofText(`${parts.before}${parts.after}\n`);
-    if (start === 0) return Subject.ofAscii(this.#line, end, line.length + 1, this.#asText);
+    if (start === 0) return this.#subject(this.#line, end, line.length + 1);
     const length = line.length + 1 - (end - start);
     for (let at = 0; at < length; at += 1) this.#joined[at] = this.#line[at < start ? at : at + end - start] ?? newline;
-    return Subject.ofAscii(this.#joined, 0, length, this.#asText);
+    return this.#subject(this.#joined, 0, length);
+  }
+
+  #subject(bytes: Uint8Array, start: number, end: number): Subject {
+    return Subject.ofAscii(bytes, start, end, this.#asText, this.#isShared ? bytes.byteOffset : -1);
   }
 }
 

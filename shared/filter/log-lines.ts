@@ -35,7 +35,7 @@ export class LogLines {
   constructor(conf: Pick<FilterConf, 'datepattern' | 'logtimezone'>, ports: Reads, now: UnixTime) {
     this.#decode = ports.decode;
     this.#dates = new LineDates(dateConf(conf, ports, now));
-    this.#room = new LineRoom(ports.ascii);
+    this.#room = new LineRoom(ports.ascii, ports.re2.searches);
   }
 
   /** The date templates in their present order, with hits. */

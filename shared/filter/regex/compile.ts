@@ -186,7 +186,7 @@ class CompiledPattern implements Pattern {
   #searchQuickly(text: Subject, bytes: Uint8Array, budget: Budget): PatternMatch | null | undefined {
     if (text.length > Math.min(ascii_bytes_max, budget.steps)) return undefined;
     if (this.#quick === undefined && !this.#makeQuick(budget)) return undefined;
-    const marks = this.#quick?.search(bytes, text.start, text.end, budget, this.#briefSteps);
+    const marks = this.#quick?.search(bytes, text.start, text.end, budget, this.#briefSteps, text.base);
     return marks === undefined || marks === null ? marks : new Match(text, marks, this.#places);
   }
 

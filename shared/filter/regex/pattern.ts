@@ -11,23 +11,31 @@ import type { Watch } from './watch.ts';
 export interface Re2 {
   compile(source: string): Re2Program;
   encode(text: string): Uint8Array;
-  /** Makes a function of generated code (`new Function`), where the host may do that: the matcher is twenty times as slow. */
-  build?(parameters: readonly string[], body: string): Search;
+  /** Where the host has WebAssembly: the matcher is twenty times as slow. */
+  readonly searches?: Searches;
+}
+
+/** Memory that all searches share: one runs at a time, and none leaves anything behind. */
+export interface SearchMemory {
+  readonly bytes: Uint8Array;
+  /** The same as numbers of 32 bits. */
+  readonly numbers: Int32Array;
+}
+
+export interface Searches {
+  readonly memory: SearchMemory;
+  /** Makes a search of a module, which takes the memory as `m.m` and offers the search as `f`. */
+  build(module: Uint8Array<ArrayBuffer>): Search;
+  /** Some of the memory beyond what searches need, for as long as it is held; null where there is none left. */
+  room(bytes: number): Uint8Array | null;
 }
 
 /**
- * A search in an ASCII text, the bytes from `state[1]` to `state[2]`: 1 if there is a match (its marks, places in the bytes,
- * are in `marks`), 0 if there is none, -1 if `state[0]` steps or the room on the stack did not do. The steps that remain are
- * left in `state[0]`. `marks` and `registers` hold -1 at the start.
+ * A search in the ASCII text between two addresses in memory (`room.ts`): 1 if there is a match (its marks, addresses, are in
+ * memory), 0 if there is none, -1 if `steps` or the room on the stack did not do. The steps that remain are left in memory.
+ * Marks and registers hold -1 at the start.
  */
-export type Search = (
-  bytes: Uint8Array,
-  marks: Int32Array,
-  registers: Int32Array,
-  stack: Int32Array,
-  state: Int32Array,
-  low: Uint8Array,
-) => number;
+export type Search = (begin: number, end: number, steps: number) => number;
 
 export interface Re2Program {
   /** Whether the program matches anywhere in the UTF-8 bytes. */

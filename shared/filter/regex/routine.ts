@@ -1,235 +1,215 @@
-/** One loop of generated code: the instructions from one of them to their `match`, as a switch. */
-import { firstAt, nextOf, reachable, targetsOf } from './flow.ts';
-import type { Writer } from './generate.ts';
-import type { Instruction, SetTest } from './program.ts';
+/** One loop of generated code: the instructions from one of them to their `match`, as the cases of a jump table. */
+import { again, isAt, isBoundary, isSet } from './assertions.ts';
+import { Backtrack } from './backtrack.ts';
+import { leave, word } from './byte-tests.ts';
+import { nextOf, reachable, targetsOf } from './flow.ts';
+import type { Instruction } from './program.ts';
+import { char, longer, run, shorter } from './repeats.ts';
+import { local, place } from './room.ts';
+import type { Body } from './wasm.ts';
 
-/** An expression that comes to more would take V8 long to compile. */
-export const instructionsMax = 1_000;
-/** Numbers on the stack of ways, three for each, with which a search goes on. */
-const waysMax = 3 * 1_024;
-/** What is put on it before it is looked at again comes to two ways an instruction at the most. */
-export const stackSize = waysMax + 3 * 2 * instructionsMax;
-
-const restoreMark = -1;
-const restoreRegister = -2;
+/** The number of the function for the body of a look-around; null for a body that catches groups. */
+export type Aside = (begin: number) => number | null;
 
 /** One run of instructions: the main one, or the body of a look-around. */
 export class Routine {
-  readonly #writer: Writer;
+  readonly #body: Body;
   readonly #code: readonly Instruction[];
-  readonly #kind: 'main' | 'aside';
-  readonly #resumes: string[] = [];
-  #possible = true;
+  readonly #aside: Aside;
+  readonly #back: Backtrack;
+  readonly #order: readonly number[];
+  readonly #targets: ReadonlySet<number>;
+  readonly #begin: number;
 
-  constructor(writer: Writer, code: readonly Instruction[], kind: 'main' | 'aside') {
-    this.#writer = writer;
+  constructor(body: Body, code: readonly Instruction[], kind: 'main' | 'aside', begin: number, aside: Aside) {
+    const reached = reachable(code, begin);
+    this.#body = body;
     this.#code = code;
-    this.#kind = kind;
+    this.#aside = aside;
+    this.#begin = begin;
+    this.#order = [...reached].toSorted((one, other) => one - other);
+    this.#targets = targetsOf(code, reached, begin);
+    const keys = [...this.#order.filter((pc) => this.#targets.has(pc)), ...this.#resumed.map((pc) => code.length + pc)];
+    this.#back = new Backtrack(body, code, kind, keys);
   }
 
-  write(begin: number): string | null {
-    const reached = reachable(this.#code, begin);
-    const targets = targetsOf(this.#code, reached, begin);
-    const lines: string[] = [];
-    let word: SetTest[] = [];
-    const order = [...reached].toSorted((one, other) => one - other);
-    for (const [place, pc] of order.entries()) {
+  /** False for what cannot be written. Goes to the label `over` where no way is left. */
+  write(): boolean {
+    const body = this.#body;
+    body.number(this.#back.caseOf(this.#begin)).set(local.pc).loop('next');
+    this.#back.spendOne();
+    body.block('fail');
+    this.#back.dispatch();
+    this.#writeAll();
+    for (const pc of this.#resumed) {
+      body.end();
+      this.#resume(pc);
+    }
+    body.end();
+    this.#back.goBack();
+    body.end();
+    return this.#back.isPossible;
+  }
+
+  /** Those that are gone back to by cases of their own. */
+  get #resumed(): readonly number[] {
+    return this.#order.filter((pc) => isResumed(this.#code[pc]));
+  }
+
+  #writeAll(): void {
+    const order = this.#order;
+    let letters: Uint8Array[] = [];
+    for (const [index, pc] of order.entries()) {
       const instruction = this.#code[pc];
       if (instruction === undefined) continue;
-      if (targets.has(pc)) lines.push(`case ${pc}:`);
+      if (this.#targets.has(pc)) this.#body.end();
       const next = nextOf(pc, instruction);
-      const goesOn = next !== null && next === order[place + 1];
-      if (instruction.op === 'char' && instruction.count === 1) word.push(instruction.test);
-      if (word.length > 0 && (!goesOn || targets.has(next) || !isLetter(this.#code[next]))) {
-        lines.push(this.#word(word));
-        word = [];
+      const goesOn = next !== null && next === order[index + 1];
+      if (isLetter(instruction)) letters.push(instruction.test.low);
+      const ends = !goesOn || this.#targets.has(next) || !isLetter(this.#code[next]);
+      if (letters.length > 0 && ends) {
+        word(this.#body, letters, 'fail');
+        letters = [];
       }
-      if (!isLetter(instruction)) lines.push(this.#instruction(pc, instruction));
-      // what does not come next in the text of the program has to be jumped to
-      if (next !== null && !goesOn) lines.push(`pc = ${next}; continue;`);
+      if (!isLetter(instruction)) this.#instruction(pc, instruction);
+      // what does not come next has to be jumped to
+      if (next !== null && !goesOn) this.#back.jump(next);
     }
-    if (!this.#possible) return null;
-    const failure = this.#kind === 'main' ? 'break;' : 'state[0] = steps; return 0;';
-    return `for (;;) {
-if (--steps < 0 || top >= ${waysMax}) { state[0] = 0; return -1; }
-run: switch (pc) {
-${lines.join('\n')}
-${this.#resumes.join('\n')}
-}
-let found = false;
-while (top > ${this.#kind === 'main' ? 0 : 'base'}) {
-  top -= 3;
-  pc = stack[top]; at = stack[top + 1]; more = stack[top + 2];
-  if (pc >= 0) { found = true; break; }
-  ${this.#kind === 'main' ? `if (pc === ${restoreMark}) marks[at] = more; else registers[at] = more;` : ''}
-}
-if (!found) ${this.#kind === 'main' ? failure : `{ ${failure} }`}
-}`;
   }
 
-  #instruction(pc: number, instruction: Instruction): string {
+  #instruction(pc: number, instruction: Instruction): void {
+    const body = this.#body;
     switch (instruction.op) {
       case 'char':
-        return this.#char(instruction);
+        char(this.#back, instruction);
+        return;
       case 'run':
-        return this.#run(pc, instruction);
+        run(this.#back, pc, instruction);
+        return;
       case 'split':
-        return this.#split(instruction);
-      case 'jump':
-        return '';
+        this.#split(instruction);
+        return;
       case 'save':
-        return this.#save(instruction.slot);
+        this.#back.setNumber(place.marks + 4 * instruction.slot, () => body.get(local.at));
+        return;
       case 'enter':
-        return this.#setRegister(instruction.register, '-1');
+        this.#back.setNumber(registerAt(instruction), () => body.number(-1));
+        return;
       case 'until':
-        return this.#until(pc, instruction);
+        this.#until(pc, instruction);
+        return;
       case 'anchor':
-        return `if (!(${anchorTest(instruction.anchor)})) break run;`;
+        isAt(body, instruction.anchor, 'fail');
+        return;
       case 'boundary':
-        return this.#boundary(instruction);
+        isBoundary(body, instruction.word.low, instruction.negative, 'fail');
+        return;
       case 'look':
-        return this.#look(pc, instruction);
-      case 'conditional': {
-        const { group, no } = instruction;
-        const isSet = `(marks[${2 * group}] >= 0 && marks[${2 * group + 1}] >= marks[${2 * group}])`;
-        return `if (!${isSet}) { pc = ${no}; continue; }`;
-      }
+        this.#look(pc, instruction);
+        return;
+      case 'conditional':
+        this.#conditional(instruction);
+        return;
       case 'backref':
-        return this.#backref(instruction);
+        again(body, instruction.group, instruction.fold !== 'none', 'fail');
+        return;
       case 'atomic':
-        return this.#impossible();
+        this.#back.isPossible = false;
+        return;
       case 'match':
-        return this.#kind === 'main' ? 'state[0] = steps; return 1;' : 'state[0] = steps; return 1;';
+        leave(body, 1);
+        return;
+      case 'jump':
+        return;
     }
-  }
-
-  /** The condition that what comes at an instruction may begin here; '' where that cannot be told from one character. */
-  #mayBegin(pc: number): string {
-    const first = firstAt(this.#code, pc);
-    return first === null ? '' : `(at < n && (${this.#writer.isOneOf(first, 'at')}))`;
   }
 
   /** A way that fails at its first character is not gone, and not left on the stack. */
-  #split({ first, second }: Instruction & { op: 'split' }): string {
-    const begin = this.#mayBegin(first);
-    const otherwise = this.#mayBegin(second);
-    const push = this.#push(String(second), 'at', '0');
-    const leave = otherwise === '' ? push : `if ${otherwise} { ${push} }`;
-    return begin === '' ? leave : `if (!${begin}) { pc = ${second}; continue; }\n${leave}`;
-  }
-
-  #impossible(): string {
-    this.#possible = false;
-    return '';
-  }
-
-  #push(entry: string, first: string, second: string): string {
-    return `stack[top] = ${entry}; stack[top + 1] = ${first}; stack[top + 2] = ${second}; top += 3;`;
-  }
-
-  /** Characters in a row. */
-  #word(tests: readonly SetTest[]): string {
-    const all = tests.map((test, index) => `(${this.#writer.isIn(test, index === 0 ? 'at' : `at + ${index}`)})`);
-    return `if (at + ${tests.length} > n || !(${all.join(' && ')})) break run;\nat += ${tests.length};`;
-  }
-
-  #char({ test, count }: Instruction & { op: 'char' }): string {
-    return `if (at + ${count} > n) break run;
-for (let i = 0; i < ${count}; i++) if (!(${this.#writer.isIn(test, 'at + i')})) break run;
-at += ${count}; steps -= ${count >> 2};`;
-  }
-
-  /** A repeat of one character: as far as it goes, then back step by step; or the other way round. */
-  #run(pc: number, { test, max, greedy }: Instruction & { op: 'run' }): string {
-    const resume = this.#code.length + pc;
-    const isIn = this.#writer.isIn(test, 'at');
-    const next = `pc = ${pc + 1}; continue;`;
-    const begin = this.#mayBegin(pc + 1);
-    if (!greedy) {
-      const spent = max === Infinity ? '' : 'if (more === 0) break run; more--;';
-      const until = begin === '' ? 'break;' : `if ${begin} break;`;
-      this.#resumes.push(`case ${resume}: for (;;) { ${spent} if (at >= n || !(${isIn})) break run;
-at++; if ((at & 3) === 3) steps--; ${until} }
-${this.#push(String(resume), 'at', 'more')} ${next}`);
-      return this.#push(String(resume), 'at', max === Infinity ? '0' : String(max));
+  #split({ first, second }: Instruction & { op: 'split' }): void {
+    const body = this.#body;
+    if (this.#back.mayBegin(first)) {
+      body.do('eqz').if();
+      this.#back.jump(second);
+      body.end();
     }
-    const back = begin === '' ? '' : `const was = at; while (at > more && !${begin}) at--; steps -= (was - at) >> 2;`;
-    this.#resumes.push(
-      `case ${resume}: { at--; ${back} } if (at > more) { ${this.#push(String(resume), 'at', 'more')} } ${next}`,
-    );
-    const limit = max === Infinity ? 'n' : `Math.min(n, at + ${max})`;
-    return `{ const from = at, limit = ${limit};
-while (at < limit && (${isIn})) at++;
-if (at > from) { ${this.#push(String(resume), 'at', 'from')} }
-steps -= (at - from) >> 2; }`;
+    const tells = this.#back.mayBegin(second);
+    if (tells) body.if();
+    this.#back.push(this.#back.caseOf(second), () => body.number(0));
+    if (tells) body.end();
   }
 
-  #save(slot: number): string {
-    if (this.#kind === 'aside') return this.#impossible();
-    return `${this.#push(String(restoreMark), String(slot), `marks[${slot}]`)} marks[${slot}] = at;`;
-  }
-
-  #setRegister(register: number, value: string): string {
-    if (this.#kind === 'aside') return this.#impossible();
-    return `${this.#push(String(restoreRegister), String(register), `registers[${register}]`)} registers[${register}] = ${value};`;
+  #resume(pc: number): void {
+    const instruction = this.#code[pc];
+    const body = this.#body;
+    if (instruction?.op === 'until') this.#back.setNumber(registerAt(instruction), () => body.get(local.at));
+    else if (instruction?.op === 'run' && instruction.greedy) shorter(this.#back, pc);
+    else if (instruction?.op === 'run') longer(this.#back, pc, instruction);
+    this.#back.jump(pc + 1);
   }
 
   /** A loop whose rounds may be empty: no round begins where the one before it began. */
-  #until(pc: number, { register, tail, greedy }: Instruction & { op: 'until' }): string {
-    const leave = `{ pc = ${tail}; continue; }`;
-    const same = `if (registers[${register}] === at) ${leave}`;
-    const enter = this.#setRegister(register, 'at');
-    if (greedy) return `${same}\n${this.#push(String(tail), 'at', '0')}\n${enter}`;
-    const resume = this.#code.length + pc;
-    this.#resumes.push(`case ${resume}: ${enter} pc = ${pc + 1}; continue;`);
-    return `${same}\n${this.#push(String(resume), 'at', '0')} pc = ${tail}; continue;`;
+  #until(pc: number, instruction: Instruction & { op: 'until' }): void {
+    const body = this.#body;
+    const { tail, greedy } = instruction;
+    body.number(registerAt(instruction)).memory('load').get(local.at).do('eq').if();
+    this.#back.jump(tail);
+    body.end();
+    this.#back.push(this.#back.caseOf(greedy ? tail : this.#back.resumeOf(pc)), () => body.number(0));
+    if (greedy) this.#back.setNumber(registerAt(instruction), () => body.get(local.at));
+    else this.#back.jump(tail);
   }
 
-  #boundary({ word, negative }: Instruction & { op: 'boundary' }): string {
-    const before = `(at > begin && (${this.#writer.isIn(word, 'at - 1')}))`;
-    const after = `(at < n && (${this.#writer.isIn(word, 'at')}))`;
-    return `if (n === begin || (${before} ${negative ? '!==' : '==='} ${after})) break run;`;
+  #conditional({ group, no }: Instruction & { op: 'conditional' }): void {
+    isSet(this.#body, group);
+    this.#body.do('eqz').if();
+    this.#back.jump(no);
+    this.#body.end();
   }
 
-  #look(pc: number, { negative, back }: Instruction & { op: 'look' }): string {
-    const name = this.#writer.aside(pc + 1);
-    if (name === null) return this.#impossible();
-    const from = back === null ? 'at' : `at - ${back}`;
-    const call = `{ state[0] = steps; const reached = ${name}(bytes, ${from}, marks, stack, top, state, low); steps = state[0];
-if (reached < 0) return -1; if (reached === ${negative ? 1 : 0}) break run; }`;
-    if (back === null) return call;
-    const inside = `if (at >= begin + ${back}) ${call}`;
-    return negative ? inside : `if (at < begin + ${back}) break run; ${call}`;
-  }
-
-  #backref({ group, fold }: Instruction & { op: 'backref' }): string {
-    // of ASCII only letters have another case, whatever is folded
-    const same =
-      fold === 'none' ? 'bytes[i] === bytes[at + i - from]' : 'folded(bytes[i]) === folded(bytes[at + i - from])';
-    return `{ const from = marks[${2 * group}], to = marks[${2 * group + 1}];
-if (from < 0 || to < from || at + to - from > n) break run;
-let same = true;
-for (let i = from; i < to && same; i++) same = ${same};
-if (!same) break run;
-steps -= (to - from) >> 2; at += to - from; }`;
+  #look(pc: number, { negative, back }: Instruction & { op: 'look' }): void {
+    const body = this.#body;
+    const aside = this.#aside(pc + 1);
+    if (aside === null) this.#back.isPossible = false;
+    // behind what is too near to the begin nothing can stand
+    body
+      .get(local.begin)
+      .number(back ?? 0)
+      .do('add')
+      .get(local.at)
+      .do('le');
+    if (negative) body.if();
+    else body.do('eqz').brIf('fail');
+    body.number(place.steps).get(local.steps).memory('store');
+    body
+      .get(local.begin, local.end, local.steps, local.at)
+      .number(back ?? 0)
+      .do('sub')
+      .get(local.top);
+    body
+      .call(aside ?? 0)
+      .set(local.other)
+      .number(place.steps)
+      .memory('load')
+      .set(local.steps);
+    body.get(local.other).number(0).do('lt').if().number(-1).do('return').end();
+    body
+      .get(local.other)
+      .number(negative ? 1 : 0)
+      .do('eq')
+      .brIf('fail');
+    if (negative) body.end();
   }
 }
 
-function isLetter(instruction: Instruction | undefined): boolean {
+function isLetter(instruction: Instruction | undefined): instruction is Instruction & { op: 'char' } {
   return instruction?.op === 'char' && instruction.count === 1;
 }
 
-function anchorTest(anchor: (Instruction & { op: 'anchor' })['anchor']): string {
-  switch (anchor) {
-    case 'text-start':
-      return 'at === begin';
-    case 'line-start':
-      return 'at === begin || bytes[at - 1] === 10';
-    case 'text-end':
-      return 'at === n';
-    case 'line-end':
-      return 'at === n || bytes[at] === 10';
-    case 'last-line-end':
-      return 'at === n || (at === n - 1 && bytes[at] === 10)';
-  }
+/** Is it gone back to by a case of its own? */
+function isResumed(instruction: Instruction | undefined): boolean {
+  return instruction?.op === 'run' || (instruction?.op === 'until' && !instruction.greedy);
+}
+
+function registerAt({ register }: { readonly register: number }): number {
+  return place.registers + 4 * register;
 }

@@ -15,10 +15,13 @@ export class Subject {
   /** The text's place in the bytes. */
   readonly start: number;
   readonly end: number;
+  /** Where the bytes begin in the memory that searches share; -1 where they are elsewhere. */
+  readonly base: number;
   readonly #asText: AsciiText | null;
   #text: string | null;
 
-  private constructor(bytes: Uint8Array | null, start: number, end: number, text: AsciiText | string) {
+  private constructor(bytes: Uint8Array | null, start: number, end: number, text: AsciiText | string, base: number) {
+    this.base = base;
     this.bytes = bytes;
     this.start = start;
     this.end = end;
@@ -27,11 +30,11 @@ export class Subject {
   }
 
   static ofText(text: string): Subject {
-    return new Subject(null, 0, text.length, text);
+    return new Subject(null, 0, text.length, text, -1);
   }
 
-  static ofAscii(bytes: Uint8Array, start: number, end: number, asText: AsciiText): Subject {
-    return new Subject(bytes, start, end, asText);
+  static ofAscii(bytes: Uint8Array, start: number, end: number, asText: AsciiText, base = -1): Subject {
+    return new Subject(bytes, start, end, asText, base);
   }
 
   /** In UTF-16 units, as all places in it. */
@@ -60,7 +63,7 @@ export class Subject {
   part(from: number, beyond: number): Subject {
     const to = Math.min(beyond, this.length);
     if (this.bytes === null || this.#asText === null) return Subject.ofText(this.text.slice(from, to));
-    return new Subject(this.bytes, this.start + from, this.start + to, this.#asText);
+    return new Subject(this.bytes, this.start + from, this.start + to, this.#asText, this.base);
   }
 
   /** A part of it with a line end behind. */
