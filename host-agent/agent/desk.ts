@@ -149,10 +149,11 @@ export class Desk {
     }
   }
 
+  /** Awaits nothing itself: the firewall may take its time, and what waits for it would keep all effects in memory. */
   async #carryOut(effects: Effects): Promise<void> {
     this.#parts.together(() => effects.speak());
     if (effects.hasQueued) this.#parts.wake();
-    await Promise.all(effects.outside.map(({ jail, changes, orders }) => this.#parts.project(jail, changes, orders)));
+    return allOf(effects.outside.map(({ jail, changes, orders }) => this.#parts.project(jail, changes, orders)));
   }
 
   #written(): void {
@@ -164,6 +165,10 @@ export class Desk {
     if (!this.#broken) this.#parts.log.error(`the database cannot be written: ${describeError(error)}`);
     this.#broken = true;
   }
+}
+
+async function allOf(told: readonly Promise<void>[]): Promise<void> {
+  await Promise.all(told);
 }
 
 /** node:sqlite's errors bear this code; all others are a refusal, or our own fault. */

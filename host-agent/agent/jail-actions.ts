@@ -64,11 +64,12 @@ export class JailActions {
     await Promise.all([...blocks, ...commands]);
   }
 
+  /** What waits for it keeps nothing of the changes in memory. */
   async tell(changes: readonly Change[], orders: readonly Order[]): Promise<void> {
     const commands = orders.length === 0 ? [] : this.#commands.map((action) => action.tell(orders));
     if (this.#projections.length > 0) this.#sayUnblockable(orders);
     const blocks = changes.length === 0 ? [] : this.#projections.map(({ projection }) => projection.change(changes));
-    await Promise.all([...blocks, briefly(commands)]);
+    return allOf([...blocks, briefly(commands)]);
   }
 
   failing(): FailedBan[] {
@@ -120,6 +121,10 @@ export class JailActions {
       mended: () => log.notice(`${what} works again`),
     });
   }
+}
+
+async function allOf(told: readonly Promise<unknown>[]): Promise<void> {
+  await Promise.all(told);
 }
 
 async function blocked(action: Action, address: string | null): Promise<ActionState> {

@@ -175,8 +175,8 @@ export class Jail {
     await this.#actions.review(isUrgent);
   }
 
-  async project(changes: readonly Change[], orders: readonly Order[]): Promise<void> {
-    await this.#actions.tell(changes, orders);
+  project(changes: readonly Change[], orders: readonly Order[]): Promise<void> {
+    return this.#actions.tell(changes, orders);
   }
 
   /** How each action stands to a ban, asked now. */
