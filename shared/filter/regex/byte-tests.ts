@@ -41,7 +41,11 @@ function isAmong(body: Body, low: Low): void {
 
 function bitsOf(low: Low, from: number): bigint {
   let bits = 0n;
-  for (let code = 0; code < 64; code += 1) if (low[from + code] === 1) bits |= 1n << BigInt(code);
+  for (const half of [32, 0]) {
+    let word = 0;
+    for (let code = 31; code >= 0; code -= 1) word = 2 * word + (low[from + half + code] ?? 0);
+    bits = (bits << 32n) | BigInt(word);
+  }
   return bits;
 }
 

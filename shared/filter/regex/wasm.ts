@@ -41,25 +41,45 @@ const access = { load: 0x28, load8: 0x2d, store: 0x36 } as const;
 const noResult = 0x40;
 const i32 = 0x7f;
 
-/** A number in LEB128, signed or not. */
-function signed(value: bigint): number[] {
-  const bytes: number[] = [];
-  for (let left = value; ; ) {
-    const byte = Number(left & 0x7fn);
-    left >>= 7n;
-    const isLast = (left === 0n && byte < 64) || (left === -1n && byte >= 64);
-    bytes.push(isLast ? byte : byte | 0x80);
-    if (isLast) return bytes;
+/** Puts a number in LEB128 behind the bytes: one of 32 bits with a sign, of 64, or without a sign. */
+function putSigned(bytes: number[], value: number): void {
+  let left = value | 0;
+  while (left < -64 || left > 63) {
+    bytes.push((left & 0x7f) | 0x80);
+    left >>= 7;
   }
+  bytes.push(left & 0x7f);
+}
+
+function putLong(bytes: number[], value: bigint): void {
+  let left = value;
+  while (left < -64n || left > 63n) {
+    bytes.push(Number(left & 0x7fn) | 0x80);
+    left >>= 7n;
+  }
+  bytes.push(Number(left & 0x7fn));
+}
+
+function putUnsigned(bytes: number[], value: number): void {
+  let left = value;
+  while (left > 127) {
+    bytes.push((left & 0x7f) | 0x80);
+    left >>>= 7;
+  }
+  bytes.push(left);
 }
 
 function unsigned(value: number): number[] {
-  return value < 128 ? [value] : [(value & 0x7f) | 0x80, ...unsigned(value >>> 7)];
+  const bytes: number[] = [];
+  putUnsigned(bytes, value);
+  return bytes;
 }
 
 /** The body of a function. All its numbers are of 32 bits, but for those of `bits`. */
 export class Body {
   readonly #bytes: number[] = [];
+  /** How deep each open label lies; of two that have one name, the inner one. */
+  readonly #depths = new Map<string, number>();
   readonly #labels: string[] = [];
 
   get bytes(): readonly number[] {
@@ -72,39 +92,43 @@ export class Body {
   }
 
   get(...locals: number[]): this {
-    for (const local of locals) this.#bytes.push(0x20, ...unsigned(local));
+    for (const local of locals) this.#bytes.push(0x20, local);
     return this;
   }
 
   set(local: number): this {
-    this.#bytes.push(0x21, ...unsigned(local));
+    this.#bytes.push(0x21, local);
     return this;
   }
 
   tee(local: number): this {
-    this.#bytes.push(0x22, ...unsigned(local));
+    this.#bytes.push(0x22, local);
     return this;
   }
 
   number(value: number): this {
-    this.#bytes.push(op.i32Const, ...signed(BigInt(value)));
+    this.#bytes.push(op.i32Const);
+    putSigned(this.#bytes, value);
     return this;
   }
 
   /** 64 bits. */
   bits(value: bigint): this {
-    this.#bytes.push(op.i64Const, ...signed(BigInt.asIntN(64, value)));
+    this.#bytes.push(op.i64Const);
+    putLong(this.#bytes, BigInt.asIntN(64, value));
     return this;
   }
 
   /** Memory at the address on the stack, so many bytes further. */
   memory(name: keyof typeof access, offset = 0): this {
-    this.#bytes.push(access[name], 0, ...unsigned(offset));
+    this.#bytes.push(access[name], 0);
+    putUnsigned(this.#bytes, offset);
     return this;
   }
 
   call(index: number): this {
-    this.#bytes.push(0x10, ...unsigned(index));
+    this.#bytes.push(0x10);
+    putUnsigned(this.#bytes, index);
     return this;
   }
 
@@ -121,50 +145,56 @@ export class Body {
   }
 
   end(): this {
-    this.#labels.pop();
+    this.#depths.delete(this.#labels.pop() ?? '');
     this.#bytes.push(op.end);
     return this;
   }
 
   /** To the end of a block, or the begin of a loop. */
   br(label: string): this {
-    this.#bytes.push(op.br, ...this.#depth(label));
-    return this;
+    return this.#goto(op.br, label);
   }
 
   brIf(label: string): this {
-    this.#bytes.push(op.brIf, ...this.#depth(label));
-    return this;
+    return this.#goto(op.brIf, label);
   }
 
   /** By the number on the stack. */
   brTable(labels: readonly string[], otherwise: string): this {
-    const depths = [...labels, otherwise].flatMap((label) => this.#depth(label));
-    this.#bytes.push(op.brTable, ...unsigned(labels.length), ...depths);
+    this.#bytes.push(op.brTable);
+    putUnsigned(this.#bytes, labels.length);
+    for (const label of [...labels, otherwise]) putUnsigned(this.#bytes, this.#depth(label));
     return this;
   }
 
   /** Is the block still open? */
   isInside(label: string): boolean {
-    return this.#labels.includes(label);
+    return this.#depths.has(label);
   }
 
   #open(kind: number, label: string): this {
+    this.#depths.set(label, this.#labels.length);
     this.#labels.push(label);
     this.#bytes.push(kind, noResult);
     return this;
   }
 
-  #depth(label: string): number[] {
-    const at = this.#labels.lastIndexOf(label);
-    if (at < 0) throw new Error(`no label ${label}`);
-    return unsigned(this.#labels.length - 1 - at);
+  #goto(kind: number, label: string): this {
+    this.#bytes.push(kind);
+    putUnsigned(this.#bytes, this.#depth(label));
+    return this;
+  }
+
+  #depth(label: string): number {
+    const depth = this.#depths.get(label);
+    if (depth === undefined) throw new Error(`no label ${label}`);
+    return this.#labels.length - 1 - depth;
   }
 }
 
 export interface WasmFunction {
   readonly parameters: number;
-  /** Beside the parameters. */
+  /** Beside the parameters; all together are fewer than 128. */
   readonly locals: number;
   readonly body: Body;
 }
@@ -172,31 +202,27 @@ export interface WasmFunction {
 /** A module that takes the memory `m.m` and offers its first function as `f`; all take and give numbers of 32 bits. */
 export function moduleOf(functions: readonly WasmFunction[]): Uint8Array<ArrayBuffer> {
   const types = functions.map(({ parameters }) => [0x60, ...counted(new Array(parameters).fill([i32])), 1, i32]);
-  const bodies = functions.map(({ locals, body }) => sized([1, ...unsigned(locals), i32, ...body.bytes, op.end]));
+  const bodies = functions.map(({ locals, body }) => sized([1, locals, i32].concat(body.bytes, op.end)));
   const imports = [[...name('m'), ...name('m'), 2, 0, 1]];
-  return Uint8Array.from([
-    ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-    ...section(1, types),
-    ...section(2, imports),
-    ...section(
-      3,
-      functions.map((_, index) => unsigned(index)),
-    ),
-    ...section(7, [[...name('f'), 0, 0]]),
-    ...section(10, bodies),
-  ]);
+  const indices = functions.map((_, index) => unsigned(index));
+  const sections = [
+    [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+    ...[section(1, types), section(2, imports), section(3, indices), section(7, [[...name('f'), 0, 0]])],
+    section(10, bodies),
+  ];
+  return new Uint8Array(sections.flat());
 }
 
 function section(id: number, entries: readonly (readonly number[])[]): number[] {
-  return [id, ...sized(counted(entries))];
+  return [id].concat(sized(counted(entries)));
 }
 
 function counted(entries: readonly (readonly number[])[]): number[] {
-  return [...unsigned(entries.length), ...entries.flat()];
+  return unsigned(entries.length).concat(...entries);
 }
 
 function sized(bytes: readonly number[]): number[] {
-  return [...unsigned(bytes.length), ...bytes];
+  return unsigned(bytes.length).concat(bytes);
 }
 
 function name(text: string): number[] {
