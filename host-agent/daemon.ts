@@ -25,6 +25,7 @@ import { strict, tell, usable } from './findings.ts';
 import { watchFirewalls } from './firewalls.ts';
 import { actionMaker, configurationPorts, sourceOf, sweeper } from './kit.ts';
 import { Log } from './log.ts';
+import { mailFindings } from './mail-rights.ts';
 import { neighbourhood, sharedJails } from './neighbour.ts';
 import { createRe2 } from './re2.ts';
 import { processRest, restWhenQuiet } from './rest.ts';
@@ -92,7 +93,7 @@ async function run({ settings, configDir, ready }: ServeOptions, log: Log, super
       const read = () => readConfiguration(configDir, enrolled !== null, configurationPorts());
       const configuration = usable(read(), log);
       const jails = configuration.plan.jails.map(({ name }) => name);
-      tell(sharedJails(jails, neighbourhood(diskFiles)), log);
+      tell([...sharedJails(jails, neighbourhood(diskFiles)), ...mailFindings(configuration.plan.jails)], log);
       const inForce = new ServerSettings(configuration.server, log);
       const reread = async () => {
         const next = read();

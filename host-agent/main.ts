@@ -19,6 +19,8 @@ const here = fileURLToPath(import.meta.url);
 const ports: HostPorts = {
   version,
   serverCommand: serverCommand(),
+  serviceOf: async (pidfile) => await (await import('./service.ts')).serviceOf(pidfile),
+  restartService: async (unit) => await (await import('./service.ts')).restartService(unit),
   serverSettings: async (configDir) => settingsIn(configDir),
   testConfiguration: async (configDir) => {
     const { readConfiguration } = await import('./configuration.ts');

@@ -149,11 +149,25 @@ async function start(call: Call): Promise<ExitCode> {
 }
 
 async function restart(call: Call): Promise<ExitCode> {
-  const socket = await socketOf(call.options, call.ports);
+  const { socket, pidfile } = await settingsOf(call.options, call.ports);
+  const unit = await call.ports.serviceOf(pidfile);
+  if (unit !== null) return await restartUnit(call, unit);
   await send(call, ['stop']);
   const stopped = await waitUntil(async () => !(await answers(socket)), call.options.timeout);
   if (stopped) return await start(call);
   sayError(call.terminal, 'Could not stop server');
+  return exitCodes.failed;
+}
+
+/** Else the daemon would go on outside of its service: without its sandbox and its watchdog, as fail2ban's does. */
+async function restartUnit({ ports, terminal }: Call, unit: string): Promise<ExitCode> {
+  const trouble = await ports.restartService(unit);
+  if (trouble === null) {
+    terminal.out('Shutdown successful');
+    terminal.out('Server ready');
+    return exitCodes.ok;
+  }
+  sayError(terminal, trouble);
   return exitCodes.failed;
 }
 

@@ -94,6 +94,10 @@ export interface HostPorts {
   readonly version: string;
   /** The program and first arguments that run `edgeban-server`, e.g. `[process.execPath, '/…/main.ts', 'edgeban-server']`. */
   readonly serverCommand: readonly string[];
+  /** The systemd unit that the daemon of this pid file runs as; null: none. */
+  serviceOf(pidfile: string): Promise<string | null>;
+  /** Null when it is ready again, else what is wrong. */
+  restartService(unit: string): Promise<string | null>;
   /** Reads only what ServerSettings names, with defaults for what the files leave out. Throws EdgebanError. */
   serverSettings(configDir: string): Promise<ServerSettings>;
   /** Everything that `start` would do short of starting. Never throws for a fault of the configuration: that is a finding. */

@@ -31,6 +31,8 @@ export function fakePorts(dir: string, changes: Partial<HostPorts> = {}): HostPo
   return {
     version: '1.2.3',
     serverCommand: ['/bin/false'],
+    serviceOf: () => Promise.resolve(null),
+    restartService: () => Promise.resolve('no systemd here'),
     serverSettings: () =>
       Promise.resolve({
         socket: `${dir}/edgeban.sock`,

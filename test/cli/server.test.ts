@@ -87,6 +87,17 @@ describe('in the background', () => {
     expect(await server('stop', ports)).toMatchObject({ code: 0, out: 'Shutdown successful' });
   });
 
+  test('restart of what systemd runs is left to systemd', async () => {
+    const asked: string[] = [];
+    const restartService = (unit: string) => Promise.resolve(asked.push(unit) === 1 ? null : 'Job failed.');
+    const ports = { serviceOf: () => Promise.resolve('edgeban.service'), restartService };
+    const [first, second] = [fakeTerminal(), fakeTerminal()];
+    expect(await runClient(['restart'], fakePorts(dir, ports), first)).toBe(0);
+    expect([first.stdout, asked]).toEqual([['Shutdown successful', 'Server ready'], ['edgeban.service']]);
+    expect(await runClient(['restart'], fakePorts(dir, ports), second)).toBe(255);
+    expect(second.stderr.join()).toContain('Job failed.');
+  });
+
   test('--async does not wait', async () => {
     expect(await server('-b --async', { serverCommand: ['/bin/true'] })).toEqual({ code: 0, out: '', err: '' });
     expect((await server('-f --async')).code).toBe(255);
