@@ -219,7 +219,8 @@ function openSyslog(format: Format, facility: number, syslogsocket: string): Tar
   const path = syslogsocket === 'auto' ? '/dev/log' : syslogsocket;
   if (!isSocket(path)) throw missingSocket(path, 'start the syslog daemon, or set syslogsocket');
   return new Tagged('SYSLOG', format, facility, (tag, pid) => {
-    const words = ['--socket', path, '--socket-errors=on', '--prio-prefix', `--id=${pid}`, '--tag', tag];
+    // not --id: without CAP_SYS_ADMIN, which the service has not, logger sends nothing then, and says nothing
+    const words = ['--socket', path, '--socket-errors=on', '--prio-prefix', '--tag', `${tag}[${pid}]`];
     const child = spawn('logger', words, { stdio: ['pipe', 'ignore', 'ignore'], cwd: '/' });
     const { stdin } = child;
     child.on('error', () => stdin.destroy());

@@ -3,7 +3,7 @@ import { strict as assert } from 'node:assert';
 import { until } from '../world/wait.ts';
 import { bruteForce } from './bans.ts';
 import { latency } from './latency.ts';
-import { type Machine, sh } from './machine.ts';
+import { type Machine, run, sh } from './machine.ts';
 import { blocked, client, logged, setOf, withDropIn } from './service.ts';
 import type { Step } from './step.ts';
 
@@ -53,7 +53,29 @@ async function rotate(machine: Machine): Promise<string> {
   return await sh(machine, 'ls /var/log/edgeban.log*');
 }
 
+/** The daemon has few rights, and logger and journald have rules of their own: does what it says arrive? */
+async function saidThrough(machine: Machine, target: string, address: string): Promise<string> {
+  await client(machine, `set logtarget ${target}`);
+  await client(machine, `set sshd banip ${address}`);
+  await client(machine, `set sshd unbanip ${address}`);
+  return await until(`the word of ${address} in the journal`, async () => {
+    const { stdout } = await run(machine, `journalctl --no-pager --since -1min --grep 'Ban ${address}'`);
+    return stdout.split('\n').find((line) => line.includes(`NOTICE [sshd] Ban ${address}`));
+  });
+}
+
 export const logs: readonly Step[] = [
+  {
+    name: 'in the sandbox: the log through syslog(3) and through the journal',
+    async play({ machine }) {
+      try {
+        const through = (target: string, address: string) => saidThrough(machine, target, address);
+        return [await through('SYSLOG', '203.0.113.161'), await through('SYSTEMD-JOURNAL', '203.0.113.162')];
+      } finally {
+        await client(machine, 'set logtarget /var/log/edgeban.log');
+      }
+    },
+  },
   {
     name: "a file jail on rsyslog's auth.log catches a brute force",
     play: ({ machine }) =>
