@@ -232,12 +232,21 @@ function disableSshd() {
   say('openssh-server is installed and left disabled: edgeban starts its own sshd in namespaces');
 }
 
+/** The page that the Worker carries; esbuild is there unless somebody wants no tools for development. */
+async function buildDashboard() {
+  if (!existsSync(join(modules, 'esbuild'))) return;
+  await run('building the dashboard', chooseNode(), [join(root, 'dashboard/build.ts')]);
+}
+
 async function main(args) {
   const purpose = args.find((arg) => arg.startsWith('--for='))?.slice('--for='.length);
-  if (args.includes('--matcher-only')) return buildMatcher(chooseNode());
+  if (args.includes('--matcher-only')) {
+    await buildMatcher(chooseNode());
+    return buildDashboard();
+  }
   await installPackages();
   await buildMatcher(chooseNode());
-  await run('building the dashboard', chooseNode(), [join(root, 'dashboard/build.ts')]);
+  await buildDashboard();
   if (purpose === undefined) return;
   try {
     await installDebianPackages(missing(wantedPrograms(purpose)), `for the ${purpose}`);

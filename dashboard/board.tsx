@@ -146,7 +146,9 @@ function Side({ desk: { session, line }, current, theme, logOut }: SideProps) {
     <header class="side">
       <a class="brand" href="#/">
         <Mark /> edgeban
-        <span class="where">{plain(session.name, 60)}</span>
+        <span class="where" title={plain(session.name, 80)}>
+          {plain(session.name, 80)}
+        </span>
       </a>
       <nav aria-label="Views">
         {shown.map(([key, text]) => (
