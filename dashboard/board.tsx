@@ -16,8 +16,9 @@ import type { Theme } from './theme.ts';
 import { plain } from './words.ts';
 
 const events_kept_max = 100;
-/** A burst of events is one reason to read again. */
-const settle_ms = 700;
+/** A burst of events is one reason to read again, and a stream of them is one every few seconds. */
+const settle_ms = 500;
+const refresh_ms = 5_000;
 const notice_ms = 8_000;
 
 export interface BoardProps {
@@ -31,12 +32,13 @@ export function Board({ session, theme, leave }: BoardProps) {
   const over = useCallback(() => leave('The session is over. Log in again.'), []);
   const { events, line, changes, change } = useEvents(session, over);
   const [ask, setAsk] = useState<Ask | null>(null);
+  const [own, setOwn] = useState(0);
   const [notice, setNotice] = useState('');
   useEffect(() => {
     const timer = window.setTimeout(() => setNotice(''), notice_ms);
     return () => window.clearTimeout(timer);
   }, [notice]);
-  const desk: Desk = { session, now, changes, events, line, ask: setAsk, leave: over };
+  const desk: Desk = { session, now, changes, done: own, events, line, ask: setAsk, leave: over };
   const logOut = () =>
     act(session, 'DELETE', '/v1/session').then(
       () => leave('You are logged out.'),
@@ -45,7 +47,8 @@ export function Board({ session, theme, leave }: BoardProps) {
   const done = (what: string) => {
     setAsk(null);
     setNotice(what);
-    change();
+    setOwn((count) => count + 1);
+    change(true);
   };
   return (
     <DeskContext.Provider value={desk}>
@@ -79,9 +82,16 @@ function useEvents(session: Session, over: () => void) {
   const [line, setLine] = useState<LineState>('opening');
   const [changes, setChanges] = useState(0);
   const timer = useRef(0);
-  const change = useCallback(() => {
+  const last = useRef(0);
+  const change = useCallback((isOwn = false) => {
+    if (timer.current !== 0 && !isOwn) return;
     window.clearTimeout(timer.current);
-    timer.current = window.setTimeout(() => setChanges((count) => count + 1), settle_ms);
+    const wait = isOwn ? settle_ms : Math.max(settle_ms, last.current + refresh_ms - Date.now());
+    timer.current = window.setTimeout(() => {
+      timer.current = 0;
+      last.current = Date.now();
+      setChanges((count) => count + 1);
+    }, wait);
   }, []);
   useEffect(
     () =>

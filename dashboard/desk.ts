@@ -17,6 +17,8 @@ export interface Desk {
   readonly now: number;
   /** Goes up when what was read before may have changed. */
   readonly changes: number;
+  /** Goes up with each act of this page's own. */
+  readonly done: number;
   /** Newest first. */
   readonly events: readonly LiveEvent[];
   readonly line: LineState;
@@ -39,14 +41,16 @@ export interface Loaded<T> {
   readonly error: string | null;
 }
 
-/** A view, read again whenever something has changed, and every `again_s` seconds. */
+/** A view, read again every `again_s` seconds, and whenever `changes` goes up: by itself that is with all that changes. */
 export function useView<K extends ViewName>(
   view: K,
   query: Readonly<Record<string, string | number>> = {},
   rest = '',
   again_s = 30,
+  changes?: number,
 ): Loaded<View<K>> {
-  const { changes, leave } = useDesk();
+  const { leave, changes: all } = useDesk();
+  const trigger = changes ?? all;
   const [loaded, setLoaded] = useState<Loaded<View<K>>>({ data: null, error: null });
   const [turn, setTurn] = useState(0);
   const key = JSON.stringify([view, query, rest]);
@@ -69,6 +73,6 @@ export function useView<K extends ViewName>(
       },
     );
     return () => stop.abort();
-  }, [key, changes, turn]);
+  }, [key, trigger, turn]);
   return loaded;
 }
