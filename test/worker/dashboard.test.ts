@@ -2,9 +2,9 @@
 import { evictDurableObject, reset } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { afterEach, describe, expect, it } from 'vitest';
+import { Overview } from '../../shared/overview.ts';
 import { Holders } from '../../shared/store/holders.ts';
 import { BanRows, BansQuery, LiveEvent, Series, Session } from '../../shared/view.ts';
-import { Overview } from '../../worker/ledger/overview.ts';
 import { Roll } from '../../worker/ledger/roll.ts';
 import { Tally, tallyLimits } from '../../worker/ledger/tally.ts';
 import { durableSql } from '../../worker/sqlite.ts';
