@@ -10,6 +10,7 @@ import { Conntrack } from './actions/conntrack.ts';
 import { createNft } from './actions/nft.ts';
 import { Agent } from './agent/agent.ts';
 import type { AgentParts, AgentPlan } from './agent/parts.ts';
+import { openAlerts } from './alert-watch.ts';
 import type { ServeOptions } from './cli/ports.ts';
 import { diskFiles } from './config-files.ts';
 import { type Configuration, readConfiguration } from './configuration.ts';
@@ -112,7 +113,9 @@ async function run({ settings, configDir, ready }: ServeOptions, log: Log, super
       log.logger('server').info('Server ready');
       restWhenQuiet(processRest());
       const figures = await openFigures(agent, configuration.server.metrics, supervisor, log);
+      const alerts = await openAlerts(agent, configuration.server.alerts, { sql, enrolled, log });
       await untilStopped(agent, stopped, supervisor);
+      alerts.close();
       await figures.close();
       await control.close();
     } finally {

@@ -56,7 +56,6 @@ export const incidentKinds = {
     title: 'a jail has nothing to read',
     remedy: 'see logpath of the jail, and that what writes the log runs',
   },
-  database: { title: 'the database cannot be written', remedy: 'is the disk full? the log says more' },
 } as const;
 export type IncidentKind = keyof typeof incidentKinds;
 
@@ -71,20 +70,24 @@ export interface Symptom {
   readonly hold_s: Seconds;
 }
 
-export interface Incident {
-  readonly kind: IncidentKind;
-  readonly about: string;
-  readonly text: string;
-  readonly since: UnixTime;
+const kinds = z.enum(Object.keys(incidentKinds) as [IncidentKind, ...IncidentKind[]]);
+const time = z.number();
+
+export const Incident = z.object({
+  kind: kinds,
+  about: z.string(),
+  text: z.string(),
+  since: time,
   /** When it was last seen. */
-  readonly seen: UnixTime;
+  seen: time,
   /** When people were told of it; null: not yet. */
-  readonly told: UnixTime | null;
+  told: time.nullable(),
   /** When they were told that it is over; null: it is not. */
-  readonly ended: UnixTime | null;
-  /** It is over when nothing was seen of it for so long. */
-  readonly calm_s: Seconds;
-}
+  ended: time.nullable(),
+  /** It is over when nothing was seen of it for so many seconds. */
+  calm_s: time,
+});
+export type Incident = Readonly<z.infer<typeof Incident>>;
 
 export interface News {
   readonly phase: 'began' | 'ended';
@@ -166,7 +169,8 @@ function bounded(symptoms: readonly Symptom[]): Symptom[] {
 export interface Alert {
   readonly id: string;
   readonly phase: News['phase'];
-  readonly kind: IncidentKind;
+  /** One of incidentKinds, or what a newer Worker knows. */
+  readonly kind: string;
   readonly about: string;
   readonly title: string;
   readonly text: string;
@@ -185,7 +189,7 @@ export function alertOf({ phase, incident }: News, source: string, id: string): 
 }
 
 /** For people: a line for the subject, and what stands below it. `timeText` writes a time. */
-function alertWords(
+export function alertWords(
   alert: Alert,
   timeText: (at: UnixTime) => string,
 ): { readonly subject: string; readonly body: string } {
@@ -238,3 +242,7 @@ export const AlertsPage = z.strictObject({
     .max(100),
 });
 export type AlertsPage = z.infer<typeof AlertsPage>;
+
+export function isIncidentKind(kind: string): kind is IncidentKind {
+  return Object.hasOwn(incidentKinds, kind);
+}

@@ -34,6 +34,8 @@ export function edgeban(tree: Tree, edition: Edition, nodeDir: string, helpOf: H
   tree.copy(`${units}/edgeban.service`, from('edgeban.service'));
   tree.copy('usr/lib/tmpfiles.d/edgeban.conf', from('edgeban.tmpfiles'));
   tree.copy(`${drafts}/mail.conf`, from('mail.conf'));
+  for (const name of ['grafana.json', 'prometheus-rules.yml'])
+    tree.copy(`${drafts}/${name}`, join(here, '../../docs', name));
   for (const [path, text] of Object.entries(manualPages({ ...edition, helpOf })))
     tree.packed(`usr/share/man/${path}`, text);
   tree.text('usr/share/bash-completion/completions/edgeban-client', completion(helpOf));

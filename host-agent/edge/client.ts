@@ -2,6 +2,7 @@
 import { Agent, type Dispatcher, request } from 'undici';
 import type { z } from 'zod';
 import { EdgebanError } from '../../shared/errors.ts';
+import { AlertsPage } from '../../shared/incidents.ts';
 import { EdgeAbility, EdgeStory, EnrollReply, type EnrollRequest, EventReceipt, FeedPage } from '../../shared/wire.ts';
 import type { EdgeWorld, FeedPlace } from './ports.ts';
 import { EdgeRefusal } from './refusal.ts';
@@ -26,6 +27,7 @@ const paths = {
   feed: '/v1/feed',
   explain: '/v1/explain',
   ability: '/v1/ability',
+  alerts: '/v1/alerts',
 } as const;
 
 export interface ClientOptions {
@@ -67,6 +69,12 @@ export class EdgeClient {
 
   async ability(signal: AbortSignal): Promise<EdgeAbility> {
     return check(EdgeAbility, await this.#send('GET', paths.ability, '', signal));
+  }
+
+  /** What has begun or ended to be wrong at the edge, after a number; null: what is wrong now. */
+  async alerts(after: number | null, signal: AbortSignal): Promise<AlertsPage> {
+    const query = after === null ? '' : `?after=${after}`;
+    return check(AlertsPage, await this.#send('GET', `${paths.alerts}${query}`, '', signal));
   }
 
   /** For the live feed's handshake. */

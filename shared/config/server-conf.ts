@@ -31,6 +31,13 @@ export interface ServerConf {
   readonly guard: GuardConf;
   /** Where Prometheus finds the host's figures; both empty: nowhere. */
   readonly metrics: { readonly listen: string; readonly textfile: string };
+  /** Whom the host tells what is wrong; `edge`: also what the Worker tells. */
+  readonly alerts: {
+    readonly mail: readonly string[];
+    readonly webhook: string;
+    readonly ntfy: string;
+    readonly edge: boolean;
+  };
 }
 
 /** As the engine's guard takes it. */
@@ -71,6 +78,7 @@ const known = {
   ],
   Guard: ['private', 'prefix4', 'prefix6', 'allow', 'admins'],
   Metrics: ['listen', 'textfile'],
+  Alerts: ['mail', 'webhook', 'ntfy', 'edge'],
   Thread: ['stacksize'],
 } as const;
 
@@ -107,6 +115,13 @@ export function readServerConf(
         .filter((name) => name !== ''),
     },
     metrics: { listen: settings.listen(), textfile: settings.path('Metrics', 'textfile') },
+    alerts: {
+      mail: settings.shaped('mail', mailbox, 'no user or address', 'write root, or name@example.org'),
+      webhook:
+        settings.shaped('webhook', target, 'no address for a webhook', 'write https://example.org/path')[0] ?? '',
+      ntfy: settings.shaped('ntfy', topic, 'no address of a topic', 'write https://ntfy.sh/your-topic')[0] ?? '',
+      edge: boolOf(settings.text('Alerts', 'edge', 'false')),
+    },
   };
   if (config !== null) findings.push(...oddOptions(config));
   return { server, findings };
@@ -132,6 +147,12 @@ export function openServer(files: ConfigFiles, dir: string): OpenedServer {
   }
   return { from: 'none', config: null, findings: [] };
 }
+
+/** What a mail program cannot take for an option or for two. */
+const mailbox = /^[A-Za-z0-9][\w.+-]{0,63}(?:@[A-Za-z0-9][A-Za-z0-9.-]{0,250})?$/;
+/** https, or http to this machine; without a user name, and with no second word behind it. */
+const target = /^(?:https:\/\/[^\s/@?#]+|http:\/\/(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?)(?:[/?][^\s]*)?$/;
+const topic = /^(?:https:\/\/[^\s/@?#]+|http:\/\/(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?)\/[\w-]{1,64}$/;
 
 const logLevels = 'CRITICAL ERROR WARNING NOTICE MSG INFO DEBUG TRACEDEBUG HEAVYDEBUG'.split(' ');
 
@@ -227,6 +248,15 @@ export class Settings {
       'write /run/edgeban/metrics.sock or 127.0.0.1:9191',
     );
     return '';
+  }
+
+  /** Words of [Alerts], each of this form: all of them, or none. The value is not shown: it is a secret often enough. */
+  shaped(name: string, form: RegExp, message: string, remedy: string): string[] {
+    const source = this.find('Alerts', name);
+    const found = source === null ? [] : words(source.text);
+    if (source === null || found.every((word) => form.test(word))) return found;
+    this.#findings.push(findingOf(configError('ERR_CONFIG_VALUE', `${name}: ${message}`, originAt(source), remedy)));
+    return [];
   }
 
   path(section: string, name: string): string {

@@ -60,6 +60,7 @@ export const rooms: readonly Room[] = [
     ].map((door) => (host.includes(door) ? door : `host-agent/${door}`)),
     typesFrom: ['host-agent/agent/'],
   },
+  { path: 'host-agent/alerts/', from: host, typesFrom: ['host-agent/control/', 'host-agent/log.ts'] },
   { path: 'host-agent/metrics/', from: host, typesFrom: ['host-agent/control/'] },
   { path: 'host-agent/sources/', from: host },
   { path: 'host-agent/actions/', from: host },

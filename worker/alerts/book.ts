@@ -5,8 +5,7 @@ import {
   type AlertsPage,
   alertOf,
   followIncidents,
-  type Incident,
-  incidentKinds,
+  Incident,
   keyOf,
   type News,
   retryAfter,
@@ -23,12 +22,6 @@ export const alertLimits = {
   page_max: 100,
 } as const;
 
-const kind = z.enum(Object.keys(incidentKinds) as [Incident['kind'], ...Incident['kind'][]]);
-const time = z.number();
-const IncidentRow: z.ZodType<Incident> = z.object({
-  ...{ kind, about: z.string(), text: z.string(), since: time, seen: time },
-  ...{ told: time.nullable(), ended: time.nullable(), calm_s: time },
-});
 const lookKey = 'alerts.look';
 
 /** Where a message is delivered to. */
@@ -47,7 +40,7 @@ export function openIncidents(sql: Sql): Incident[] {
 }
 
 function incidentsIn(sql: Sql): Incident[] {
-  return sql.all('SELECT incident FROM incidents').map((row) => IncidentRow.parse(JSON.parse(text(row, 'incident'))));
+  return sql.all('SELECT incident FROM incidents').map((row) => Incident.parse(JSON.parse(text(row, 'incident'))));
 }
 
 export class Book {
@@ -164,7 +157,7 @@ export class Book {
   }
 }
 
-const NewsRow: z.ZodType<News> = z.object({ phase: z.enum(['began', 'ended']), incident: IncidentRow });
+const NewsRow: z.ZodType<News> = z.object({ phase: z.enum(['began', 'ended']), incident: Incident });
 
 function newsOf(json: string): News {
   return NewsRow.parse(JSON.parse(json));
