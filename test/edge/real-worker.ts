@@ -29,12 +29,14 @@ export interface RealWorkerOptions {
   readonly tls?: { readonly key: string; readonly certificate: string };
   /** Of wrangler; our own Worker's, unless set. */
   readonly config?: string;
+  /** `host:port` of an origin behind the Worker's gate. */
+  readonly upstream?: string;
   /** Gives the Worker's vars and secrets at each start; without it, it enforces nothing. */
   readonly settings?: () => Readonly<Record<string, string>>;
 }
 
 export async function makeRealWorker(folder: string, options: RealWorkerOptions = {}): Promise<RealWorker> {
-  const { port = await freePort(), ip = '127.0.0.1', tls, settings } = options;
+  const { port = await freePort(), ip = '127.0.0.1', tls, settings, upstream } = options;
   const { config = join(checkout, 'wrangler.toml') } = options;
   const url = `http${tls === undefined ? '' : 's'}://${ip}:${port}`;
   const token = randomBytes(24).toString('base64url');
@@ -63,7 +65,7 @@ export async function makeRealWorker(folder: string, options: RealWorkerOptions 
     },
     start: async () => {
       writeEnv();
-      child = startWrangler(folder, { port, ip, tls, config });
+      child = startWrangler(folder, { port, ip, tls, config, upstream });
       await until('the Worker', () => fetch(`${url}/v1/health`), { within_ms: 60_000, every_ms: 100 });
     },
     kill: async () => {
@@ -77,9 +79,10 @@ export async function makeRealWorker(folder: string, options: RealWorkerOptions 
   };
 }
 
-type Door = Required<Pick<RealWorkerOptions, 'port' | 'ip' | 'config'>> & { readonly tls: RealWorkerOptions['tls'] };
+type Door = Required<Pick<RealWorkerOptions, 'port' | 'ip' | 'config'>> & Given;
+type Given = { readonly [name in 'tls' | 'upstream']: RealWorkerOptions[name] };
 
-function startWrangler(folder: string, { port, ip, tls, config }: Door): ChildProcess {
+function startWrangler(folder: string, { port, ip, tls, config, upstream }: Door): ChildProcess {
   const files = ['--config', config, '--persist-to', join(folder, 'state'), '--env-file', join(folder, 'worker.env')];
   const where = ['--local', '--ip', ip, '--port', String(port), '--inspector-port', '0'];
   const secure = [
@@ -96,6 +99,8 @@ function startWrangler(folder: string, { port, ip, tls, config }: Door): ChildPr
     ...files,
     ...where,
     ...(tls === undefined ? [] : secure),
+    // requests are then for this host, which is none of the API's: they come to the gate
+    ...(upstream === undefined ? [] : ['--local-upstream', upstream, '--upstream-protocol', 'http']),
     '--show-interactive-dev-session=false',
   ];
   const env = {
