@@ -93,7 +93,7 @@ describe('the completion', () => {
   it('offers the verbs of the edge, and what each takes', () => {
     expect(offered('edgeban', '')).toEqual(expect.arrayContaining(['edge', 'import-fail2ban', '--help']));
     expect(offered('edgeban', 'edge', 'te')).toEqual(['teardown']);
-    expect(offered('edgeban', 'edge', 'setup', '--t')).toEqual(['--take-over', '--token-file']);
+    expect(offered('edgeban', 'edge', 'setup', '--to')).toEqual(['--token-file']);
     expect(offered('edgeban', 'edge', 'hosts', '--')).toEqual(['--all', '--operator-file', '--json', '--yes']);
   });
 });
