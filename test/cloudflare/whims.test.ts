@@ -61,6 +61,19 @@ describe('the list', () => {
     await scene.settle(wantMany(2), 150);
   });
 
+  it('is not said to be in step with what was counted before its operation', async () => {
+    const said: number[] = [];
+    scene.line.fetch = (url, init) => {
+      const { inStep, wanted } = scene.enforcement.status(scene.clock.now);
+      if (inStep) said.push(wanted);
+      return fetch(url, init);
+    };
+    await scene.settle(wantMany(3));
+    scene.clock.now += 700;
+    await scene.step(wantMany(3));
+    expect(new Set(said)).toEqual(new Set([3]));
+  });
+
   it('that is empty may be told as null', async () => {
     scene.fake.control.set({ none: 'null' });
     await scene.settle(wantMany(2), 60);

@@ -11,7 +11,7 @@ import { nextRuleTime, seeToRules } from './see-to-rules.ts';
 import { nextTurn } from './set-aside.ts';
 import { delayAfter, lookAgain } from './setback.ts';
 
-const tasks = [findList, pollOperation, readList, changeList];
+const tasks = [findList, followOperation, readList, changeList];
 /** Failures of the list that do not speak against asking for the rules. */
 const listOnly = ['ERR_CLOUDFLARE_BUSY', 'ERR_CLOUDFLARE_REFUSED', 'ERR_CLOUDFLARE_OPERATION'];
 const named_max = 100;
@@ -33,6 +33,13 @@ export async function runTasks(run: Run): Promise<void> {
     if (state.operation === null) summarise(run, difference(run));
     memory.save();
   }
+}
+
+/** What has ended is counted at once: until the step's own end, status() would tell of the time before it. */
+async function followOperation(run: Run): Promise<void> {
+  const before = run.state.operation;
+  await pollOperation(run);
+  if (before !== null && run.state.operation === null) summarise(run, difference(run));
 }
 
 /** Finds and reads the list; false if that failed, as the state says. */
