@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { request } from 'undici';
 import { z } from 'zod';
 import { makeRealWorker } from '../edge/real-worker.ts';
 import { createFakeCloudflare } from '../fakes/cloudflare/server.ts';
@@ -65,8 +66,8 @@ export async function dayOf(parent: string, day: Day): Promise<void> {
     limits,
   };
   const fake = createFakeCloudflare({ options, file: null, now: () => clock.now * 1000 });
-  const times = createServer((request, response) => {
-    clock.now = Math.max(clock.now, Number(new URL(request.url ?? '', 'http://clock').searchParams.get('now')));
+  const times = createServer((asked, response) => {
+    clock.now = Math.max(clock.now, Number(new URL(asked.url ?? '', 'http://clock').searchParams.get('now')));
     response.end();
   });
   const api = await fake.listen(0, '127.0.0.1');
@@ -77,9 +78,15 @@ export async function dayOf(parent: string, day: Day): Promise<void> {
     const place = times.address();
     const port = typeof place === 'object' && place !== null ? place.port : 0;
     const plan = { ...day, api, clock: `http://127.0.0.1:${port}/`, account, zones, token };
-    const reply = await fetch(`${worker.url}/day`, { method: 'POST', body: JSON.stringify(plan) });
-    if (!reply.ok) throw new Error(await reply.text());
-    print(day, Outcome.parse(await reply.json()));
+    // a day of many bans takes minutes, and is answered at its end
+    const patience = { headersTimeout: 0, bodyTimeout: 0 };
+    const { statusCode, body } = await request(`${worker.url}/day`, {
+      method: 'POST',
+      body: JSON.stringify(plan),
+      ...patience,
+    });
+    if (statusCode !== 200) throw new Error(await body.text());
+    print(day, Outcome.parse(await body.json()));
   } finally {
     await worker.kill();
     times.close();

@@ -13,10 +13,9 @@ import { sizes } from './fleet-sizes.ts';
 const { values } = parseArgs({
   options: {
     hosts: { type: 'string', default: '1000' },
-    /** Bans of all hosts in a day, and how long each lasts in seconds. */
-    days: { type: 'string', default: '5000x3600,20000x3600,100000x86400' },
+    /** Bans of all hosts in a day, how long each lasts, and how much of the day is counted, in seconds. */
+    days: { type: 'string', default: '5000x3600x3600,20000x3600x3600,100000x86400x600' },
     sizes: { type: 'string', default: '10000,100000,1000000' },
-    seconds: { type: 'string', default: '3600' },
     only: { type: 'string', default: '' },
   },
 });
@@ -29,8 +28,8 @@ try {
   if (wanted('live')) await listeners(folder, hosts);
   if (wanted('days')) {
     const days = values.days.split(',').map((day) => day.split('x').map(Number));
-    for (const [bans_a_day = 0, bantime_s = 0] of days)
-      await dayOf(folder, { hosts, bans_a_day, bantime_s, seconds: Number(values.seconds) });
+    for (const [bans_a_day = 0, bantime_s = 0, seconds = 3_600] of days)
+      await dayOf(folder, { hosts, bans_a_day, bantime_s, seconds });
   }
   if (wanted('sizes')) for (const bans of values.sizes.split(',').map(Number)) sizes(bans);
 } finally {

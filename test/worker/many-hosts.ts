@@ -19,7 +19,7 @@ export interface Plan {
   readonly hosts: number;
   readonly bans_a_day: number;
   readonly bantime_s: number;
-  /** How long it is counted, after a quarter of an hour that is not. */
+  /** How long it is counted, after a quarter of that which is not. */
   readonly seconds: number;
   /** The fake API, and where it is told the time. */
   readonly api: string;
@@ -85,7 +85,7 @@ class Life {
     this.#sql.all("UPDATE cf_state SET state = json_set(state, '$.budgets.operations.left', 0)");
     this.#sql.all('UPDATE ledger SET write_tokens = 0');
     this.#enforcement = this.#enforce();
-    await this.live(900);
+    await this.live(this.#plan.seconds / 4);
     Object.assign(this.costs, nothing);
   }
 
