@@ -79,7 +79,7 @@ export const FeedChange = z.strictObject({
   address,
   /** The host id that holds the ban; `operator` for the operator's own. */
   host: z.string(),
-  jail,
+  jail: z.string(),
   at: time,
   until,
   lifted: z.boolean(),

@@ -20,7 +20,7 @@ import { Door } from './ledger/door.ts';
 import { Emergency, type Switch } from './ledger/emergency.ts';
 import { enrol, rotate } from './ledger/enrolment.ts';
 import { type EventsParts, readBatch, takeEvents } from './ledger/events.ts';
-import { greet, hangUp, isBehind, listen, pageAfter, push, readPlace } from './ledger/feed.ts';
+import { behindBy, greet, hangUp, isBehind, listen, pageAfter, push, readPlace } from './ledger/feed.ts';
 import { Roll } from './ledger/roll.ts';
 import { prepareTables } from './ledger/schema.ts';
 import { readState } from './ledger/state.ts';
@@ -102,8 +102,11 @@ export class Ledger extends DurableObject<Env> {
   }
 
   feed(request: SignedRequest): Promise<Answer<FeedPage>> {
-    const query = new URL(request.path, 'https://ledger').searchParams;
-    return this.#told(request, () => pageAfter(this.#feedParts(), readPlace(query, this.#id)));
+    const place = readPlace(new URL(request.path, 'https://ledger').searchParams, this.#id);
+    return this.#told(request, ({ id }) => {
+      this.#door.catchUp(id, behindBy(this.#feedParts(), place, 'page'));
+      return pageAfter(this.#feedParts(), place);
+    });
   }
 
   /** For a host that passes them on to people. */
@@ -116,8 +119,10 @@ export class Ledger extends DurableObject<Env> {
     try {
       if (new URL(request.url).pathname !== '/v1/feed') return this.#dashboard.open(request);
       const host = await this.#door.admit(readSigned(request, await sha256('')));
+      const place = readPlace(new URL(request.url).searchParams, this.#id);
+      this.#door.catchUp(host.id, behindBy(this.#feedParts(), place, 'live'));
       const { 0: client, 1: server } = new WebSocketPair();
-      listen(this.ctx, server, host.id, readPlace(new URL(request.url).searchParams, this.#id));
+      listen(this.ctx, server, host.id, place);
       if (greet(this.#feedParts(), server)) this.#behind = true;
       await this.#wake();
       return new Response(null, { status: 101, webSocket: client });
@@ -235,7 +240,7 @@ export class Ledger extends DurableObject<Env> {
   }
 
   /** To a host that only looks. */
-  #told<T>(request: SignedRequest, body: () => T): Promise<Answer<T>> {
+  #told<T>(request: SignedRequest, body: (host: { readonly id: string }) => T): Promise<Answer<T>> {
     return answer(() => this.#door.admit(request).then(body));
   }
 

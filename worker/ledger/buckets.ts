@@ -21,8 +21,7 @@ export class Buckets {
 
   /** Takes up to `count` tokens of `key` (an enrolled host, so there are at most hosts_max; or keys_max) and says how many. */
   take(key: string, count: number, now: UnixTime): number {
-    const before = this.#levels.get(key) ?? { tokens: this.#burst, at: now };
-    const tokens = Math.min(this.#burst, before.tokens + Math.max(0, now - before.at) * this.#perSecond);
+    const tokens = this.#tokens(key, now);
     const taken = Math.min(count, Math.floor(tokens));
     this.#levels.delete(key);
     this.#levels.set(key, { tokens: tokens - taken, at: now });
@@ -31,6 +30,16 @@ export class Buckets {
       this.#levels.delete(oldest);
     }
     return taken;
+  }
+
+  /** Takes all of them, or none; true if it did. */
+  takeAll(key: string, count: number, now: UnixTime): boolean {
+    return count <= this.#tokens(key, now) && this.take(key, count, now) === count;
+  }
+
+  #tokens(key: string, now: UnixTime): number {
+    const { tokens, at } = this.#levels.get(key) ?? { tokens: this.#burst, at: now };
+    return Math.min(this.#burst, tokens + Math.max(0, now - at) * this.#perSecond);
   }
 
   /** Gives a token back. */

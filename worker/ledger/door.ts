@@ -11,7 +11,10 @@ import { ledgerLimits } from './limits.ts';
 
 const { events_burst, events_per_minute_max, requests_burst, requests_per_minute_max } = ledgerLimits;
 const { rotations_burst, rotations_per_minute_max, enrolments_burst, enrolments_per_minute_max } = ledgerLimits;
-const { enrolling_addresses_max } = ledgerLimits;
+const { enrolling_addresses_max, feed_changes_burst, feed_changes_per_minute_max } = ledgerLimits;
+
+const farBehind = 'feed requests from far behind';
+type Rate = 'events' | 'requests' | 'new keys' | typeof farBehind;
 
 export class Door {
   readonly #sql: Sql;
@@ -20,6 +23,7 @@ export class Door {
     events: new Buckets(events_burst, events_per_minute_max),
     requests: new Buckets(requests_burst, requests_per_minute_max),
     'new keys': new Buckets(rotations_burst, rotations_per_minute_max),
+    [farBehind]: new Buckets(feed_changes_burst, feed_changes_per_minute_max),
   };
 
   readonly #enrolments = new Buckets(enrolments_burst, enrolments_per_minute_max, enrolling_addresses_max);
@@ -49,12 +53,23 @@ export class Door {
   }
 
   /** Takes `count` of the host's tokens, or as many as there are; throws ERR_CAP_EVENTS where there is none. */
-  take(what: 'events' | 'requests' | 'new keys', host: string, count: number): number {
-    const rates = this.#rates[what];
-    const taken = rates.take(host, count, this.#now());
+  take(what: Exclude<Rate, typeof farBehind>, host: string, count: number): number {
+    const taken = this.#rates[what].take(host, count, this.#now());
     if (taken > 0) return taken;
-    const retry_after = rates.waitFor(host, count);
-    throw new RequestRefusal('ERR_CAP_EVENTS', `the host sends more ${what} than it may`, { retry_after });
+    throw this.#tooMuch(what, host, count);
+  }
+
+  /**
+   * The host is to be told the changes that it is behind: each is a row to be read, of which a free plan has so many a day,
+   * and one key might ask for all of them again and again. Throws ERR_CAP_EVENTS.
+   */
+  catchUp(host: string, changes: number): void {
+    if (!this.#rates[farBehind].takeAll(host, changes, this.#now())) throw this.#tooMuch(farBehind, host, changes);
+  }
+
+  #tooMuch(what: Rate, host: string, count: number): RequestRefusal {
+    const retry_after = this.#rates[what].waitFor(host, count);
+    return new RequestRefusal('ERR_CAP_EVENTS', `the host sends more ${what} than it may`, { retry_after });
   }
 
   /** An enrolment from there; those that fail are counted. Throws ERR_CAP_ENROLMENTS, or what `body` throws. */

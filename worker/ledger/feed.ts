@@ -18,6 +18,9 @@ export interface FeedPlace {
   readonly resetting: boolean;
 }
 
+/** Before the alarm goes on with it. */
+const live_changes_max = ledgerLimits.feed_pages_per_push_max * wireLimits.feed_changes_max;
+
 /** The close codes of the feed: 4000 and above are ours (RFC 6455, 7.4.2). */
 const feedClose = { replaced: 4000, revoked: 4003, rotated: 4004 } as const;
 
@@ -32,6 +35,13 @@ export function pageAfter(parts: FeedParts, place: FeedPlace): FeedPage {
   const request = { after: place.cursor, resetting: place.resetting, limit: wireLimits.feed_changes_max };
   const { cursor, reset, more, changes } = changesAfter(parts.sql, parts.holders, request);
   return { ledger: parts.ledger, cursor, reset, more, changes: [...changes] };
+}
+
+/** How many changes a reader is told at once because it is behind; who begins anew is behind by all of them. */
+export function behindBy({ holders }: FeedParts, { cursor }: FeedPlace, by: 'page' | 'live'): number {
+  const newest = holders.last();
+  const behind = cursor < 0 || cursor > newest ? newest : newest - cursor;
+  return Math.min(behind, by === 'page' ? wireLimits.feed_changes_max : live_changes_max);
 }
 
 function placeAfter(page: FeedPage): FeedPlace {

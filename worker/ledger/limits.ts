@@ -24,6 +24,9 @@ export const ledgerLimits = {
   /** Signed requests of one host. */
   requests_burst: 600,
   requests_per_minute_max: 600,
+  /** Changes that one host is told because it is behind: so many at once, and then so many a minute. */
+  feed_changes_burst: 200_000,
+  feed_changes_per_minute_max: 1_000,
   /** Events of the kind failure that count of one host, so many at once and then so many a minute. */
   failures_burst: 600,
   failures_per_minute_max: 300,
