@@ -16,7 +16,10 @@ export const wireLimits = {
 const time = z.number().min(0).max(1e11);
 const until = time.nullable();
 /** Nothing that a terminal would obey or that could not be written down: it is shown to people and put into comments. */
-const jail = z.string().max(64).regex(/^[^\p{C}\p{Zl}\p{Zp}]+$/u);
+const jail = z
+  .string()
+  .max(64)
+  .regex(/^[^\p{C}\p{Zl}\p{Zp}]+$/u);
 const address = z.string().min(2).max(49);
 const cursor = z.number().int().min(0);
 
