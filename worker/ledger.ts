@@ -20,7 +20,7 @@ import { Door } from './ledger/door.ts';
 import { Emergency, type Switch } from './ledger/emergency.ts';
 import { enrol, rotate } from './ledger/enrolment.ts';
 import { type EventsParts, readBatch, takeEvents } from './ledger/events.ts';
-import { greet, hangUp, isBehind, listen, pageAfter, push, readPlace } from './ledger/feed.ts';
+import { greet, hangUp, isBehind, listen, pageAfter, push } from './ledger/feed.ts';
 import { Roll } from './ledger/roll.ts';
 import { prepareTables } from './ledger/schema.ts';
 import { readState } from './ledger/state.ts';
@@ -102,11 +102,11 @@ export class Ledger extends DurableObject<Env> {
   }
 
   feed(request: SignedRequest): Promise<Answer<FeedPage>> {
-    const place = readPlace(new URL(request.path, 'https://ledger').searchParams, this.#id);
     const parts = this.#feedParts();
-    return this.#told(request, ({ id }) => pageAfter(parts, this.#door.catchUp(id, parts, place, 'page')));
+    return this.#told(request, ({ id }) => pageAfter(parts, this.#door.catchUp(id, parts, request.path, 'page')));
   }
 
+  /** For a host that passes them on to people. */
   alerts(request: SignedRequest): Promise<Answer<AlertsPage>> {
     return this.#told(request, () => this.#alerts.page(request.path));
   }
@@ -116,9 +116,8 @@ export class Ledger extends DurableObject<Env> {
     try {
       if (new URL(request.url).pathname !== '/v1/feed') return this.#dashboard.open(request);
       const host = await this.#door.admit(readSigned(request, await sha256('')));
-      const place = readPlace(new URL(request.url).searchParams, this.#id);
       const { 0: client, 1: server } = new WebSocketPair();
-      listen(this.ctx, server, host.id, this.#door.catchUp(host.id, this.#feedParts(), place, 'live'));
+      listen(this.ctx, server, host.id, this.#door.catchUp(host.id, this.#feedParts(), request.url, 'live'));
       if (greet(this.#feedParts(), server)) this.#behind = true;
       await this.#wake();
       return new Response(null, { status: 101, webSocket: client });

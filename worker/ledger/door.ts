@@ -5,7 +5,7 @@ import type { UnixTime } from '../../shared/time.ts';
 import { checkClock, checkSignature, type SignedRequest } from '../auth.ts';
 import { RequestRefusal } from '../problem.ts';
 import { Buckets } from './buckets.ts';
-import { behindBy, type FeedParts, type FeedPlace } from './feed.ts';
+import { behindBy, type FeedParts, type FeedPlace, readPlace } from './feed.ts';
 import { noteAddress } from './host-addresses.ts';
 import { enrolledHost, type Host, noteSeen, spendNonce } from './hosts.ts';
 import { ledgerLimits } from './limits.ts';
@@ -62,9 +62,10 @@ export class Door {
 
   /**
    * The host is to be told the changes that it is behind: each is a row to be read, of which a free plan has so many a day,
-   * and one key might ask for all of them again and again. Returns `place`. Throws ERR_CAP_EVENTS.
+   * and one key might ask for all of them again and again. Returns its place. Throws ERR_CAP_EVENTS.
    */
-  catchUp(host: string, feed: FeedParts, place: FeedPlace, by: 'page' | 'live'): FeedPlace {
+  catchUp(host: string, feed: FeedParts, url: string, by: 'page' | 'live'): FeedPlace {
+    const place = readPlace(new URL(url, 'https://ledger').searchParams, feed.ledger);
     const changes = behindBy(feed, place, by);
     if (!this.#rates[farBehind].takeAll(host, changes, this.#now())) throw this.#tooMuch(farBehind, host, changes);
     return place;
