@@ -11,10 +11,11 @@ import type { ToldEvent } from '../../shared/wire.ts';
 import type { Log, Logger } from '../log.ts';
 import type { Effects } from './effects.ts';
 import { FleetFailures, fleetFailuresLimits } from './fleet-failures.ts';
+import { Lifts } from './lifts.ts';
 import { edgeJail } from './plan.ts';
 import type { Recent } from './recent.ts';
 import { Told } from './told.ts';
-import { durationText, timeText } from './wording.ts';
+import { durationText, reasonOf, timeText } from './wording.ts';
 
 export interface CourtParts {
   readonly store: Store;
@@ -37,6 +38,7 @@ export class Court {
   readonly #parts: CourtParts;
   readonly #told = new Told(refusals_every_ms);
   readonly #failures = new FleetFailures();
+  readonly #lifts = new Lifts();
 
   constructor(parts: CourtParts) {
     this.#parts = parts;
@@ -111,7 +113,7 @@ export class Court {
   pardon(ban: Ban, now: UnixTime, effects: Effects): void {
     this.#parts.store.bans.forget(ban.jail, ban.id);
     this.#lift(ban, effects);
-    this.#tell(unbanEvent(ban, now), effects);
+    this.#tell(this.#unbanEvent(ban, now), effects);
   }
 
   /** A ban whose time has come, which the store has taken out already. The edge counts for itself. */
@@ -141,7 +143,7 @@ export class Court {
     this.#parts.store.bans.release(ban.jail, ban.id);
     effects.say(() => this.#parts.log.logger('actions').info(`[${ban.jail}] ${ban.id} is not banned any more: ${why}`));
     this.#lift(ban, effects);
-    this.#tell(unbanEvent(ban, now), effects);
+    this.#tell(this.#unbanEvent(ban, now), effects);
   }
 
   /** How many addresses have failed in the fleet's jails and are not told yet. */
@@ -246,10 +248,20 @@ export class Court {
   #banEvent(ban: Ban): ToldEvent | null {
     const address = addressOf(ban);
     if (address === null) return null;
-    const { jail, at, until, failures, count } = ban;
+    const { jail, until, failures, count } = ban;
+    const at = this.#lifts.timeOf(jail, address, ban.at);
     const { edge, hosts } = this.#parts.planesOf(jail);
     const planes = { ...(edge === 'block' ? {} : { edge }), ...(hosts ? {} : { hosts }) };
     return { kind: 'ban', jail, address, at, until: wireUntil(until), failures, count, ...planes };
+  }
+
+  #unbanEvent(ban: Ban, now: UnixTime): ToldEvent | null {
+    const address = addressOf(ban);
+    if (address === null) return null;
+    const { jail } = ban;
+    const at = Math.max(now, this.#lifts.timeOf(jail, address, ban.at));
+    this.#lifts.note(jail, address, at);
+    return { kind: 'unban', jail, address, at };
   }
 
   #queue(event: ToldEvent | null): void {
@@ -270,25 +282,6 @@ function withGroups(verdict: Verdict, { groups }: Failure): Verdict {
 /** What a firewall can be told of a ban; null if there is no address in it. */
 export function addressOf(ban: Pick<Ban, 'id' | 'ip'>): string | null {
   return ban.ip ?? canonical(ban.id);
-}
-
-function reasonOf(ignored: Ignored): string {
-  switch (ignored.by) {
-    case 'ip':
-    case 'dns':
-      return ignored.by;
-    case 'self':
-      return 'ignoreself rule';
-    case 'length':
-      return 'its length';
-    case 'guard':
-      return `guard: ${ignored.message} (${ignored.code})`;
-  }
-}
-
-function unbanEvent(ban: Ban, now: UnixTime): ToldEvent | null {
-  const address = addressOf(ban);
-  return address === null ? null : { kind: 'unban', jail: ban.jail, address, at: Math.max(now, ban.at) };
 }
 
 /** The wire's times end in the year 5138; a formula may make a ban that ends later. */

@@ -1,4 +1,5 @@
-/** Times and lengths of time as fail2ban's log prints them. */
+/** Times, lengths of time and reasons as fail2ban's log prints them. */
+import type { Ignored } from '../../shared/engine/decision.ts';
 import type { Seconds, Until } from '../../shared/time.ts';
 
 /** The second that was told last: a burst has many failures of one. */
@@ -41,4 +42,19 @@ export function durationText(length: Seconds): string {
     left -= whole * size;
   }
   return parts.length === 0 ? '0s' : parts.join(' ');
+}
+
+/** As fail2ban's log words why a failure does not count. */
+export function reasonOf(ignored: Ignored): string {
+  switch (ignored.by) {
+    case 'ip':
+    case 'dns':
+      return ignored.by;
+    case 'self':
+      return 'ignoreself rule';
+    case 'length':
+      return 'its length';
+    case 'guard':
+      return `guard: ${ignored.message} (${ignored.code})`;
+  }
 }

@@ -33,7 +33,6 @@ export class Load {
   readonly #random: () => number;
   /** Of each host: whose failures are in the log, and may not be read yet. */
   readonly #coming: readonly Set<string>[];
-  readonly #lifted = new Set<string>();
 
   constructor(hosts: readonly Host[], random: () => number) {
     this.#hosts = hosts;
@@ -50,14 +49,9 @@ export class Load {
     const address = oneOf(this.#random, pool);
     const chance = this.#random();
     if (chance < 0.1) await this.#brief(host);
-    else if (held.has(address))
-      await this.#order(host, 'unbanip', address, () => {
-        this.#lifted.add(`${n} ${address}`);
-        held.delete(address);
-      });
+    else if (held.has(address)) await this.#order(host, 'unbanip', address, () => held.delete(address));
     else if (coming.has(address)) return;
-    // a log's times are whole seconds: a ban dated before the one that was lifted within its second is not taken up at the edge
-    else if (chance < 0.5 && !this.#lifted.has(`${n} ${address}`)) this.#attack(host, coming, address);
+    else if (chance < 0.5) this.#attack(host, coming, address);
     else await this.#order(host, 'banip', address, () => held.add(address));
   }
 
