@@ -1,5 +1,6 @@
 /** Cloudflare's API as the operator's programs speak to it: bearer token, envelope, failures in our codes, no token in any text. */
 import { z } from 'zod';
+import { type Envelope, readEnvelope, reasonText } from '../../shared/cloudflare-answer.ts';
 import { EdgebanError, type ErrorCode } from '../../shared/errors.ts';
 import { workerOrigin } from '../edge/settings.ts';
 import { type Answered, type Asked, exchange } from './http.ts';
@@ -7,20 +8,6 @@ import { type Answered, type Asked, exchange } from './http.ts';
 export const defaultApiBase = 'https://api.cloudflare.com/client/v4';
 const said_length_max = 300;
 const throttled_seconds_max = 30;
-
-const Envelope = z.object({
-  success: z.boolean(),
-  errors: z.array(z.object({ code: z.number(), message: z.string() })).nullish(),
-  result: z.unknown(),
-  result_info: z
-    .object({
-      cursors: z.object({ after: z.string().optional() }).optional(),
-      page: z.number().optional(),
-      total_pages: z.number().optional(),
-    })
-    .nullish(),
-});
-type Envelope = z.infer<typeof Envelope>;
 
 /** Cloudflare has said no. */
 export class CloudflareRefusal extends EdgebanError {
@@ -109,21 +96,12 @@ export class CloudflareApi {
   }
 }
 
-function readEnvelope(text: string): Envelope | null {
-  try {
-    return Envelope.safeParse(JSON.parse(text)).data ?? null;
-  } catch {
-    return null;
-  }
-}
-
 /** 10000, 9109: no permission, or no such token; 1000, 6003, 6111, 9106: a token that is none. */
 const authCodes: ReadonlySet<number> = new Set([1000, 6003, 6111, 9106, 9109, 10000]);
 
 function refusalOf(asked: CloudflareCall, answer: Answered, envelope: Envelope | null, token: string) {
   const errors = envelope?.errors ?? [];
-  const said = errors.map(({ code, message }) => `${message} [${code}]`).join(', ') || 'no reason given';
-  const text = redact(`${label(asked)}: ${said}`, token).slice(0, said_length_max);
+  const text = reasonText(label(asked), envelope, token).slice(0, said_length_max);
   const codes = errors.map(({ code }) => code);
   return new CloudflareRefusal(codeOf(answer.status, codes), `${text} (HTTP ${answer.status})`, answer.status, codes);
 }
@@ -141,11 +119,6 @@ function label({ method = 'GET', path }: CloudflareCall): string {
 
 function bare(path: string): string {
   return path.replace(/\?.*/, '');
-}
-
-/** Takes out the token, and whatever has the form of one, even if Cloudflare repeats it. */
-export function redact(text: string, token: string): string {
-  return text.replaceAll(token, '[token]').replace(/\bcf(ut|at|ast)_[\w-]+/g, '[token]');
 }
 
 export function isGone(error: unknown): boolean {

@@ -1,5 +1,6 @@
 /** A small client of Cloudflare's API: bearer token, envelope, limits of time and size, failures with our codes. */
 import { z } from 'zod';
+import { type Envelope, readEnvelope, reasonText, redactToken } from '../../shared/cloudflare-answer.ts';
 import type { Fetch } from './contract.ts';
 import { CloudflareFailure, failureOf, readRetryAfter } from './failure.ts';
 
@@ -42,21 +43,6 @@ export interface Client {
   call<T>(call: Call, shape: z.ZodType<T>): Promise<Answer<T>>;
 }
 
-const Message = z.object({ code: z.number(), message: z.string() });
-const Envelope = z.object({
-  success: z.boolean(),
-  errors: z.array(Message).nullish(),
-  result: z.unknown(),
-  result_info: z
-    .object({
-      cursors: z.object({ after: z.string().optional() }).optional(),
-      per_page: z.number().optional(),
-      total_count: z.number().optional(),
-    })
-    .nullish(),
-});
-type Envelope = z.infer<typeof Envelope>;
-
 export function createClient(parts: ClientParts): Client {
   async function call<T>(asked: Call, shape: z.ZodType<T>): Promise<Answer<T>> {
     parts.beforeCall();
@@ -80,7 +66,7 @@ async function exchange(parts: ClientParts, asked: Call): Promise<{ response: Re
     return { response, text: await readBounded(response) };
   } catch (error) {
     if (error instanceof CloudflareFailure) throw error;
-    const why = redact(error instanceof Error ? error.message : String(error), parts.token);
+    const why = redactToken(error instanceof Error ? error.message : String(error), parts.token);
     const message = `${label(asked)}: ${why}`;
     throw new CloudflareFailure('ERR_CLOUDFLARE_UNREACHABLE', message, { outcome: 'unknown', retryAfter: null });
   }
@@ -109,24 +95,15 @@ async function readBounded(response: Response): Promise<string> {
   return text + decoder.decode();
 }
 
-function readEnvelope(text: string): Envelope | null {
-  try {
-    return Envelope.safeParse(JSON.parse(text)).data ?? null;
-  } catch {
-    return null;
-  }
-}
-
 function refusal(token: string, asked: Call, response: Response, envelope: Envelope | null): CloudflareFailure {
   const errors = envelope?.errors ?? [];
   // a refusal has a reason or at least a status: anything else is no answer to what was asked
   if (response.status < 400 && errors.length === 0)
     return unreadable(asked, `no answer of the usual form (HTTP ${response.status})`);
-  const said = errors.map(({ code, message }) => `${message} [${code}]`).join(', ') || 'no reason given';
   return failureOf({
     status: response.status,
     codes: errors.map(({ code }) => code),
-    message: redact(`${label(asked)}: ${said}`, token).slice(0, clientLimits.message_length_max),
+    message: reasonText(label(asked), envelope, token).slice(0, clientLimits.message_length_max),
     retryAfter: readRetryAfter(response.headers.get('retry-after')),
   });
 }
@@ -139,9 +116,4 @@ function unreadable(asked: Call, why: string): CloudflareFailure {
 /** What was asked, without its query. */
 function label(asked: Call): string {
   return `${asked.method} ${asked.path.replace(/\?.*/, '')}`;
-}
-
-/** Takes out the token, and whatever has the form of one, even if Cloudflare or the network layer repeats it. */
-function redact(text: string, token: string): string {
-  return text.replaceAll(token, '[token]').replace(/\bcf(ut|at|ast)_[\w-]+/g, '[token]');
 }

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
+import { redactToken } from '../../../shared/cloudflare-answer.ts';
 import { EdgebanError } from '../../../shared/errors.ts';
-import { redact } from '../cloudflare-api.ts';
 import type { OperatorWorld } from '../world.ts';
 import type { SetupRecord } from './record.ts';
 
@@ -127,7 +127,7 @@ export async function deploy(world: OperatorWorld, deployment: Deployment): Prom
       world.signal,
     );
     if (code === 0) return;
-    const plain = [deployment.token, ...Object.values(secrets)].reduce(redact, lastWords(said));
+    const plain = [deployment.token, ...Object.values(secrets)].reduce(redactToken, lastWords(said));
     throw wranglerError(
       `wrangler ended with ${code === null ? 'a signal' : `exit code ${code}`}: ${plain.slice(0, shown_length_max)}`,
       'mend what it says, and run the same command again',
