@@ -83,7 +83,13 @@ function Told({ event }: { event: LiveEvent }) {
 function Where({ host, jail }: { host: string; jail: string }) {
   return (
     <span class="hint">
-      <Name text={jail} /> · <Name text={host} />
+      <Name text={jail} />
+      {host === '' ? null : (
+        <>
+          {' · '}
+          <Name text={host} />
+        </>
+      )}
     </span>
   );
 }

@@ -67,6 +67,7 @@ function Troubles({ summary }: { summary: Summary | null }) {
 
 function Tiles({ summary }: { summary: Summary | null }) {
   const shown = (value: number | undefined) => (value === undefined ? '–' : count(value));
+  const { session } = useDesk();
   const families = summary?.families;
   return (
     <dl class="tiles">
@@ -87,7 +88,7 @@ function Tiles({ summary }: { summary: Summary | null }) {
         <dd>{shown(summary?.last_day)}</dd>
         <dd class="hint">{summary === null ? '–' : `${count(summary.last_day / 24)} an hour`}</dd>
       </div>
-      {summary?.hosts === null ? null : <FleetTile />}
+      {session.serves === 'fleet' ? <FleetTile /> : null}
     </dl>
   );
 }
