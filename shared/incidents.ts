@@ -59,6 +59,10 @@ export const incidentKinds = {
 } as const;
 export type IncidentKind = keyof typeof incidentKinds;
 
+export function isIncidentKind(kind: string): kind is IncidentKind {
+  return Object.hasOwn(incidentKinds, kind);
+}
+
 /** What is wrong at this moment. */
 export interface Symptom {
   readonly kind: IncidentKind;
@@ -163,86 +167,4 @@ function bounded(symptoms: readonly Symptom[]): Symptom[] {
       counts.set(kind, (counts.get(kind) ?? 0) + 1);
       return (counts.get(kind) ?? 0) <= incidentLimits.abouts_max;
     });
-}
-
-/** What leaves the program, as JSON. `id` is the same however often it is sent. */
-export interface Alert {
-  readonly id: string;
-  readonly phase: News['phase'];
-  /** One of incidentKinds, or what a newer Worker knows. */
-  readonly kind: string;
-  readonly about: string;
-  readonly title: string;
-  readonly text: string;
-  readonly remedy: string;
-  /** Who noticed it: `worker`, or the host's name. */
-  readonly source: string;
-  readonly since: UnixTime;
-  readonly ended: UnixTime | null;
-}
-
-export function alertOf({ phase, incident }: News, source: string, id: string): Alert {
-  const { kind, about, text, since, ended } = incident;
-  const { title, remedy } = incidentKinds[kind];
-  const whole = about === '' ? title : `${title}: ${about}`;
-  return { id, phase, kind, about, title: whole, text, remedy, source, since, ended };
-}
-
-/** For people: a line for the subject, and what stands below it. `timeText` writes a time. */
-export function alertWords(
-  alert: Alert,
-  timeText: (at: UnixTime) => string,
-): { readonly subject: string; readonly body: string } {
-  const { phase, title, text, remedy, source, since, ended } = alert;
-  if (phase === 'began') {
-    const body = `${text}\n\nSince ${timeText(since)} (${source}).\n\nWhat to do: ${remedy}`;
-    return { subject: `[edgeban] ${title}`, body };
-  }
-  const times = `From ${timeText(since)} to ${timeText(ended ?? since)}.`;
-  return { subject: `[edgeban] over: ${title}`, body: `It is over (${source}).\n\n${times}\n\n${text}` };
-}
-
-/** As ntfy takes it in the body of a publication to its root; `topic` is the last part of the topic's address. */
-export function ntfyOf(
-  alert: Alert,
-  topic: string,
-  timeText: (at: UnixTime) => string,
-): Readonly<Record<string, unknown>> {
-  const { subject, body } = alertWords(alert, timeText);
-  const isOver = alert.phase === 'ended';
-  const look = { priority: isOver ? 3 : 4, tags: [isOver ? 'white_check_mark' : 'warning'] };
-  return { topic, title: subject, message: body, ...look };
-}
-
-/** Seconds until it is tried again after `attempts` have failed; null: it is given up. */
-export function retryAfter(attempts: number): Seconds | null {
-  return attempts >= 12 ? null : Math.min(30 * 2 ** (attempts - 1), 3_600);
-}
-
-/**
- * What an enrolled host is told of the Worker's incidents, to pass it on: names only. A stolen key reads nothing of Cloudflare's
- * answers, of lists, or of how much is banned.
- */
-export const AlertsPage = z.strictObject({
-  ledger: z.uuid(),
-  /** To be given with the next question. */
-  last: z.number().int().min(0),
-  alerts: z
-    .array(
-      z.strictObject({
-        n: z.number().int(),
-        phase: z.enum(['began', 'ended']),
-        /** One of incidentKinds; a newer Worker may know more. */
-        kind: z.string().max(40),
-        about: z.string().max(100),
-        since: z.number(),
-        ended: z.number().nullable(),
-      }),
-    )
-    .max(100),
-});
-export type AlertsPage = z.infer<typeof AlertsPage>;
-
-export function isIncidentKind(kind: string): kind is IncidentKind {
-  return Object.hasOwn(incidentKinds, kind);
 }

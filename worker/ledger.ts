@@ -1,6 +1,6 @@
 /** The ledger: the one Durable Object that knows every ban, orders all changes, and drives KV, Cloudflare and the feed. */
 import { DurableObject } from 'cloudflare:workers';
-import type { AlertsPage } from '../shared/incidents.ts';
+import type { AlertsPage } from '../shared/alerts.ts';
 import { Holders } from '../shared/store/holders.ts';
 import type { Sql } from '../shared/store/sql.ts';
 import type { UnixTime } from '../shared/time.ts';

@@ -1,6 +1,6 @@
 /** Every route of the API with its shapes: what /openapi.json says, and what the operator's requests are checked against. */
 import { createRoute, z } from '@hono/zod-openapi';
-import { AlertsPage } from '../shared/incidents.ts';
+import { AlertsPage } from '../shared/alerts.ts';
 import {
   EdgeAbility,
   EdgeStory,

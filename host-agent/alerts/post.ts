@@ -1,6 +1,6 @@
 /** Carries alerts from a host to people: by its own mail program, a webhook, and ntfy. */
 import { execFile } from 'node:child_process';
-import { type Alert, alertWords, ntfyOf } from '../../shared/incidents.ts';
+import { type Alert, alertWords, ntfyOf, troubleOf } from '../../shared/alerts.ts';
 
 export interface PostSettings {
   /** Addresses, or users of this machine; empty for none. */
@@ -47,22 +47,16 @@ export async function post(
   }
 }
 
-async function send(url: string, value: unknown, headers: Record<string, string>): Promise<string | null> {
-  try {
-    const answer = await fetch(url, {
+function send(url: string, value: unknown, headers: Record<string, string>): Promise<string | null> {
+  return troubleOf(
+    fetch(url, {
       method: 'POST',
       headers: { 'content-type': 'application/json', ...headers },
       body: JSON.stringify(value),
       redirect: 'error',
       signal: AbortSignal.timeout(answer_ms_max),
-    });
-    await answer.body?.cancel();
-    return answer.ok ? null : `it answered ${answer.status}`;
-  } catch (error) {
-    return error instanceof Error && error.name === 'TimeoutError'
-      ? 'it did not answer in time'
-      : 'it cannot be reached';
-  }
+    }),
+  );
 }
 
 /** Whom it goes to stands in the mail, not on the command line. */

@@ -1,16 +1,7 @@
 /** Looks every half minute whether this host is well, has people told once of what is not, and passes on what the Worker tells. */
 import { z } from 'zod';
-import {
-  type Alert,
-  type AlertsPage,
-  alertOf,
-  followIncidents,
-  Incident,
-  incidentKinds,
-  isIncidentKind,
-  retryAfter,
-  type Symptom,
-} from '../../shared/incidents.ts';
+import { type Alert, type AlertsPage, alertOf, retryAfter } from '../../shared/alerts.ts';
+import { followIncidents, Incident, incidentKinds, isIncidentKind, type Symptom } from '../../shared/incidents.ts';
 import type { UnixTime } from '../../shared/time.ts';
 import type { Logger } from '../log.ts';
 import type { Target } from './post.ts';

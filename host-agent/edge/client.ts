@@ -1,8 +1,8 @@
 /** Requests to the Worker: signed, bounded in size and time, every answer checked. */
 import { Agent, type Dispatcher, request } from 'undici';
 import type { z } from 'zod';
+import { AlertsPage } from '../../shared/alerts.ts';
 import { EdgebanError } from '../../shared/errors.ts';
-import { AlertsPage } from '../../shared/incidents.ts';
 import { EdgeAbility, EdgeStory, EnrollReply, type EnrollRequest, EventReceipt, FeedPage } from '../../shared/wire.ts';
 import type { EdgeWorld, FeedPlace } from './ports.ts';
 import { EdgeRefusal } from './refusal.ts';

@@ -7,8 +7,9 @@ import { type PostSettings, post, targetsOf } from '../../host-agent/alerts/post
 import { hostSymptoms } from '../../host-agent/alerts/symptoms.ts';
 import { HostAlerts, type HostAlertsParts } from '../../host-agent/alerts/watch.ts';
 import { Log } from '../../host-agent/log.ts';
+import type { AlertsPage } from '../../shared/alerts.ts';
 import { readServerConf } from '../../shared/config/server-conf.ts';
-import type { AlertsPage, Symptom } from '../../shared/incidents.ts';
+import type { Symptom } from '../../shared/incidents.ts';
 import { startAgent, webJail } from '../agent/bench.ts';
 import { filesIn } from '../config/files.ts';
 import { twoJails } from '../control/fake-agent.ts';

@@ -27,6 +27,7 @@ export const rooms: readonly Room[] = [
   { path: 'shared/prometheus.ts', from: [] },
   { path: 'shared/cloudflare-answer.ts', from: ['zod'] },
   { path: 'shared/incidents.ts', from: [...floor, 'zod'] },
+  { path: 'shared/alerts.ts', from: [...floor, 'zod', 'shared/incidents.ts'] },
   { path: 'shared/config/', from: judge },
   { path: 'shared/filter/', from: judge },
   { path: 'shared/engine/', from: judge },

@@ -1,7 +1,7 @@
 /** What hosts may pass on to people, and what the operator's status tells of it. */
 import { reset, runDurableObjectAlarm } from 'cloudflare:test';
 import { afterEach, expect, it } from 'vitest';
-import { AlertsPage } from '../../shared/incidents.ts';
+import { AlertsPage } from '../../shared/alerts.ts';
 import { StatusView } from '../../worker/shapes.ts';
 import { call, ledgerStub, newHost, operator, read, signed, withSql } from './hosts.ts';
 import { until } from './poll.ts';

@@ -1,5 +1,5 @@
 /** The watch over the edge, put together from what the ledger has. */
-import type { AlertsPage } from '../../shared/incidents.ts';
+import type { AlertsPage } from '../../shared/alerts.ts';
 import type { Sql } from '../../shared/store/sql.ts';
 import type { Enforcement } from '../cloudflare/enforcement.ts';
 import { kvWrites } from '../ledger/enforcement-view.ts';

@@ -1,16 +1,7 @@
 /** The ledger's tables of incidents: what is open, what people were told, and what waits to be delivered. */
 import { z } from 'zod';
-import {
-  type Alert,
-  type AlertsPage,
-  alertOf,
-  followIncidents,
-  Incident,
-  keyOf,
-  type News,
-  retryAfter,
-  type Symptom,
-} from '../../shared/incidents.ts';
+import { type Alert, type AlertsPage, alertOf, retryAfter } from '../../shared/alerts.ts';
+import { followIncidents, Incident, keyOf, type News, type Symptom } from '../../shared/incidents.ts';
 import { Meta } from '../../shared/store/meta.ts';
 import { number, text } from '../../shared/store/row.ts';
 import type { Sql } from '../../shared/store/sql.ts';

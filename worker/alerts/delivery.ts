@@ -1,5 +1,5 @@
 /** Carries alerts to people: a webhook with our JSON, signed if there is a secret for it, and ntfy. */
-import { type Alert, ntfyOf } from '../../shared/incidents.ts';
+import { type Alert, ntfyOf, troubleOf } from '../../shared/alerts.ts';
 import type { UnixTime } from '../../shared/time.ts';
 import { log } from '../problem.ts';
 import type { Book, Delivery, Target } from './book.ts';
@@ -36,16 +36,8 @@ async function deliverOne(book: Book, delivery: Delivery, parts: DeliveryParts):
 async function send({ target, alert }: Delivery, { settings, fetch, now }: DeliveryParts): Promise<string | null> {
   const request = await requestOf(target, alert, settings, now());
   if (request === null) return null;
-  try {
-    const signal = AbortSignal.timeout(answer_ms_max);
-    const answer = await fetch(request.url, { ...request.init, method: 'POST', redirect: 'manual', signal });
-    await answer.body?.cancel();
-    return answer.ok ? null : `it answered ${answer.status}`;
-  } catch (error) {
-    return error instanceof Error && error.name === 'TimeoutError'
-      ? 'it did not answer in time'
-      : 'it cannot be reached';
-  }
+  const signal = AbortSignal.timeout(answer_ms_max);
+  return await troubleOf(fetch(request.url, { ...request.init, method: 'POST', redirect: 'manual', signal }));
 }
 
 /** Null: the target is not set any more. */
