@@ -15,7 +15,7 @@ const theirs = {
   client: ['python3', join(checkout, 'bin/fail2ban-client')],
 };
 
-const jails = String.raw`
+const jails = `
 [DEFAULT]
 backend = polling
 maxretry = 3

@@ -2,20 +2,19 @@
  * `npm run test:debian [-- 13 12 11] [-- --keep]`: boots Debian in containers, installs the package, and walks the whole
  * life of its administrator. Ends with the line `N passed, N failed, N skipped`.
  */
-import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { forPeople, type Step as Played } from '../demo/screen.ts';
-import { runInWorld } from '../world/enter.ts';
 import { bans, baseline } from './bans.ts';
+import { close, enter, hearSignals } from './entrance.ts';
 import { fail2ban } from './fail2ban.ts';
 import { figures } from './figures.ts';
 import { filters } from './filters.ts';
 import { otherFirewalls } from './firewalls.ts';
-import { makeImage, type Release, suites } from './image.ts';
+import { type Release, suites } from './image.ts';
 import { installation, lastDays } from './life.ts';
 import { logs } from './logs.ts';
-import { boot, clearShelf, type Machine, makeShelf, stop } from './machine.ts';
+import { boot, type Machine, stop } from './machine.ts';
 import { packagesIn } from './packages.ts';
 import type { Packages, Step } from './step.ts';
 import { takeover } from './takeover.ts';
@@ -37,40 +36,11 @@ const { values, positionals } = parseArgs({
   },
 });
 
-const needed = ['debootstrap', 'systemd-nspawn', 'ip', 'nsenter', 'ssh', 'dpkg-deb'];
-
-/** Why it cannot be done here; null where it can. */
-function obstacle(): string | null {
-  if (process.getuid?.() !== 0) return 'needs root, for systemd-nspawn';
-  const missing = needed.filter((program) => spawnSync('which', [program]).status !== 0);
-  return missing.length === 0 ? null : `missing: ${missing.join(', ')}`;
-}
-
 function releases(): Release[] {
   const known = Object.keys(suites).toReversed() as Release[];
   const unknown = positionals.filter((word) => !known.some((release) => release === word));
   if (unknown.length > 0) throw new Error(`Debian ${unknown.join(', ')}? known are ${known.join(', ')}`);
   return known.filter((release) => positionals.length === 0 || positionals.includes(release));
-}
-
-/** From outside: makes what needs the internet, gets namespaces and runs itself there. */
-async function enter(): Promise<number> {
-  const why = obstacle();
-  if (why !== null) {
-    console.log(`skipped: ${why}\n0 passed, 0 failed, 1 skipped`);
-    return 0;
-  }
-  for (const release of releases()) {
-    console.error(`image of Debian ${release} …`);
-    await makeImage(release);
-  }
-  const shelf = makeShelf();
-  const program = [process.execPath, fileURLToPath(import.meta.url), ...process.argv.slice(2)];
-  try {
-    return await runInWorld([...program, '--inside', shelf]);
-  } finally {
-    await clearShelf(shelf);
-  }
 }
 
 async function play(name: string, action: () => Promise<string | readonly string[]>): Promise<Played> {
@@ -126,17 +96,13 @@ async function keep(): Promise<void> {
 }
 
 async function main(): Promise<number> {
-  if (values.inside === undefined) return await enter();
-  // the first process of a namespace is deaf to what it does not ask for
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130));
+  if (values.inside === undefined) return await enter(import.meta.url, ['ssh'], releases());
+  hearSignals();
   const started = performance.now();
   const packages = packagesIn(values.packages, values.inside);
   const played: Played[] = [];
   for (const release of releases()) played.push(...(await walk(release, values.inside, packages)));
-  forPeople.close(played, performance.now() - started);
-  const failed = played.filter(({ ok }) => !ok).length;
-  console.log(`${played.length - failed} passed, ${failed} failed, 0 skipped`);
-  return failed === 0 ? 0 : 1;
+  return close(played, started);
 }
 
 process.exit(await main());

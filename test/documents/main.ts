@@ -2,16 +2,14 @@
  * `npm run test:documents`: a newcomer with two fresh Debian servers and a Cloudflare account does what the documents say, word
  * for word. Ends with the line `N passed, N failed, N skipped`.
  */
-import { spawnSync } from 'node:child_process';
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { makeImage } from '../debian/image.ts';
-import { boot, clearShelf, type Machine, makeShelf, sh, stop, write } from '../debian/machine.ts';
+import { close, enter, hearSignals } from '../debian/entrance.ts';
+import { boot, type Machine, sh, stop, write } from '../debian/machine.ts';
 import { packagesIn } from '../debian/packages.ts';
 import { forPeople, type Step as Played } from '../demo/screen.ts';
-import { runInWorld } from '../world/enter.ts';
 import { here, type Program } from '../world/place.ts';
 import { until } from '../world/wait.ts';
 import { type Block, blocksOf, textOf } from './blocks.ts';
@@ -33,30 +31,12 @@ const cloudAddress = '192.0.2.1';
 const first = { name: 'web1', v4: '192.0.2.10', v6: '2001:db8:a::10' };
 const second = { name: 'web2', v4: '192.0.2.11', v6: '2001:db8:a::11' };
 const certificate = '/root/certificate.pem';
-const needed = ['debootstrap', 'systemd-nspawn', 'ip', 'nsenter', 'openssl', 'dpkg-deb'];
 const modules = fileURLToPath(new URL('../../node_modules', import.meta.url));
 const command_ms_max = 180_000;
 
 interface Reader {
   readonly machine: Machine;
   readonly other: Machine;
-}
-
-async function enter(): Promise<number> {
-  const missing = needed.filter((program) => spawnSync('which', [program]).status !== 0);
-  if (process.getuid?.() !== 0) missing.push('root, for systemd-nspawn');
-  if (missing.length > 0) {
-    console.log(`skipped: missing ${missing.join(', ')}\n0 passed, 0 failed, 1 skipped`);
-    return 0;
-  }
-  await makeImage(release);
-  const shelf = makeShelf();
-  const program = [process.execPath, fileURLToPath(import.meta.url), ...process.argv.slice(2)];
-  try {
-    return await runInWorld([...program, '--inside', shelf]);
-  } finally {
-    await clearShelf(shelf);
-  }
 }
 
 /** The Worker's name in public DNS has an authority that this world trusts. */
@@ -164,8 +144,8 @@ async function walk(reader: Reader, document: string): Promise<Played> {
 }
 
 async function main(): Promise<number> {
-  if (values.inside === undefined) return await enter();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130));
+  if (values.inside === undefined) return await enter(import.meta.url, ['openssl'], [release]);
+  hearSignals();
   const started = performance.now();
   const shelf = values.inside;
   const { edgeban } = packagesIn(values.packages, shelf);
@@ -183,10 +163,7 @@ async function main(): Promise<number> {
   if (values.keep) await new Promise(() => undefined);
   await cloud.kill('SIGKILL');
   for (const each of [machine, other]) await stop(each);
-  forPeople.close(played, performance.now() - started);
-  const failed = played.filter(({ ok }) => !ok).length;
-  console.log(`${played.length - failed} passed, ${failed} failed, 0 skipped`);
-  return failed === 0 ? 0 : 1;
+  return close(played, started);
 }
 
 process.exit(await main());
