@@ -9,8 +9,8 @@ import { runEdgeban } from './cli/edgeban.ts';
 import type { Enrolment, Finding, HostPorts, ServerSettings } from './cli/ports.ts';
 import { runServer } from './cli/server.ts';
 import { processTerminal } from './cli/terminal.ts';
-import { diskFiles } from './config-files.ts';
 import { edgeFiles, enrolment } from './edge/files.ts';
+import { diskFiles } from './system/config-files.ts';
 import { version } from './version.ts';
 
 const here = fileURLToPath(import.meta.url);
@@ -19,20 +19,20 @@ const here = fileURLToPath(import.meta.url);
 const ports: HostPorts = {
   version,
   serverCommand: serverCommand(),
-  serviceOf: async (pidfile) => await (await import('./service.ts')).serviceOf(pidfile),
-  restartService: async (unit) => await (await import('./service.ts')).restartService(unit),
+  serviceOf: async (pidfile) => await (await import('./system/service.ts')).serviceOf(pidfile),
+  restartService: async (unit) => await (await import('./system/service.ts')).restartService(unit),
   serverSettings: async (configDir) => settingsIn(configDir),
   testConfiguration: async (configDir) => {
-    const { readConfiguration } = await import('./configuration.ts');
-    const { configurationPorts } = await import('./kit.ts');
+    const { readConfiguration } = await import('./daemon/configuration.ts');
+    const { configurationPorts } = await import('./daemon/kit.ts');
     const isEnrolled = (await enrolmentOf(settingsIn(configDir))) !== null;
-    const { neighbourhood, sharedJails } = await import('./neighbour.ts');
+    const { neighbourhood, sharedJails } = await import('./daemon/neighbour.ts');
     const { findings, plan } = readConfiguration(configDir, isEnrolled, configurationPorts());
     const jails = plan.jails.map(({ name }) => name);
     return [...findings, ...sharedJails(jails, neighbourhood(diskFiles))].map(shown);
   },
   commandStream: async (configDir, { loglevel, logtarget, syslogsocket, dbfile }) => {
-    const { commandStreamOf } = await import('./command-stream.ts');
+    const { commandStreamOf } = await import('./daemon/command-stream.ts');
     const given = Object.entries({ loglevel, logtarget, syslogsocket, dbfile }).flatMap(([name, value]) =>
       value === undefined ? [] : [[name, value] as const],
     );
@@ -40,7 +40,7 @@ const ports: HostPorts = {
     return { commands, findings: findings.map(shown) };
   },
   serve: async (options) => {
-    const { serve } = await import('./daemon.ts');
+    const { serve } = await import('./daemon/daemon.ts');
     await serve(options);
   },
   enroll: async ({ settings, url, token, name }) => {

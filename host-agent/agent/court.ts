@@ -8,7 +8,7 @@ import type { Store } from '../../shared/store/store.ts';
 import type { Ban, Failure } from '../../shared/ticket.ts';
 import type { Seconds, UnixTime, Until } from '../../shared/time.ts';
 import type { ToldEvent } from '../../shared/wire.ts';
-import type { Log, Logger } from '../log.ts';
+import type { Log, Logger } from '../log/log.ts';
 import type { Effects } from './effects.ts';
 import { FleetFailures, fleetFailuresLimits } from './fleet-failures.ts';
 import { Lifts } from './lifts.ts';

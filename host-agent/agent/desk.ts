@@ -5,7 +5,7 @@ import type { Store } from '../../shared/store/store.ts';
 import type { UnixTime } from '../../shared/time.ts';
 import type { Change } from '../actions/action.ts';
 import type { Order } from '../actions/ticket-action.ts';
-import type { Logger } from '../log.ts';
+import type { Logger } from '../log/log.ts';
 import { Effects } from './effects.ts';
 
 export interface DeskParts {

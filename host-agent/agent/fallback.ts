@@ -4,7 +4,7 @@ import { describeError } from '../../shared/errors.ts';
 import type { Meta } from '../../shared/store/meta.ts';
 import type { Seconds, UnixTime } from '../../shared/time.ts';
 import type { EdgeAbility } from '../../shared/wire.ts';
-import type { Logger } from '../log.ts';
+import type { Logger } from '../log/log.ts';
 import type { EdgeLink } from './parts.ts';
 import type { JailPlan } from './plan.ts';
 

@@ -6,7 +6,7 @@ import type { Ban } from '../../shared/ticket.ts';
 import { FOREVER, type UnixTime, type Until } from '../../shared/time.ts';
 import type { FeedChange, FeedPage } from '../../shared/wire.ts';
 import type { FeedPlace, FeedSink } from '../edge/ports.ts';
-import type { Logger } from '../log.ts';
+import type { Logger } from '../log/log.ts';
 import type { Court } from './court.ts';
 import type { Desk } from './desk.ts';
 import type { Effects } from './effects.ts';

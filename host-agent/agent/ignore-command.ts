@@ -11,7 +11,7 @@ import {
 import type { IgnoreCache } from '../../shared/config/jail-values.ts';
 import type { Failure } from '../../shared/ticket.ts';
 import type { Seconds, UnixTime } from '../../shared/time.ts';
-import type { Exit, Shell } from '../shell.ts';
+import type { Exit, Shell } from '../system/shell.ts';
 import type { Core } from './parts.ts';
 import type { JailPlan } from './plan.ts';
 

@@ -1,7 +1,7 @@
 /** A file of ignoreip entries (`file:PATH`, from fail2ban 1.1.1): read again when it has changed. */
 import { open, stat } from 'node:fs/promises';
 import { type IgnoreConf, ignoreEntryOf, words } from '../../shared/config/jail-values.ts';
-import type { Logger } from '../log.ts';
+import type { Logger } from '../log/log.ts';
 
 export const ignoreFileLimits = {
   bytes_max: 1_048_576,

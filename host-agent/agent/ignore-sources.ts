@@ -2,7 +2,7 @@
 import { type Prefix, parsePrefix } from '../../shared/address.ts';
 import type { IgnoreConf } from '../../shared/config/jail-values.ts';
 import type { IgnoreEntry } from '../../shared/engine/decision.ts';
-import type { Logger } from '../log.ts';
+import type { Logger } from '../log/log.ts';
 import { IgnoreFile } from './ignore-file.ts';
 
 export interface IgnoreSourcesParts {

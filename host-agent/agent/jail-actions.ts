@@ -6,7 +6,7 @@ import type { ActionState, JailStory } from '../../shared/story.ts';
 import type { Ban } from '../../shared/ticket.ts';
 import type { Action, Block, Change, JailAction } from '../actions/action.ts';
 import type { JailFigures, Order, TicketAction, TicketJail } from '../actions/ticket-action.ts';
-import type { Logger } from '../log.ts';
+import type { Logger } from '../log/log.ts';
 import { addressOf } from './court.ts';
 import { Projection } from './projection.ts';
 

@@ -15,7 +15,7 @@ import type { Ban, Failure, Line } from '../../shared/ticket.ts';
 import type { UnixTime } from '../../shared/time.ts';
 import type { Change, JailAction } from '../actions/action.ts';
 import type { Order } from '../actions/ticket-action.ts';
-import type { Log } from '../log.ts';
+import type { Log } from '../log/log.ts';
 import type { Court } from './court.ts';
 import type { Effects } from './effects.ts';
 import type { Answer, IgnoreCommand } from './ignore-command.ts';

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { type Alert, type AlertsPage, alertOf, retryAfter } from '../../shared/alerts.ts';
 import { followIncidents, Incident, incidentKinds, isIncidentKind, type Symptom } from '../../shared/incidents.ts';
 import type { UnixTime } from '../../shared/time.ts';
-import type { Logger } from '../log.ts';
+import type { Logger } from '../log/log.ts';
 import type { Target } from './post.ts';
 
 export const hostAlertLimits = {

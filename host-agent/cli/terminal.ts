@@ -1,7 +1,7 @@
 /** Where the programs print: results on stdout, errors on stderr in fail2ban's log format. */
 import { createInterface } from 'node:readline';
 import { describeError } from '../../shared/errors.ts';
-import { escapeControls, formatLogLine, type Level } from '../log.ts';
+import { escapeControls, formatLogLine, type Level } from '../log/log.ts';
 
 export interface Terminal {
   /** One or more lines, without the last line end. */

@@ -1,9 +1,9 @@
 /** edgeban-regex with the real disk, clock and resolver. */
 import { hostname } from 'node:os';
 import { threadClock } from '../agent/ports.ts';
-import { diskFiles } from '../config-files.ts';
-import { Resolver } from '../dns.ts';
-import { createRe2 } from '../re2.ts';
+import { diskFiles } from '../system/config-files.ts';
+import { Resolver } from '../system/dns.ts';
+import { createRe2 } from '../system/re2.ts';
 import { type RegexPorts, runRegex } from './program.ts';
 import { processScreen } from './screen.ts';
 

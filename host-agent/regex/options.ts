@@ -1,6 +1,6 @@
 /** The options of fail2ban-regex, read as Python's optparse reads them: anywhere among the words, long ones cut short. */
 import { EdgebanError } from '../../shared/errors.ts';
-import { parseLevel } from '../log.ts';
+import { parseLevel } from '../log/log.ts';
 
 export interface RegexOptions {
   readonly config: string;

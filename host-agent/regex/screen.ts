@@ -1,5 +1,5 @@
 /** Where edgeban-regex prints: text made harmless for a terminal, JSON as it is. */
-import { escapeControls } from '../log.ts';
+import { escapeControls } from '../log/log.ts';
 
 export interface Screen {
   /** One or more lines, without the last line end. */

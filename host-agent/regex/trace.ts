@@ -1,7 +1,7 @@
 /** What `-l` lets be seen: how the program came to its verdict on each line, in the form of fail2ban's log. */
 import { pythonRepr } from '../../shared/config/python-text.ts';
 import type { Filter, FilterFailure, LineResult } from '../../shared/filter/filter.ts';
-import { formatLogLine } from '../log.ts';
+import { formatLogLine } from '../log/log.ts';
 
 /** fail2ban's numbers. */
 const levels = { WARNING: 30, INFO: 20, DEBUG: 10, TRACE: 7, HEAVY: 5 } as const;

@@ -3,8 +3,8 @@ import type { Finding } from '../../shared/config/finding.ts';
 import type { ConfigFiles } from '../../shared/config/read-order.ts';
 import type { AgentPlan } from '../agent/parts.ts';
 import type { JailPlan } from '../agent/plan.ts';
-import { readConfiguration } from '../configuration.ts';
-import { configurationPorts } from '../kit.ts';
+import { readConfiguration } from '../daemon/configuration.ts';
+import { configurationPorts } from '../daemon/kit.ts';
 import { type ReplayOptions, type Setting, usage } from './options.ts';
 
 export interface Configured {

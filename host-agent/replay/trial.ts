@@ -6,7 +6,7 @@ import { openStore, type Store } from '../../shared/store/store.ts';
 import type { Ban, Failure } from '../../shared/ticket.ts';
 import { isOver, type Seconds, type UnixTime } from '../../shared/time.ts';
 import type { JailPlan } from '../agent/plan.ts';
-import { openSqlite } from '../sqlite.ts';
+import { openSqlite } from '../system/sqlite.ts';
 
 export const replayLimits = {
   /** Bans that are listed; what comes after is only counted. */

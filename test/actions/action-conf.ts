@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { diskFiles } from '../../host-agent/config-files.ts';
+import { diskFiles } from '../../host-agent/system/config-files.ts';
 import type { ActionConf } from '../../shared/config/action-conf.ts';
 import { readJails } from '../../shared/config/jail-conf.ts';
 import type { Ban } from '../../shared/ticket.ts';

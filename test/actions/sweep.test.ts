@@ -4,7 +4,7 @@ import { createNftables } from '../../host-agent/actions/nftables.ts';
 import { planOf } from '../../host-agent/actions/nftables-plan.ts';
 import { sweepTables } from '../../host-agent/actions/nftables-sweep.ts';
 import type { JailsInUse } from '../../host-agent/agent/parts.ts';
-import { sweeper } from '../../host-agent/kit.ts';
+import { sweeper } from '../../host-agent/daemon/kit.ts';
 import { Netns, whyNot } from './netns.ts';
 
 const reason = whyNot();

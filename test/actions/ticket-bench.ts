@@ -2,8 +2,8 @@
 import { onTestFinished } from 'vitest';
 import type { Order, TicketAction, TicketJail, TicketWorld } from '../../host-agent/actions/ticket-action.ts';
 import { TicketActions } from '../../host-agent/actions/ticket-actions.ts';
-import { Shell, shellLimits } from '../../host-agent/shell.ts';
-import { openSqlite } from '../../host-agent/sqlite.ts';
+import { Shell, shellLimits } from '../../host-agent/system/shell.ts';
+import { openSqlite } from '../../host-agent/system/sqlite.ts';
 import type { ActionConf } from '../../shared/config/action-conf.ts';
 import { openStore, type Store } from '../../shared/store/store.ts';
 import type { Ban } from '../../shared/ticket.ts';

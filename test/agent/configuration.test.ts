@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { diskFiles } from '../../host-agent/config-files.ts';
-import { readConfiguration } from '../../host-agent/configuration.ts';
-import { createRe2 } from '../../host-agent/re2.ts';
+import { readConfiguration } from '../../host-agent/daemon/configuration.ts';
+import { diskFiles } from '../../host-agent/system/config-files.ts';
+import { createRe2 } from '../../host-agent/system/re2.ts';
 import { readStream } from '../../shared/config/stream.ts';
 
 let dir = '';

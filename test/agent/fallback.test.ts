@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Fallback } from '../../host-agent/agent/fallback.ts';
 import { bareJail, edgeRules, type JailPlan } from '../../host-agent/agent/plan.ts';
-import { Log } from '../../host-agent/log.ts';
+import { Log } from '../../host-agent/log/log.ts';
 import type { Meta } from '../../shared/store/meta.ts';
 import { openStore } from '../../shared/store/store.ts';
 import type { EdgeAbility } from '../../shared/wire.ts';

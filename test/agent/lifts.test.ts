@@ -1,7 +1,7 @@
 /** A ban that follows a lift is told as a later one, whatever its log's whole seconds say: else the edge would not take it up. */
 import { expect, it } from 'vitest';
 import { Lifts } from '../../host-agent/agent/lifts.ts';
-import { openSqlite } from '../../host-agent/sqlite.ts';
+import { openSqlite } from '../../host-agent/system/sqlite.ts';
 import { Holders } from '../../shared/store/holders.ts';
 import { migrate, storeMigrations } from '../../shared/store/schema.ts';
 import { HostEvent } from '../../shared/wire.ts';

@@ -1,6 +1,6 @@
 /** The host's full name, as `hostname -f` says it. */
 import { expect, test } from 'vitest';
-import { fullName } from '../../host-agent/ticket-world.ts';
+import { fullName } from '../../host-agent/daemon/ticket-world.ts';
 
 test('the name with a domain that stands with the short one', () => {
   const hosts =

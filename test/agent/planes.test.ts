@@ -1,7 +1,7 @@
 /** Where a jail's bans are enforced: on this host, at the edge, or both, in a real nftables. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { EdgeLink } from '../../host-agent/agent/parts.ts';
-import { sweeper } from '../../host-agent/kit.ts';
+import { sweeper } from '../../host-agent/daemon/kit.ts';
 import { Netns, whyNot } from '../actions/netns.ts';
 import { type AgentBench, type BenchOptions, startAgent, webJail } from './bench.ts';
 

@@ -3,8 +3,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { Log } from '../../host-agent/log.ts';
-import { ServerSettings } from '../../host-agent/server-settings.ts';
+import { ServerSettings } from '../../host-agent/daemon/server-settings.ts';
+import { Log } from '../../host-agent/log/log.ts';
 import { readServerConf, type ServerConf } from '../../shared/config/server-conf.ts';
 import { filesIn } from '../config/files.ts';
 

@@ -1,6 +1,6 @@
 /** A daemon gives memory back when it has nothing to do, and only then. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { restWhenQuiet } from '../../host-agent/rest.ts';
+import { restWhenQuiet } from '../../host-agent/system/rest.ts';
 
 const look_ms = 15_000;
 const MiB = 1024 * 1024;

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { sayHere, twinsOf } from '../../host-agent/twins.ts';
+import { sayHere, twinsOf } from '../../host-agent/daemon/twins.ts';
 import { Netns, whyNot } from '../actions/netns.ts';
 import { Edgeban } from '../bench/daemon.ts';
 

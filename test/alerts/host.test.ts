@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { type PostSettings, post, targetsOf } from '../../host-agent/alerts/post.ts';
 import { hostSymptoms } from '../../host-agent/alerts/symptoms.ts';
 import { HostAlerts, type HostAlertsParts } from '../../host-agent/alerts/watch.ts';
-import { Log } from '../../host-agent/log.ts';
+import { Log } from '../../host-agent/log/log.ts';
 import type { AlertsPage } from '../../shared/alerts.ts';
 import { readServerConf } from '../../shared/config/server-conf.ts';
 import type { Symptom } from '../../shared/incidents.ts';

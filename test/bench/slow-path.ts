@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { asciiText, decoderOf } from '../../host-agent/agent/decoder.ts';
 import { localZone } from '../../host-agent/agent/ports.ts';
-import { diskFiles } from '../../host-agent/config-files.ts';
-import { createRe2 } from '../../host-agent/re2.ts';
+import { diskFiles } from '../../host-agent/system/config-files.ts';
+import { createRe2 } from '../../host-agent/system/re2.ts';
 import { readFilter } from '../../shared/config/filter-values.ts';
 import { createFilter } from '../../shared/filter/filter.ts';
 import type { Re2 } from '../../shared/filter/regex/pattern.ts';

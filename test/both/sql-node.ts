@@ -1,5 +1,5 @@
 /** What the tests in this folder run on in Node: node:sqlite. */
-import { openSqlite } from '../../host-agent/sqlite.ts';
+import { openSqlite } from '../../host-agent/system/sqlite.ts';
 import type { Sql } from '../../shared/store/sql.ts';
 
 /** Runs `body` on an empty database. */

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { Log } from '../../host-agent/log.ts';
+import { Log } from '../../host-agent/log/log.ts';
 
 let dir: string;
 let path: string;
@@ -35,7 +35,7 @@ test('lines that are said together are all there, in their order, however many',
 test('a disk that fills up in the middle of a line: whole lines stay whole, the others are counted', (ctx) => {
   // a shell may limit how long a file gets: so a write ends early
   const program = `
-    import { Log } from ${JSON.stringify(join(import.meta.dirname, '../../host-agent/log.ts'))};
+    import { Log } from ${JSON.stringify(join(import.meta.dirname, '../../host-agent/log/log.ts'))};
     import { truncateSync } from 'node:fs';
     process.on('SIGXFSZ', () => undefined);
     const log = new Log({ target: ${JSON.stringify(path)}, level: 'INFO' });

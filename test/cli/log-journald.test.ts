@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { z } from 'zod';
-import { Log } from '../../host-agent/log.ts';
+import { Log } from '../../host-agent/log/log.ts';
 import { Journald, whyNot } from '../sources/journald.ts';
 
 const entry = z.object({

@@ -5,7 +5,7 @@ import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { Log } from '../../host-agent/log.ts';
+import { Log } from '../../host-agent/log/log.ts';
 
 let dir: string;
 let path: string;

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { Log } from '../../host-agent/log.ts';
-import { formatOf } from '../../host-agent/log-format.ts';
+import { formatOf } from '../../host-agent/log/format.ts';
+import { Log } from '../../host-agent/log/log.ts';
 
 const checkout = process.env['F2B_CHECKOUT'] ?? '';
 const here = (path: string) => fileURLToPath(new URL(`../../host-agent/${path}`, import.meta.url));

@@ -2,7 +2,7 @@
 import { createSocket } from 'node:dgram';
 import { Resolver } from 'node:dns/promises';
 import { expect, test } from 'vitest';
-import { cymruLimits, originsBy, questionOf, type TextLookup } from '../../host-agent/cymru.ts';
+import { cymruLimits, originsBy, questionOf, type TextLookup } from '../../host-agent/system/cymru.ts';
 import { parsePrefix } from '../../shared/address.ts';
 
 const answers: Readonly<Record<string, readonly string[]>> = {

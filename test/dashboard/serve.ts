@@ -1,8 +1,8 @@
 /** `edgeban dashboard` with a page of the test's: serve.ts PAGE ARGUMENT… */
 import { processTerminal } from '../../host-agent/cli/terminal.ts';
-import { diskFiles } from '../../host-agent/config-files.ts';
 import { runDashboard } from '../../host-agent/dashboard/main.ts';
 import { dashboardPage } from '../../host-agent/dashboard-page.ts';
+import { diskFiles } from '../../host-agent/system/config-files.ts';
 import { readServerConf } from '../../shared/config/server-conf.ts';
 
 const [page, ...argv] = process.argv.slice(2);

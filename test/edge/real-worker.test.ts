@@ -9,7 +9,7 @@ import { edgeFiles } from '../../host-agent/edge/files.ts';
 import { EdgeLink } from '../../host-agent/edge/link.ts';
 import type { EventOutbox, FeedSink } from '../../host-agent/edge/ports.ts';
 import { realWorld } from '../../host-agent/edge/world.ts';
-import { openSqlite } from '../../host-agent/sqlite.ts';
+import { openSqlite } from '../../host-agent/system/sqlite.ts';
 import { Heard } from '../../shared/store/feed.ts';
 import { Holders } from '../../shared/store/holders.ts';
 import { Outbox } from '../../shared/store/outbox.ts';

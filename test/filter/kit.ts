@@ -1,7 +1,7 @@
 /** What the filter's tests hand to a filter: Node's RE2, a fixed time zone, UTF-8, and names from a table. */
 
 import { asciiText } from '../../host-agent/agent/decoder.ts';
-import { createRe2 } from '../../host-agent/re2.ts';
+import { createRe2 } from '../../host-agent/system/re2.ts';
 import { type CivilTime, civilOf, daysOf, type LocalZone, secondsOf, weekdayOf } from '../../shared/filter/calendar.ts';
 import { createFilter, type Filter, type FilterConf, type FilterPorts } from '../../shared/filter/filter.ts';
 

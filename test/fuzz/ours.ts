@@ -1,5 +1,5 @@
 /** The same questions to our own code: a filter's conf, and verdicts in the oracle's words. */
-import { createRe2 } from '../../host-agent/re2.ts';
+import { createRe2 } from '../../host-agent/system/re2.ts';
 import { parsePrefix } from '../../shared/address.ts';
 import { combineFilter, openFilter, regexesOf } from '../../shared/config/filter-conf.ts';
 import { openFiles } from '../../shared/config/read-order.ts';

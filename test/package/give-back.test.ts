@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { loadGiveBack } from '../../host-agent/rest.ts';
+import { loadGiveBack } from '../../host-agent/system/rest.ts';
 
 const checkout = join(import.meta.dirname, '../..');
 let folder: string;

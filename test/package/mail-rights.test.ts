@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import type { JailPlan } from '../../host-agent/agent/plan.ts';
 import { bareJail } from '../../host-agent/agent/plan.ts';
-import { type MailWorld, mailFindings } from '../../host-agent/mail-rights.ts';
+import { type MailWorld, mailFindings } from '../../host-agent/daemon/mail-rights.ts';
 
 const origin = { file: '/c/jail.conf', line: 1 };
 const switches = { startOnDemand: null, repairOnUnban: null, norestored: true, origin };

@@ -1,6 +1,6 @@
 /** Beside a running fail2ban: the jails that both would guard. */
 import { describe, expect, it } from 'vitest';
-import { type Neighbourhood, sharedJails } from '../../host-agent/neighbour.ts';
+import { type Neighbourhood, sharedJails } from '../../host-agent/daemon/neighbour.ts';
 import type { ConfigFiles } from '../../shared/config/read-order.ts';
 
 const texts: Record<string, string> = {

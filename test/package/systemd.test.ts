@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { loadNotify, type Notify, openSupervisor } from '../../host-agent/systemd.ts';
+import { loadNotify, type Notify, openSupervisor } from '../../host-agent/system/systemd.ts';
 
 const checkout = fileURLToPath(new URL('../../', import.meta.url));
 

@@ -3,9 +3,9 @@ import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { threadClock } from '../../host-agent/agent/ports.ts';
-import { diskFiles } from '../../host-agent/config-files.ts';
-import { createRe2 } from '../../host-agent/re2.ts';
 import { runRegex } from '../../host-agent/regex/program.ts';
+import { diskFiles } from '../../host-agent/system/config-files.ts';
+import { createRe2 } from '../../host-agent/system/re2.ts';
 
 export interface Printed {
   readonly code: number;

@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { openSqlite, setAsideDatabase } from '../../host-agent/sqlite.ts';
+import { openSqlite, setAsideDatabase } from '../../host-agent/system/sqlite.ts';
 import { EdgebanError } from '../../shared/errors.ts';
 
 let folder = '';
@@ -62,7 +62,7 @@ test('a damaged database is moved away with its log, and a new one can be made',
 });
 
 const writer = (file: string) => `
-  const { openSqlite } = await import(${JSON.stringify(new URL('../../host-agent/sqlite.ts', import.meta.url).href)});
+  const { openSqlite } = await import(${JSON.stringify(new URL('../../host-agent/system/sqlite.ts', import.meta.url).href)});
   const sql = openSqlite(${JSON.stringify(file)});
   sql.script('CREATE TABLE t (a INTEGER); CREATE TABLE u (a INTEGER)');
   for (let n = 1; ; n += 1) {

@@ -32,11 +32,14 @@ export const rooms: readonly Room[] = [
   { path: 'shared/filter/', from: judge },
   { path: 'shared/engine/', from: judge },
   { path: 'shared/store/', from: judge },
-  { path: 'host-agent/', from: ['host-agent/', 'package.json', ...host, 're2', 'undici'] },
+  { path: 'host-agent/', from: ['host-agent/', 'package.json', ...host] },
+  { path: 'host-agent/daemon/', from: ['host-agent/', ...host] },
+  { path: 'host-agent/log/', from: host },
+  { path: 'host-agent/system/', from: [...host, 're2'], typesFrom: ['host-agent/control/'] },
   { path: 'host-agent/agent/', from: host, typesFrom: ['host-agent/'] },
   {
     path: 'host-agent/cli/',
-    from: [...host, 'host-agent/control/', 'host-agent/log.ts', 'host-agent/agent/wording.ts'],
+    from: [...host, 'host-agent/control/', 'host-agent/log/', 'host-agent/agent/wording.ts'],
   },
   // a program by itself: of the daemon it takes the parts that read lines
   {
@@ -44,9 +47,7 @@ export const rooms: readonly Room[] = [
     from: [
       ...host,
       'host-agent/sources/',
-      ...['agent/decoder.ts', 'agent/ports.ts', 'config-files.ts', 'dns.ts', 'log.ts', 're2.ts'].map(
-        (file) => `host-agent/${file}`,
-      ),
+      ...['agent/decoder.ts', 'agent/ports.ts', 'system/', 'log/'].map((file) => `host-agent/${file}`),
     ],
   },
   // likewise: of the daemon it takes the configuration and the judge, of edgeban-regex how logs are read
@@ -58,11 +59,11 @@ export const rooms: readonly Room[] = [
       ...['decoder.ts', 'guard.ts', 'ignore-sources.ts', 'plan.ts', 'ports.ts', 'wording.ts'].map(
         (file) => `agent/${file}`,
       ),
-      ...['configuration.ts', 'kit.ts', 'dns.ts', 're2.ts', 'sqlite.ts'],
+      ...['daemon/configuration.ts', 'daemon/kit.ts', 'system/'],
     ].map((door) => (host.includes(door) ? door : `host-agent/${door}`)),
     typesFrom: ['host-agent/agent/'],
   },
-  { path: 'host-agent/alerts/', from: host, typesFrom: ['host-agent/control/', 'host-agent/log.ts'] },
+  { path: 'host-agent/alerts/', from: host, typesFrom: ['host-agent/control/', 'host-agent/log/'] },
   { path: 'host-agent/metrics/', from: host, typesFrom: ['host-agent/control/'] },
   { path: 'host-agent/sources/', from: host },
   { path: 'host-agent/actions/', from: host },

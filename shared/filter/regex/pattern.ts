@@ -5,7 +5,7 @@ import type { Tree } from './tree.ts';
 import type { Watch } from './watch.ts';
 
 /**
- * RE2, handed in by the host (`host-agent/re2.ts` wraps npm `re2`): `compile` takes RE2 syntax and throws on what it cannot;
+ * RE2, handed in by the host (`host-agent/system/re2.ts` wraps npm `re2`): `compile` takes RE2 syntax and throws on what it cannot;
  * `encode` turns a text into UTF-8 once, so that many programs can test the same line; the bytes are good until the next call.
  */
 export interface Re2 {

@@ -1,6 +1,6 @@
 /** Texts that are told to be alike are searched: the same is found in them. */
 import { describe, expect, test } from 'vitest';
-import { createRe2 } from '../../../host-agent/re2.ts';
+import { createRe2 } from '../../../host-agent/system/re2.ts';
 import { defaultTemplates, framedDefaults } from '../../../shared/filter/datetemplates.ts';
 import { Alike } from '../../../shared/filter/regex/alike.ts';
 import { compilePattern, newBudget } from '../../../shared/filter/regex/compile.ts';

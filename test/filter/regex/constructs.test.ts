@@ -1,7 +1,7 @@
 /** One by one, what Python's `re` has that others lack or mean otherwise; the answers are Python 3.11's. */
 
 import { describe, expect, test } from 'vitest';
-import { createRe2 } from '../../../host-agent/re2.ts';
+import { createRe2 } from '../../../host-agent/system/re2.ts';
 import { compilePattern, newBudget } from '../../../shared/filter/regex/compile.ts';
 
 const re2 = createRe2();

@@ -1,7 +1,7 @@
 /** Random regular expressions and texts: ours find what Python's `re` finds, by both engines together and by each as far as it serves. */
 
 import { afterAll, describe, expect, test } from 'vitest';
-import { createRe2 } from '../../../host-agent/re2.ts';
+import { createRe2 } from '../../../host-agent/system/re2.ts';
 import { compilePattern, newBudget } from '../../../shared/filter/regex/compile.ts';
 import type { Pattern, Re2 } from '../../../shared/filter/regex/pattern.ts';
 import { type Answer, Python, pythonMissing, type Question } from './python.ts';

@@ -2,8 +2,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { diskFiles } from '../../../host-agent/config-files.ts';
-import { createRe2 } from '../../../host-agent/re2.ts';
+import { diskFiles } from '../../../host-agent/system/config-files.ts';
+import { createRe2 } from '../../../host-agent/system/re2.ts';
 import { readFilter } from '../../../shared/config/filter-values.ts';
 import { dropLooks } from '../../../shared/filter/regex/analysis.ts';
 import { assemble } from '../../../shared/filter/regex/assemble.ts';

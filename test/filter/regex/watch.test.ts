@@ -1,7 +1,7 @@
 /** RE2 at its slowest: where it keeps thousands of ways open in a text, a line's time is watched and not only its steps. */
 import { describe, expect, it } from 'vitest';
 import { threadClock } from '../../../host-agent/agent/ports.ts';
-import { createRe2 } from '../../../host-agent/re2.ts';
+import { createRe2 } from '../../../host-agent/system/re2.ts';
 import { randomOf } from '../../random.ts';
 import { bytesOf, filterOf, portsWith } from '../kit.ts';
 

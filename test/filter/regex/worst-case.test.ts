@@ -1,7 +1,7 @@
 /** Expressions and lines made to take long: no line may keep the agent busy for more than 50 ms. */
 
 import { describe, expect, test } from 'vitest';
-import { createRe2 } from '../../../host-agent/re2.ts';
+import { createRe2 } from '../../../host-agent/system/re2.ts';
 import { compilePattern, lineStepsMax, newBudget } from '../../../shared/filter/regex/compile.ts';
 import type { Re2 } from '../../../shared/filter/regex/pattern.ts';
 import { cpuMs } from './cpu.ts';

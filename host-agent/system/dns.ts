@@ -1,6 +1,6 @@
 /** Names in log lines to addresses: cached, bounded, and never in the way of the next line. */
 import { lookup, lookupService } from 'node:dns/promises';
-import { canonical } from '../shared/address.ts';
+import { canonical } from '../../shared/address.ts';
 
 export const dnsLimits = {
   names_max: 2_000,

@@ -1,10 +1,10 @@
 /** The daemon's log, in fail2ban's line format, so that its filters and the tools around it can read it. */
-import { EdgebanError } from '../shared/errors.ts';
-import { type Entry, type Level, levels, logLimits, printable } from './log-format.ts';
+import { EdgebanError } from '../../shared/errors.ts';
+import { type Entry, type Level, levels, logLimits, printable } from './format.ts';
 
-export { escapeControls, formatLogLine, type Level } from './log-format.ts';
+export { escapeControls, formatLogLine, type Level } from './format.ts';
 
-import { hostLogs, openTarget, type Target, type TargetWorld } from './log-targets.ts';
+import { hostLogs, openTarget, type Target, type TargetWorld } from './targets.ts';
 
 /** One room's voice in the log. A message is one line; control characters in it are escaped. */
 export interface Logger {

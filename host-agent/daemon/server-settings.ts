@@ -1,7 +1,7 @@
 /** What a reload takes over of edgeban.conf, and what it says of that for which a restart is needed. */
-import type { ServerConf } from '../shared/config/server-conf.ts';
-import { describeError, EdgebanError } from '../shared/errors.ts';
-import type { Log } from './log.ts';
+import type { ServerConf } from '../../shared/config/server-conf.ts';
+import { describeError, EdgebanError } from '../../shared/errors.ts';
+import type { Log } from '../log/log.ts';
 
 /** What is opened or bound once. */
 const lasting = ['socket', 'pidfile', 'dbfile', 'dbmaxmatches', 'allowipv6', 'metrics'] as const;

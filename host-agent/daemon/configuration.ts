@@ -1,21 +1,21 @@
 /** From fail2ban's language to what the agent runs: each jail's plan, and all that is wrong, with its place. */
-import type { ActionConf } from '../shared/config/action-conf.ts';
-import { tagsIn } from '../shared/config/dynamic-tags.ts';
-import type { FilterConf as WrittenFilter } from '../shared/config/filter-conf.ts';
-import { configError, type Finding, findingOf, mildFinding } from '../shared/config/finding.ts';
-import { type JailConf, readJails } from '../shared/config/jail-conf.ts';
-import { type Planes, planesFor } from '../shared/config/planes.ts';
-import type { ConfigFiles } from '../shared/config/read-order.ts';
-import { readServerConf, type ServerConf } from '../shared/config/server-conf.ts';
-import { EdgebanError } from '../shared/errors.ts';
-import { createFilter, type FilterConf, type FilterPorts } from '../shared/filter/filter.ts';
-import type { Re2 } from '../shared/filter/regex/pattern.ts';
-import type { UnixTime } from '../shared/time.ts';
-import { asciiText, decoderOf } from './agent/decoder.ts';
-import type { AgentPlan } from './agent/parts.ts';
-import { bareJail, edgeJail, edgeRules, type JailPlan } from './agent/plan.ts';
-import { localZone } from './agent/ports.ts';
-import { journalArguments, matchArguments, quotedTerm } from './sources/journalmatch.ts';
+import type { ActionConf } from '../../shared/config/action-conf.ts';
+import { tagsIn } from '../../shared/config/dynamic-tags.ts';
+import type { FilterConf as WrittenFilter } from '../../shared/config/filter-conf.ts';
+import { configError, type Finding, findingOf, mildFinding } from '../../shared/config/finding.ts';
+import { type JailConf, readJails } from '../../shared/config/jail-conf.ts';
+import { type Planes, planesFor } from '../../shared/config/planes.ts';
+import type { ConfigFiles } from '../../shared/config/read-order.ts';
+import { readServerConf, type ServerConf } from '../../shared/config/server-conf.ts';
+import { EdgebanError } from '../../shared/errors.ts';
+import { createFilter, type FilterConf, type FilterPorts } from '../../shared/filter/filter.ts';
+import type { Re2 } from '../../shared/filter/regex/pattern.ts';
+import type { UnixTime } from '../../shared/time.ts';
+import { asciiText, decoderOf } from '../agent/decoder.ts';
+import type { AgentPlan } from '../agent/parts.ts';
+import { bareJail, edgeJail, edgeRules, type JailPlan } from '../agent/plan.ts';
+import { localZone } from '../agent/ports.ts';
+import { journalArguments, matchArguments, quotedTerm } from '../sources/journalmatch.ts';
 
 export interface ConfigurationPorts {
   readonly files: ConfigFiles;

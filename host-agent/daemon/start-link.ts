@@ -1,13 +1,13 @@
 /** The link to the Worker, put together for the daemon. By itself, because a host that is not enrolled need not load it. */
-import { describeError } from '../shared/errors.ts';
-import type { Store } from '../shared/store/store.ts';
-import type { Fleet } from './agent/fleet.ts';
-import type { EdgeLink as AgentLink } from './agent/parts.ts';
-import { EdgeLink } from './edge/link.ts';
-import type { EventOutbox } from './edge/ports.ts';
-import type { EdgeSettings } from './edge/settings.ts';
-import { realWorld } from './edge/world.ts';
-import type { Log } from './log.ts';
+import { describeError } from '../../shared/errors.ts';
+import type { Store } from '../../shared/store/store.ts';
+import type { Fleet } from '../agent/fleet.ts';
+import type { EdgeLink as AgentLink } from '../agent/parts.ts';
+import { EdgeLink } from '../edge/link.ts';
+import type { EventOutbox } from '../edge/ports.ts';
+import type { EdgeSettings } from '../edge/settings.ts';
+import { realWorld } from '../edge/world.ts';
+import type { Log } from '../log/log.ts';
 
 export function startLink(settings: EdgeSettings, store: Store, fleet: Fleet, resync: () => void, log: Log): AgentLink {
   const { outbox } = store;

@@ -1,23 +1,23 @@
 /** The real parts from which a configuration is tried and the daemon is built. */
-import type { ActionConf } from '../shared/config/action-conf.ts';
-import type { UnixTime } from '../shared/time.ts';
-import type { Action } from './actions/action.ts';
-import { Conntrack } from './actions/conntrack.ts';
-import { createNft, type Nft } from './actions/nft.ts';
-import { createNftables } from './actions/nftables.ts';
-import { checkCommands, type Parameters } from './actions/nftables-parameters.ts';
-import { ownerWord, planOf } from './actions/nftables-plan.ts';
-import { sweepTables } from './actions/nftables-sweep.ts';
-import type { TicketWorld } from './actions/ticket-action.ts';
-import { checkTicketAction, TicketActions } from './actions/ticket-actions.ts';
-import type { AgentParts, SourceStart } from './agent/parts.ts';
-import { type SourcePlan, sourceName } from './agent/plan.ts';
-import { diskFiles } from './config-files.ts';
+import type { ActionConf } from '../../shared/config/action-conf.ts';
+import type { UnixTime } from '../../shared/time.ts';
+import type { Action } from '../actions/action.ts';
+import { Conntrack } from '../actions/conntrack.ts';
+import { createNft, type Nft } from '../actions/nft.ts';
+import { createNftables } from '../actions/nftables.ts';
+import { checkCommands, type Parameters } from '../actions/nftables-parameters.ts';
+import { ownerWord, planOf } from '../actions/nftables-plan.ts';
+import { sweepTables } from '../actions/nftables-sweep.ts';
+import type { TicketWorld } from '../actions/ticket-action.ts';
+import { checkTicketAction, TicketActions } from '../actions/ticket-actions.ts';
+import type { AgentParts, SourceStart } from '../agent/parts.ts';
+import { type SourcePlan, sourceName } from '../agent/plan.ts';
+import { createFileSource } from '../sources/file.ts';
+import { createJournalSource } from '../sources/journal.ts';
+import type { Source, SourcePorts } from '../sources/source.ts';
+import { diskFiles } from '../system/config-files.ts';
+import { createRe2 } from '../system/re2.ts';
 import type { ConfigurationPorts } from './configuration.ts';
-import { createRe2 } from './re2.ts';
-import { createFileSource } from './sources/file.ts';
-import { createJournalSource } from './sources/journal.ts';
-import type { Source, SourcePorts } from './sources/source.ts';
 
 export interface ActionPorts {
   readonly nft: Nft;

@@ -1,8 +1,8 @@
 /** The Sql port on node:sqlite: one file with a write-ahead log. */
 import { closeSync, existsSync, openSync, renameSync } from 'node:fs';
 import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite';
-import { EdgebanError } from '../shared/errors.ts';
-import type { Sql, SqlRow, SqlValue } from '../shared/store/sql.ts';
+import { EdgebanError } from '../../shared/errors.ts';
+import type { Sql, SqlRow, SqlValue } from '../../shared/store/sql.ts';
 
 const limits = { statements_max: 200, busy_ms_max: 5000 } as const;
 

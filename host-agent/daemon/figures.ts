@@ -1,10 +1,10 @@
 /** The daemon's figures, shown where the configuration says, and in a line to systemd. */
-import type { ServerConf } from '../shared/config/server-conf.ts';
-import { describeError } from '../shared/errors.ts';
-import type { Agent } from './agent/agent.ts';
-import type { Log } from './log.ts';
-import { metricsText, type ProcessFigures, statusLine } from './metrics/text.ts';
-import type { Supervisor } from './systemd.ts';
+import type { ServerConf } from '../../shared/config/server-conf.ts';
+import { describeError } from '../../shared/errors.ts';
+import type { Agent } from '../agent/agent.ts';
+import type { Log } from '../log/log.ts';
+import { metricsText, type ProcessFigures, statusLine } from '../metrics/text.ts';
+import type { Supervisor } from '../system/systemd.ts';
 
 const status_every_ms = 30_000;
 
@@ -33,11 +33,11 @@ export async function openFigures(
 /** HTTP takes memory that a host without Prometheus does not need. */
 async function exporterFor(settings: ServerConf['metrics'], parts: Parameters<Opener>[1]) {
   if (settings.listen === '' && settings.textfile === '') return null;
-  const { openExporter } = await import('./metrics/exporter.ts');
+  const { openExporter } = await import('../metrics/exporter.ts');
   return await openExporter(settings, parts);
 }
 
-type Opener = typeof import('./metrics/exporter.ts').openExporter;
+type Opener = typeof import('../metrics/exporter.ts').openExporter;
 
 function processFigures(): ProcessFigures {
   const { user, system } = process.cpuUsage();

@@ -1,11 +1,11 @@
 /** The watch over this host, put together for the daemon: what it sees, whom it tells, and what the Worker has to tell. */
 import { hostname } from 'node:os';
-import type { ServerConf } from '../shared/config/server-conf.ts';
-import { Meta } from '../shared/store/meta.ts';
-import type { Sql } from '../shared/store/sql.ts';
-import type { Agent } from './agent/agent.ts';
-import type { EdgeSettings } from './edge/settings.ts';
-import type { Log } from './log.ts';
+import type { ServerConf } from '../../shared/config/server-conf.ts';
+import { Meta } from '../../shared/store/meta.ts';
+import type { Sql } from '../../shared/store/sql.ts';
+import type { Agent } from '../agent/agent.ts';
+import type { EdgeSettings } from '../edge/settings.ts';
+import type { Log } from '../log/log.ts';
 
 const memoryKey = 'alerts';
 
@@ -15,9 +15,9 @@ export async function openAlerts(
   settings: ServerConf['alerts'],
   { sql, enrolled, log }: { readonly sql: Sql; readonly enrolled: EdgeSettings | null; readonly log: Log },
 ): Promise<{ close(): void }> {
-  const { post, targetsOf } = await import('./alerts/post.ts');
-  const { hostAlertLimits, HostAlerts } = await import('./alerts/watch.ts');
-  const { hostSymptoms } = await import('./alerts/symptoms.ts');
+  const { post, targetsOf } = await import('../alerts/post.ts');
+  const { hostAlertLimits, HostAlerts } = await import('../alerts/watch.ts');
+  const { hostSymptoms } = await import('../alerts/symptoms.ts');
   const targets = targetsOf(settings);
   if (targets.length === 0) return { close: () => undefined };
   const meta = new Meta(sql);
@@ -34,9 +34,9 @@ export async function openAlerts(
 
 /** HTTP takes memory that a host by itself does not need. */
 async function relayOf(enrolled: EdgeSettings) {
-  const { EdgeClient } = await import('./edge/client.ts');
-  const { readKey } = await import('./edge/key.ts');
-  const { realWorld } = await import('./edge/world.ts');
+  const { EdgeClient } = await import('../edge/client.ts');
+  const { readKey } = await import('../edge/key.ts');
+  const { realWorld } = await import('../edge/world.ts');
   const identity = { host: enrolled.host, key: readKey(enrolled.key) };
   const client = new EdgeClient({ url: enrolled.url, identity, world: realWorld });
   return (after: number | null) => client.alerts(after, AbortSignal.timeout(20_000));

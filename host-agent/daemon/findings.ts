@@ -1,9 +1,9 @@
 /** What the configuration has been found to be: told in the log, and what follows from it at a start and at a reload. */
-import type { Finding } from '../shared/config/finding.ts';
-import { describeError, EdgebanError } from '../shared/errors.ts';
-import type { AgentPlan } from './agent/parts.ts';
+import type { Finding } from '../../shared/config/finding.ts';
+import { describeError, EdgebanError } from '../../shared/errors.ts';
+import type { AgentPlan } from '../agent/parts.ts';
+import type { Log } from '../log/log.ts';
 import type { Configuration } from './configuration.ts';
-import type { Log } from './log.ts';
 
 /** At a start: what is broken is left out and told; a configuration that cannot be read at all is an error. */
 export function usable(configuration: Configuration, log: Log): Configuration {

@@ -2,8 +2,8 @@
 
 import { Buffer } from 'node:buffer';
 import RE2 from 're2';
-import type { Re2, Re2Program, Search, Searches } from '../shared/filter/regex/pattern.ts';
-import { place } from '../shared/filter/regex/room.ts';
+import type { Re2, Re2Program, Search, Searches } from '../../shared/filter/regex/pattern.ts';
+import { place } from '../../shared/filter/regex/room.ts';
 
 declare global {
   /** What is used of it: @types/node leaves it to the DOM's types. */

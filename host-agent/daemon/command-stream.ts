@@ -1,8 +1,8 @@
 /** A configuration of this machine as the commands that fail2ban's client sends (`-d`). */
 import { existsSync } from 'node:fs';
-import { glob } from '../shared/config/glob.ts';
-import { type Command, readStream, type Stream } from '../shared/config/stream.ts';
-import { diskFiles } from './config-files.ts';
+import { glob } from '../../shared/config/glob.ts';
+import { type Command, readStream, type Stream } from '../../shared/config/stream.ts';
+import { diskFiles } from '../system/config-files.ts';
 
 /** `settings` take the place of what the configuration sets (the options of the command line). No commands at all where fail2ban would print none. */
 export function commandStreamOf(configDir: string, settings: Readonly<Record<string, string>>): Stream {

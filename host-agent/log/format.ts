@@ -1,6 +1,6 @@
 /** How a line of the log looks: fail2ban's format by default, or the one that logtarget asks for. */
-import { parseNamedOptions } from '../shared/config/options-syntax.ts';
-import { EdgebanError } from '../shared/errors.ts';
+import { parseNamedOptions } from '../../shared/config/options-syntax.ts';
+import { EdgebanError } from '../../shared/errors.ts';
 
 export const levels = {
   CRITICAL: 50,

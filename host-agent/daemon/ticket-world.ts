@@ -1,11 +1,11 @@
 /** What the daemon gives to actions that run commands: a shell, the log, names, and a place for notes. */
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import type { Store } from '../shared/store/store.ts';
-import type { TicketWorld } from './actions/ticket-action.ts';
-import type { Resolver } from './dns.ts';
-import type { Log } from './log.ts';
-import { Shell, shellLimits } from './shell.ts';
+import type { Store } from '../../shared/store/store.ts';
+import type { TicketWorld } from '../actions/ticket-action.ts';
+import type { Log } from '../log/log.ts';
+import type { Resolver } from '../system/dns.ts';
+import { Shell, shellLimits } from '../system/shell.ts';
 
 export const commandShellLimits = {
   ...shellLimits,

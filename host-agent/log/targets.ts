@@ -4,17 +4,8 @@ import { closeSync, openSync, statSync, writeSync } from 'node:fs';
 import { connect } from 'node:net';
 import { isAbsolute } from 'node:path';
 import type { Writable } from 'node:stream';
-import { EdgebanError } from '../shared/errors.ts';
-import {
-  badTarget,
-  type Entry,
-  type Format,
-  formatOf,
-  isLevel,
-  type Level,
-  logLimits,
-  parseTarget,
-} from './log-format.ts';
+import { EdgebanError } from '../../shared/errors.ts';
+import { badTarget, type Entry, type Format, formatOf, isLevel, type Level, logLimits, parseTarget } from './format.ts';
 
 export interface Target {
   /** As fail2ban answers `get logtarget`: without its options. */

@@ -1,8 +1,8 @@
 /** Mail through a local Exim or Postfix out of the service's sandbox: it would fail without a word to anybody. */
 import { readFileSync, statSync } from 'node:fs';
-import { type Finding, mildFinding } from '../shared/config/finding.ts';
-import { EdgebanError } from '../shared/errors.ts';
-import type { JailPlan } from './agent/plan.ts';
+import { type Finding, mildFinding } from '../../shared/config/finding.ts';
+import { EdgebanError } from '../../shared/errors.ts';
+import type { JailPlan } from '../agent/plan.ts';
 
 const sendmail = '/usr/sbin/sendmail';
 /** Debian's Exim is the one itself, Postfix hands its mail to the other: both become somebody else for it. */

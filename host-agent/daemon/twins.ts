@@ -2,11 +2,11 @@
 import { lstatSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { resolve } from 'node:path';
-import { describeError, EdgebanError } from '../shared/errors.ts';
-import type { AgentParts } from './agent/parts.ts';
-import { ControlUnavailable, request } from './control/client.ts';
-import type { Reply } from './control/framing.ts';
-import type { Log } from './log.ts';
+import { describeError, EdgebanError } from '../../shared/errors.ts';
+import type { AgentParts } from '../agent/parts.ts';
+import { ControlUnavailable, request } from '../control/client.ts';
+import type { Reply } from '../control/framing.ts';
+import type { Log } from '../log/log.ts';
 
 const begin = 'edgeban:';
 /** Anybody may make such names: no more of them are looked at. */

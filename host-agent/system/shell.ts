@@ -1,6 +1,6 @@
 /** Runs commands of the operator's by /bin/sh: few at once, each for so long, little of what they print is kept. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import type { ShellCommand } from '../shared/config/dynamic-tags.ts';
+import type { ShellCommand } from '../../shared/config/dynamic-tags.ts';
 
 export interface ShellLimits {
   readonly at_once_max: number;

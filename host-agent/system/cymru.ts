@@ -1,7 +1,7 @@
 /** `status JAIL cymru`: whose networks the banned addresses are in, as Team Cymru's DNS tells (TXT records, one question each). */
 import { Resolver } from 'node:dns/promises';
-import { type Prefix, parsePrefix } from '../shared/address.ts';
-import type { Origins } from './control/agent-control.ts';
+import { type Prefix, parsePrefix } from '../../shared/address.ts';
+import type { Origins } from '../control/agent-control.ts';
 
 /** fail2ban asks one address after the other, without an end. */
 export const cymruLimits = {

@@ -1,7 +1,7 @@
 /** The configuration's files on this machine. */
 import { readdirSync, readFileSync } from 'node:fs';
-import type { ConfigFiles } from '../shared/config/read-order.ts';
-import { EdgebanError } from '../shared/errors.ts';
+import type { ConfigFiles } from '../../shared/config/read-order.ts';
+import { EdgebanError } from '../../shared/errors.ts';
 
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 

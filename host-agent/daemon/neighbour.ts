@@ -1,10 +1,10 @@
 /** fail2ban on the same host: which of our jails it guards as well. Nothing of it is touched. */
 import { readFileSync } from 'node:fs';
-import { type Finding, mildFinding } from '../shared/config/finding.ts';
-import { isOn, jailNames, openJails } from '../shared/config/open-jails.ts';
-import type { ConfigFiles } from '../shared/config/read-order.ts';
-import { readServerConf } from '../shared/config/server-conf.ts';
-import { EdgebanError } from '../shared/errors.ts';
+import { type Finding, mildFinding } from '../../shared/config/finding.ts';
+import { isOn, jailNames, openJails } from '../../shared/config/open-jails.ts';
+import type { ConfigFiles } from '../../shared/config/read-order.ts';
+import { readServerConf } from '../../shared/config/server-conf.ts';
+import { EdgebanError } from '../../shared/errors.ts';
 
 export interface Neighbourhood {
   readonly files: ConfigFiles;
