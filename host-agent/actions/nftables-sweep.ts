@@ -1,8 +1,8 @@
-/** Takes away what edgeban made for jails that are not there any more: nobody else would. */
-import type { Nft } from './nft.ts';
-import { importTable, ownerOf, type Plan } from './nftables-plan.ts';
-import { type FoundRule, type FoundTable, readTables } from './nftables-state.ts';
-import { type Withdrawal, withdrawal } from './nftables-withdrawal.ts';
+/** What edgeban made for jails that are not there (any more): found again, and taken away, for nobody else would. */
+import type { Nft, NftSession } from './nft.ts';
+import { importTable, ownerOf, type Plan, type PlannedSet } from './nftables-plan.ts';
+import { type FoundRule, type FoundTable, readTables, setsMatched } from './nftables-state.ts';
+import { isLikeOurs, type Withdrawal, withdrawal } from './nftables-withdrawal.ts';
 
 export interface InUse {
   /** Of the actions that run. */
@@ -21,12 +21,32 @@ interface Step extends Withdrawal {
  */
 export function sweepTables(nft: Nft, inUse: InUse): Promise<readonly string[]> {
   return nft.exclusively(async (session) => {
-    const tables = [...(await readTables(session))].filter(([place]) => !place.endsWith(` ${importTable}`));
+    const tables = await tablesOf(session);
     const steps = tables.map(([place, found]) => stepOf(place, found, inUse));
     const script = steps.map((step) => step.script).join('');
     if (script !== '') await session.script(script);
     return [...new Set(steps.flatMap(({ owners }) => owners))];
   });
+}
+
+/** The sets by which a jail (as ownerWord writes it) blocks: its rules name them. */
+export function setsOfOwner(nft: Nft, owner: string): Promise<readonly PlannedSet[]> {
+  return nft.exclusively(async (session) =>
+    (await tablesOf(session)).flatMap(([place, found]) => {
+      const rules = found.rules.filter(({ comment }) => ownerOf(comment) === owner);
+      const names = new Set(rules.flatMap(setsMatched));
+      return found.sets.filter((set) => isLikeOurs(set) && names.has(set.name)).map((set) => plannedSet(place, set));
+    }),
+  );
+}
+
+function plannedSet(place: string, { name, type, flags }: FoundTable['sets'][number]): PlannedSet {
+  const [family = '', table = ''] = place.split(' ');
+  return { family, table, set: name, version: type === 'ipv4_addr' ? 4 : 6, networks: flags.includes('interval') };
+}
+
+async function tablesOf(session: NftSession): Promise<[string, FoundTable][]> {
+  return [...(await readTables(session))].filter(([place]) => !place.endsWith(` ${importTable}`));
 }
 
 function stepOf(place: string, found: FoundTable, inUse: InUse): Step {

@@ -33,7 +33,7 @@ export function withdrawal(
 }
 
 /** fail2ban's own sets have no time-outs. */
-function isLikeOurs({ name, type, flags }: FoundSet): boolean {
+export function isLikeOurs({ name, type, flags }: FoundSet): boolean {
   const kinds = ['timeout', 'interval,timeout'];
   const isType = type === 'ipv4_addr' || type === 'ipv6_addr';
   return isType && kinds.includes([...flags].sort().join()) && /^[A-Za-z][\w.-]*$/.test(name);

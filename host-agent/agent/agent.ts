@@ -6,7 +6,7 @@ import { EdgebanError } from '../../shared/errors.ts';
 import type { Story } from '../../shared/story.ts';
 import type { Seconds } from '../../shared/time.ts';
 import type { AgentControl, JailControl, ReloadOptions } from '../control/agent-control.ts';
-import { amnesty } from './amnesty.ts';
+import { amnesty, pardonEverywhere } from './amnesty.ts';
 import { Chores } from './chores.ts';
 import { Court } from './court.ts';
 import { Desk } from './desk.ts';
@@ -126,6 +126,8 @@ export class Agent implements AgentControl {
     const jails = this.jails().flatMap((name) => this.#roster.get(name) ?? []);
     return storyOf({ ...this.#core, jails, compile: (plan) => this.#roster.compile(plan), link: this.#link }, id);
   }
+
+  readonly unban: AgentControl['unban'] = (ids) => pardonEverywhere(this.#core, this.jails(), ids);
 
   /** Those of jails that do not run are lifted, too: what they left in the firewall is swept out. */
   unbanAll(): Promise<number> {

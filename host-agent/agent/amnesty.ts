@@ -1,10 +1,72 @@
-/** Lifts all bans of jails, some at a time: there may be very many, and lines go on coming. */
+/** Lifts bans by hand: some ids, also of jails that do not run, or all, some at a time: there may be very many. */
 import { setImmediate as turn } from 'node:timers/promises';
+import { describeError, EdgebanError } from '../../shared/errors.ts';
 import type { Ban } from '../../shared/ticket.ts';
+import type { BanId } from '../control/agent-control.ts';
+import { addressOf } from './court.ts';
+import type { Done } from './desk.ts';
+import { blocksOf } from './jail-actions.ts';
 import type { Core } from './parts.ts';
 
 /** So many in one transaction. */
 const lifted_together_max = 2_000;
+
+export interface Pardoned {
+  readonly bans: readonly Ban[];
+  /** Those that named no ban in force. */
+  readonly absent: readonly BanId[];
+}
+
+/** Lifts what each id names in one jail, in one transaction. */
+export function pardon(
+  { engine, court, desk }: Pick<Core, 'engine' | 'court' | 'desk'>,
+  jail: string,
+  ids: readonly BanId[],
+): Done<Pardoned> {
+  return desk.transact((effects, now) => {
+    const absent: BanId[] = [];
+    const lifted: Ban[] = [];
+    for (const id of ids) {
+      const bans = engine.heldBy(jail, id);
+      if (bans.length === 0) absent.push(id);
+      for (const ban of bans) court.pardon(ban, now, effects);
+      lifted.push(...bans);
+    }
+    return { bans: lifted, absent };
+  });
+}
+
+/** Lifts what each id names in the jails that run and in those that do not; resolves to how many, when the firewall has been told. */
+export async function pardonEverywhere(core: Core, running: readonly string[], ids: readonly BanId[]): Promise<number> {
+  let count = 0;
+  for (const jail of new Set([...running, ...core.parts.store.bans.jails()])) {
+    const { result, settled } = pardon(core, jail, ids);
+    await settled;
+    count += result.bans.length;
+    if (!running.includes(jail) && result.bans.length > 0) await liftOutside(core, jail, result.bans);
+  }
+  return count;
+}
+
+/** A jail that an error leaves out has no actions, and its bans stay in the firewall till somebody lifts them there. */
+async function liftOutside({ parts }: Core, jail: string, bans: readonly Ban[]): Promise<void> {
+  const say = (error: EdgebanError) =>
+    parts.log
+      .logger('actions')
+      .error(`[${jail}] is left out, and what is lifted may stay in nftables: ${describeError(error)} (${error.code})`);
+  const lifted = bans.flatMap((ban) => {
+    const address = addressOf(ban);
+    return address === null ? [] : [{ address, until: ban.until }];
+  });
+  try {
+    const [first] = await parts.lift(jail, lifted, blocksOf(parts.store, jail));
+    if (first !== undefined) say(first.error);
+  } catch (error) {
+    if (!(error instanceof EdgebanError)) throw error;
+    // who has no nft has left nothing there
+    if (error.code !== 'ERR_NFT_MISSING') say(error);
+  }
+}
 
 /** Resolves to how many there were, when the firewall has been told. */
 export async function amnesty({ parts, court, desk }: Core, jails: readonly string[]): Promise<number> {

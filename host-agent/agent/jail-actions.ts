@@ -141,7 +141,8 @@ function briefly(commands: readonly Promise<void>[]): Promise<unknown> {
   return Promise.race([Promise.all(commands), sleep(commands_ms_max, undefined, { ref: false })]);
 }
 
-function blocksOf(store: Store, jail: string): Block[] {
+/** What the firewall is to hold of a jail's bans. */
+export function blocksOf(store: Store, jail: string): Block[] {
   const blocks: Block[] = [];
   for (const ban of store.bans.endsIn(jail)) {
     const address = addressOf(ban);

@@ -22,6 +22,7 @@ import type {
   Unbanned,
 } from '../control/agent-control.ts';
 import { actionSettings, addedAction, withProperty } from './action-alteration.ts';
+import { pardon } from './amnesty.ts';
 import type { Court } from './court.ts';
 import { decoderOf } from './decoder.ts';
 import type { Desk, Done } from './desk.ts';
@@ -151,21 +152,9 @@ export class JailDesk implements JailControl {
   }
 
   async unban(ids: readonly BanId[]): Promise<Unbanned> {
-    const { engine, court, desk } = this.#parts;
-    const jail = this.#parts.jail();
-    const { result, settled } = desk.transact((effects, now) => {
-      const absent: BanId[] = [];
-      let lifted = 0;
-      for (const id of ids) {
-        const bans = engine.heldBy(jail.name, id);
-        if (bans.length === 0) absent.push(id);
-        for (const ban of bans) court.pardon(ban, now, effects);
-        lifted += bans.length;
-      }
-      return { lifted, absent };
-    });
+    const { result, settled } = pardon(this.#parts, this.#parts.jail().name, ids);
     await settled;
-    return result;
+    return { lifted: result.bans.length, absent: result.absent };
   }
 
   async attempt(id: BanId, lines: readonly string[]): Promise<void> {

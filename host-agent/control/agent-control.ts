@@ -215,6 +215,8 @@ export interface AgentControl {
   explain(id: BanId): Promise<Story>;
   /** What was newly decided, in memory. */
   readonly recent: RecentEvents;
+  /** Lifts each, and what a network contains, in every jail, also in those that an error leaves out; returns how many. */
+  unban(ids: readonly BanId[]): Promise<number>;
   /** Lifts every ban of every jail; returns how many. */
   unbanAll(): Promise<number>;
   /** Reads the configuration again. Throws ERR_JAIL_UNKNOWN unless `ifExists`. */

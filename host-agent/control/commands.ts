@@ -89,9 +89,7 @@ function banned(agent: AgentControl, ids: readonly string[]): ReplyValue {
 async function unban(agent: AgentControl, ids: readonly string[]): Promise<ReplyValue> {
   if (ids.length === 0) throw invalidCommand();
   if (ids.length === 1 && ids[0] === '--all') return await agent.unbanAll();
-  let lifted = 0;
-  for (const name of agent.jails()) lifted += (await jailOf(agent, name).unban(ids)).lifted;
-  return lifted;
+  return await agent.unban(ids);
 }
 
 async function reload(agent: AgentControl, words: readonly string[]): Promise<ReplyValue> {

@@ -31,7 +31,7 @@ import { openAlerts } from './alert-watch.ts';
 import { type Configuration, readConfiguration } from './configuration.ts';
 import { openFigures } from './figures.ts';
 import { strict, tell, usable } from './findings.ts';
-import { actionMaker, configurationPorts, sourceOf, sweeper } from './kit.ts';
+import { actionMaker, configurationPorts, lifter, sourceOf, sweeper } from './kit.ts';
 import { mailFindings } from './mail-rights.ts';
 import { neighbourhood, sharedJails } from './neighbour.ts';
 import { ServerSettings } from './server-settings.ts';
@@ -238,6 +238,7 @@ function agentOf(
   const { dbmaxmatches } = configuration.server;
   const store = openStore(sql, { dbmaxmatches, freshStream: randomUUID });
   const nft = createNft();
+  const ports = { nft, conntrack: conntrackOf(log), now };
   const resolver = new Resolver(Date.now);
   const parts: AgentParts = {
     version,
@@ -250,8 +251,9 @@ function agentOf(
     hostname: hostname(),
     now,
     random: Math.random,
-    createAction: actionMaker({ nft, conntrack: conntrackOf(log), now }, ticketWorld(store, log, resolver)),
+    createAction: actionMaker(ports, ticketWorld(store, log, resolver)),
     sweep: sweepAlone(socket, sweeper(nft), log),
+    lift: lifter(ports),
     watchFirewalls,
     createSource: (plan, start) =>
       sourceOf(plan, start, {

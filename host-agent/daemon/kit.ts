@@ -7,7 +7,8 @@ import { createNft, type Nft } from '../actions/nft.ts';
 import { createNftables } from '../actions/nftables.ts';
 import { checkCommands, type Parameters } from '../actions/nftables-parameters.ts';
 import { ownerWord, planOf } from '../actions/nftables-plan.ts';
-import { sweepTables } from '../actions/nftables-sweep.ts';
+import { NftablesSets } from '../actions/nftables-sets.ts';
+import { setsOfOwner, sweepTables } from '../actions/nftables-sweep.ts';
 import type { TicketWorld } from '../actions/ticket-action.ts';
 import { checkTicketAction, TicketActions } from '../actions/ticket-actions.ts';
 import type { AgentParts, SourceStart } from '../agent/parts.ts';
@@ -61,6 +62,17 @@ export function sweeper(nft: Nft): AgentParts['sweep'] {
       return isSound === undefined ? others === null || others.has(owner) : !isSound;
     };
     return sweepTables(nft, { plans, spares });
+  };
+}
+
+/** Lifts blocks of a jail that does not run out of the sets that its rules name. */
+export function lifter(ports: ActionPorts): AgentParts['lift'] {
+  return async (jail, lifted, held) => {
+    const sets = await setsOfOwner(ports.nft, ownerWord(jail));
+    const { nft, now } = ports;
+    const changes = lifted.map(({ address }) => ({ kind: 'delete', address }) as const);
+    const known = new NftablesSets(sets, { nft, now }, [...held, ...lifted]);
+    return sets.length === 0 ? [] : await known.apply(changes);
   };
 }
 

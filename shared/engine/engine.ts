@@ -134,9 +134,12 @@ export class Engine {
     return this.#refused(seedOf(id, 0, []));
   }
 
-  /** The bans in force that `unbanip ID` lifts: the one of this id, or all inside it if it is a network. */
+  /**
+   * The bans in force that `unbanip ID` lifts: the one of this id, or all inside it if it is a network. Of a jail without
+   * rules (it does not run) nobody knows a prefix.
+   */
   heldBy(jail: string, id: string): Ban[] {
-    const { prefix6 } = this.#jail(jail).rules;
+    const prefix6 = this.#jails.get(jail)?.rules.prefix6 ?? width(6);
     const held = this.#history.held(jail, canonical(id) ?? id) ?? this.#history.held(jail, widenedText(id, prefix6));
     if (held !== null) return [held];
     const network = parsePrefix(id);

@@ -10,7 +10,7 @@ import type { AgentParts, EdgeLink } from '../../host-agent/agent/parts.ts';
 import { sourceName } from '../../host-agent/agent/plan.ts';
 import { runCommand } from '../../host-agent/control/commands.ts';
 import { readConfiguration } from '../../host-agent/daemon/configuration.ts';
-import { actionMaker, configurationPorts } from '../../host-agent/daemon/kit.ts';
+import { actionMaker, configurationPorts, lifter } from '../../host-agent/daemon/kit.ts';
 import { ticketWorld } from '../../host-agent/daemon/ticket-world.ts';
 import { Log } from '../../host-agent/log/log.ts';
 import type { Sink, Source } from '../../host-agent/sources/source.ts';
@@ -105,6 +105,7 @@ export async function startAgent(jails: string, options: BenchOptions = {}): Pro
   const sinks = new Map<string, Sink>();
   const store = openStore(sql, { dbmaxmatches: 10, freshStream: () => crypto.randomUUID() });
   const resolver = new Resolver(Date.now, (name) => Promise.resolve(names[name] ?? []));
+  const actionPorts = { nft, conntrack: new Conntrack(), now };
   const parts: AgentParts = {
     version: '1.2.3',
     log,
@@ -116,8 +117,9 @@ export async function startAgent(jails: string, options: BenchOptions = {}): Pro
     resolver,
     now,
     random: () => 0.5,
-    createAction: actionMaker({ nft, conntrack: new Conntrack(), now }, ticketWorld(store, log, resolver)),
+    createAction: actionMaker(actionPorts, ticketWorld(store, log, resolver)),
     sweep,
+    lift: lifter(actionPorts),
     watchFirewalls: (started) => watchFirewalls(started, join(dir, 'units')),
     createSource: (plan) => sourceInto(sinks, sourceName(plan)),
     plan: async () => read(),

@@ -139,6 +139,10 @@ export function fakeAgent(jails: Record<string, FakeJail>): FakeAgent {
     version: '1.2.3',
     jails: () => Object.keys(jails),
     jail: (name) => (Object.hasOwn(jails, name) ? (jails[name] ?? null) : null),
+    unban: async (ids) => {
+      const unbanned = await Promise.all(Object.values(jails).map((jail) => jail.unban(ids)));
+      return unbanned.reduce((sum, { lifted }) => sum + lifted, 0);
+    },
     unbanAll: () => Promise.resolve(Object.values(jails).reduce((sum, jail) => sum + jail.banned.splice(0).length, 0)),
     reload: (options) => {
       if (options.jail !== null && !Object.hasOwn(jails, options.jail) && !options.ifExists)
