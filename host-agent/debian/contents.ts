@@ -17,7 +17,7 @@ export interface Edition {
   readonly epoch: number;
 }
 
-const programs = ['edgeban', 'edgeban-client', 'edgeban-server', 'edgeban-regex'];
+export const programs = ['edgeban', 'edgeban-client', 'edgeban-server', 'edgeban-regex'];
 const units = 'lib/systemd/system';
 const drafts = 'usr/share/doc/edgeban/examples';
 

@@ -1,5 +1,15 @@
 /** The programs in one piece: our code and its packages bundled, Node without its debug symbols, compiled code beside. */
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -7,6 +17,7 @@ import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 import { buildDashboard } from '../../dashboard/build.ts';
 import { BuildError, run, say } from './commands.ts';
+import { programs } from './contents.ts';
 import type { NativeFiles } from './native.ts';
 import type { Target } from './target.ts';
 
@@ -104,49 +115,90 @@ const englishOnly: Plugin = {
   },
 };
 
-/** What a client, a configuration test, edgeban-regex and a daemon compile at their start. Good for root, whose tools they are. */
+/** What the programs compile at their start. Good for root, whose tools they are. */
 function writeCompileCache(lib: string, node: string): void {
   say('compiling ahead');
   const cache = join(lib, 'cache');
   const scratch = mkdtempSync(join(tmpdir(), 'edgeban-package-'));
   try {
-    warmUp(lib, node, cache, scratch);
+    warmUp(launchers({ lib, node, folder: join(scratch, 'bin') }), scratch);
+    loadAll(launchers({ lib, node, folder: join(scratch, 'all'), script: loader(join(lib, 'host-agent'), scratch) }));
   } finally {
     rmSync(scratch, { recursive: true });
   }
-  const [made, ...more] = readdirSync(cache);
-  if (made === undefined || more.length > 0) throw new BuildError(`${cache}: one folder was expected`);
   // the last part is the user's number; the programs are root's
-  renameSync(join(cache, made), join(cache, made.replace(/-\d+$/, '-0')));
+  for (const made of readdirSync(cache)) renameSync(join(cache, made), join(cache, made.replace(/-\d+$/, '-0')));
 }
 
-function warmUp(lib: string, node: string, cache: string, scratch: string): void {
+interface Launched {
+  readonly lib: string;
+  /** A program that runs the packed Node on this machine. */
+  readonly node: string;
+  readonly folder: string;
+  /** In the place of main.js. */
+  readonly script?: string;
+}
+
+/**
+ * The package's own launcher under each of its names, where things are now: V8 takes compiled code only under the flags under
+ * which it was made, so there is a folder of it for each set of them. Returns the path of a program.
+ */
+function launchers({
+  lib,
+  node,
+  folder,
+  script = join(lib, 'host-agent/main.js'),
+}: Launched): (name: string) => string {
+  const places = {
+    '/usr/lib/edgeban/node': node,
+    '/usr/lib/edgeban/host-agent/main.js': script,
+    '/usr/lib/edgeban/cache': join(lib, 'cache'),
+  };
+  const text = Object.entries(places).reduce((launcher, [there, here]) => {
+    if (!launcher.includes(`${there} `)) throw new BuildError(`the launcher does not name ${there}`);
+    return launcher.replace(`${there} `, () => `'${here}' `);
+  }, launcherText());
+  mkdirSync(folder);
+  for (const name of programs) writeFileSync(join(folder, name), text, { mode: 0o755 });
+  return (name) => join(folder, name);
+}
+
+function launcherText(): string {
+  return readFileSync(new URL('./edgeban/launcher', import.meta.url), 'utf8');
+}
+
+function warmUp(program: (name: string) => string, scratch: string): void {
   // a jail without actions: nothing of this touches a firewall
   const jail = 'enabled = true\nbackend = polling\nfilter =\nfailregex = ^<HOST> failed$\naction =';
   writeFileSync(join(scratch, 'log'), '2026-01-01 00:00:00 192.0.2.1 failed\n');
   writeFileSync(join(scratch, 'jail.conf'), `[warm]\n${jail}\nlogpath = ${scratch}/log\n`);
-  const env = { NODE_COMPILE_CACHE: cache, NODE_COMPILE_CACHE_PORTABLE: '1', NODE_OPTIONS: '' };
   const socket = join(scratch, 'socket');
   const places = ['-c', scratch, '-s', socket, '-p', join(scratch, 'pid'), '--dbfile', ':memory:'];
-  const program = (...words: string[]) => [join(lib, 'host-agent/main.js'), ...words];
+  const client = program('edgeban-client');
   // what they answer is none of our business: a client without a daemon fails
   const tries = [
-    program('edgeban-client', ...places, 'ping'),
-    program('edgeban-client', ...places, '-t'),
-    program('edgeban', '--help'),
+    [client, ...places, 'ping'],
+    [client, ...places, '-t'],
+    [program('edgeban'), '--help'],
   ];
-  for (const args of tries) run('sh', ['-c', '"$0" "$@" || true', node, ...args], { env });
-  const said = run(node, program('edgeban-regex', '192.0.2.1 failed', '^<HOST> failed$'), { env });
+  for (const words of tries) run('sh', ['-c', '"$0" "$@" || true', ...words]);
+  const said = run(program('edgeban-regex'), ['192.0.2.1 failed', '^<HOST> failed$']);
   if (!/, 1 matched,/.test(said)) throw new BuildError(`the packed edgeban-regex does not match:\n${said}`);
-  const daemon = program('edgeban-server', ...places, '--logtarget', 'STDERR', '-f', 'start');
-  const words = 'edgeban-client -s "$EDGEBAN_SOCKET"';
   const script = `"$0" "$@" & daemon=$!
-    for try in $(seq 200); do "$0" "$EDGEBAN_MAIN" ${words} ping && break; kill -0 $daemon || exit 1; done
-    "$0" "$EDGEBAN_MAIN" ${words} status; "$0" "$EDGEBAN_MAIN" ${words} stop; wait $daemon`;
-  const told = { ...env, EDGEBAN_SOCKET: socket, EDGEBAN_MAIN: join(lib, 'host-agent/main.js') };
-  run('sh', ['-c', script, node, ...daemon], { env: told });
-  // the rest: a program that finds a piece without its cache would write one, where it is root
-  const all =
-    "import fs from 'node:fs'; for (const f of fs.readdirSync('.')) if (/\\.js$/.test(f) && f !== 'main.js') await import(process.cwd() + '/' + f)";
-  run(node, ['--input-type=module', '-e', all], { cwd: join(lib, 'host-agent'), env });
+    for try in $(seq 200); do "$CLIENT" -s "$SOCKET" ping && break; kill -0 $daemon || exit 1; done
+    "$CLIENT" -s "$SOCKET" status; "$CLIENT" -s "$SOCKET" stop; wait $daemon`;
+  const daemon = [program('edgeban-server'), ...places, '--logtarget', 'STDERR', '-f', 'start'];
+  run('sh', ['-c', script, ...daemon], { env: { CLIENT: client, SOCKET: socket } });
+}
+
+/** The rest: a program that finds a piece without its cache would write one, where it is root. */
+function loadAll(program: (name: string) => string): void {
+  for (const name of programs) run(program(name), []);
+}
+
+function loader(folder: string, scratch: string): string {
+  const pieces = readdirSync(folder).filter((name) => name.endsWith('.js') && name !== 'main.js');
+  const file = join(scratch, 'all.mjs');
+  writeFileSync(file, pieces.map((name) => `import ${JSON.stringify(join(folder, name))};\n`).join(''));
+  return file;
 }
