@@ -10,7 +10,7 @@ export async function banAddress(argv: readonly string[], world: OperatorWorld):
   const { values, words } = parseWords(argv, { bantime: { type: 'string', default: '1h' } }, 1);
   const address = addressOf(wordOf(words, 'ban', 'an address'));
   const bantime = secondsOf(values.bantime);
-  const { until } = await operatorOf(values).worker.ban(address, bantime);
+  const { until } = await operatorOf(values, world).worker.ban(address, bantime);
   const end = until === null ? 'for ever' : `until ${new Date(until * 1000).toISOString()}`;
   tell(world, values, { address, until }, `Banned ${address} ${end}, at the edge and on all hosts`);
   return 0;
@@ -31,7 +31,7 @@ function secondsOf(text: string): number {
 export async function unbanAddress(argv: readonly string[], world: OperatorWorld): Promise<number> {
   const { values, words } = parseWords(argv, {}, 1);
   const address = addressOf(wordOf(words, 'unban', 'an address'));
-  const lifted = await operatorOf(values).worker.lift(address);
+  const lifted = await operatorOf(values, world).worker.lift(address);
   if (lifted === 0) throw new EdgebanError('ERR_NOT_BANNED', `${address} is not banned`);
   tell(world, values, { address, lifted }, `Lifted ${address}; ${lifted} held it`);
   return 0;
@@ -41,7 +41,7 @@ export async function unbanAddress(argv: readonly string[], world: OperatorWorld
 export async function allowAddress(argv: readonly string[], world: OperatorWorld): Promise<number> {
   const options = { note: { type: 'string', default: '' }, remove: { type: 'boolean', default: false } } as const;
   const { values, words } = parseWords(argv, options, 1);
-  const { worker } = operatorOf(values);
+  const { worker } = operatorOf(values, world);
   if (words.length === 0) {
     if (values.remove) throw usage('edgeban edge allow --remove needs an address');
     const allowed = await worker.allowed();

@@ -1,60 +1,67 @@
 /** Cloudflare's API as the operator's programs speak to it: bearer token, envelope, failures in our codes, no token in any text. */
 import { z } from 'zod';
 import { type Envelope, readEnvelope, reasonText } from '../../shared/cloudflare-answer.ts';
-import { EdgebanError, type ErrorCode } from '../../shared/errors.ts';
 import { workerOrigin } from '../edge/settings.ts';
+import { CloudflareRefusal, codeOf } from './cloudflare-refusal.ts';
 import { type Answered, type Asked, exchange } from './http.ts';
+import { type Patience, patiently, setbackOf } from './patience.ts';
 
 export const defaultApiBase = 'https://api.cloudflare.com/client/v4';
 const said_length_max = 300;
-const throttled_seconds_max = 30;
-
-/** Cloudflare has said no. */
-export class CloudflareRefusal extends EdgebanError {
-  readonly httpStatus: number;
-  /** Cloudflare's own codes. */
-  readonly codes: readonly number[];
-
-  constructor(code: ErrorCode, message: string, httpStatus: number, codes: readonly number[], remedy?: string) {
-    super(code, message, remedy === undefined ? {} : { remedy });
-    this.httpStatus = httpStatus;
-    this.codes = codes;
-  }
-
-  /** The thing is not there (any more). */
-  get isGone(): boolean {
-    return this.code === 'ERR_CLOUDFLARE_GONE';
-  }
-
-  get isForbidden(): boolean {
-    return this.code === 'ERR_CLOUDFLARE_AUTH';
-  }
-}
 
 export interface CloudflareCall {
   readonly method?: Asked['method'];
   /** Below the base, with its query. */
   readonly path: string;
   readonly body?: unknown;
+  /** Whoever calls has patience of his own. */
+  readonly once?: true;
+}
+
+interface Page<T> {
+  readonly result: T;
+  readonly info: Envelope['result_info'];
 }
 
 export class CloudflareApi {
   readonly base: string;
   readonly #token: string;
-  readonly #sleep: (ms: number) => Promise<void>;
+  readonly #patience: Patience;
 
   /** Throws ERR_EDGE_URL for a base that is not https (but for a laboratory's). */
-  constructor(base: string, token: string, sleep: (ms: number) => Promise<void>) {
+  constructor(base: string, token: string, patience: Patience) {
     const url = URL.parse(base);
     workerOrigin(url === null ? base : url.origin);
     this.base = base.replace(/\/+$/, '');
     this.#token = token;
-    this.#sleep = sleep;
+    this.#patience = patience;
   }
 
-  /** One call; a request for patience (429) is obeyed once. Throws CloudflareRefusal, ERR_EDGE_UNREACHABLE, _TIMEOUT. */
+  /**
+   * One call, repeated with patience (patience.ts); a POST that may have been done is not. Throws CloudflareRefusal,
+   * ERR_EDGE_UNREACHABLE, _TIMEOUT.
+   */
   async call<T extends z.ZodType>(asked: CloudflareCall, shape: T): Promise<z.infer<T>> {
     return (await this.#page(asked, shape)).result;
+  }
+
+  /** A POST that makes something: where its answer is lost, `find` looks for the thing before it is asked for again. */
+  async make<T extends z.ZodType>(
+    asked: Pick<CloudflareCall, 'path' | 'body'>,
+    shape: T,
+    find: () => Promise<z.infer<T> | null>,
+  ): Promise<z.infer<T>> {
+    let isLost = false;
+    return await patiently(this.#patience, true, async () => {
+      const there = isLost ? await find() : null;
+      if (there !== null) return there;
+      try {
+        return (await this.#once({ ...asked, method: 'POST' }, shape)).result;
+      } catch (error) {
+        isLost ||= setbackOf(error)?.kind === 'lost';
+        throw error;
+      }
+    });
   }
 
   /** All pages of a list, by cursor or by number; `pages_max` bounds them. */
@@ -71,46 +78,38 @@ export class CloudflareApi {
       else return found;
     }
     const message = `GET ${bare(path)}: more than ${pages_max} pages`;
-    throw new CloudflareRefusal('ERR_CLOUDFLARE_ANSWER', message, 200, []);
+    throw new CloudflareRefusal('ERR_CLOUDFLARE_REFUSED', message, { status: 200, retryAfter: null });
   }
 
-  async #page<T extends z.ZodType>(
-    asked: CloudflareCall,
-    shape: T,
-  ): Promise<{ result: z.infer<T>; info: Envelope['result_info'] }> {
-    const answer = await this.#patient(asked);
+  async #page<T extends z.ZodType>(asked: CloudflareCall, shape: T): Promise<Page<z.infer<T>>> {
+    if (asked.once) return await this.#once(asked, shape);
+    return await patiently(this.#patience, isRepeatable(asked), () => this.#once(asked, shape));
+  }
+
+  async #once<T extends z.ZodType>(asked: CloudflareCall, shape: T): Promise<Page<z.infer<T>>> {
+    const { method = 'GET', path, body } = asked;
+    const answer = await exchange({ method, url: this.base + path, token: this.#token, body });
     const envelope = readEnvelope(answer.text);
     if (answer.status >= 400 || envelope?.success !== true) throw refusalOf(asked, answer, envelope, this.#token);
     const parsed = shape.safeParse(envelope.result);
     if (parsed.success) return { result: parsed.data, info: envelope.result_info };
     const why = `${label(asked)}: ${z.prettifyError(parsed.error)}`.slice(0, said_length_max);
-    throw new CloudflareRefusal('ERR_CLOUDFLARE_ANSWER', why, answer.status, []);
-  }
-
-  async #patient({ method = 'GET', path, body }: CloudflareCall): Promise<Answered> {
-    const asked = { method, url: this.base + path, token: this.#token, body };
-    const answer = await exchange(asked);
-    if (answer.status !== 429) return answer;
-    await this.#sleep(Math.min(answer.retryAfter ?? 2, throttled_seconds_max) * 1000);
-    return await exchange(asked);
+    throw new CloudflareRefusal('ERR_CLOUDFLARE_ANSWER', why, answer);
   }
 }
 
-/** 10000, 9109: no permission, or no such token; 1000, 6003, 6111, 9106: a token that is none. */
-const authCodes: ReadonlySet<number> = new Set([1000, 6003, 6111, 9106, 9109, 10000]);
+/** All but a POST name what they change, and how it is to be; a dry run changes nothing. */
+function isRepeatable({ method, path }: CloudflareCall): boolean {
+  return method !== 'POST' || path.includes('dry_run=true');
+}
 
 function refusalOf(asked: CloudflareCall, answer: Answered, envelope: Envelope | null, token: string) {
   const errors = envelope?.errors ?? [];
   const text = reasonText(label(asked), envelope, token).slice(0, said_length_max);
   const codes = errors.map(({ code }) => code);
-  return new CloudflareRefusal(codeOf(answer.status, codes), `${text} (HTTP ${answer.status})`, answer.status, codes);
-}
-
-function codeOf(status: number, codes: readonly number[]): ErrorCode {
-  if (status >= 500) return 'ERR_CLOUDFLARE_UNREACHABLE';
-  if (status === 429) return 'ERR_CLOUDFLARE_RATE';
-  if (status === 401 || status === 403 || codes.some((code) => authCodes.has(code))) return 'ERR_CLOUDFLARE_AUTH';
-  return status === 404 ? 'ERR_CLOUDFLARE_GONE' : 'ERR_CLOUDFLARE_REFUSED';
+  // somebody on the way has answered, or Cloudflare's own front
+  const code = envelope === null && answer.status < 400 ? 'ERR_CLOUDFLARE_ANSWER' : codeOf(answer.status, codes);
+  return new CloudflareRefusal(code, `${text} (HTTP ${answer.status})`, answer, codes);
 }
 
 function label({ method = 'GET', path }: CloudflareCall): string {
@@ -119,8 +118,4 @@ function label({ method = 'GET', path }: CloudflareCall): string {
 
 function bare(path: string): string {
   return path.replace(/\?.*/, '');
-}
-
-export function isGone(error: unknown): boolean {
-  return error instanceof CloudflareRefusal && error.isGone;
 }

@@ -7,7 +7,7 @@ import type { OperatorWorld } from './world.ts';
 /** Prints the token alone, so that it can be piped to where it is needed. */
 export async function openToken(argv: readonly string[], world: OperatorWorld): Promise<number> {
   const { values } = parseWords(argv, {});
-  const { worker } = operatorOf(values);
+  const { worker } = operatorOf(values, world);
   const opened = await worker.call('POST', '/v1/enroll-tokens', OpenToken);
   tell(world, values, { url: worker.url, ...opened }, opened.token);
   if (!values.json) {
@@ -20,7 +20,9 @@ export async function openToken(argv: readonly string[], world: OperatorWorld): 
 
 export async function listHosts(argv: readonly string[], world: OperatorWorld): Promise<number> {
   const { values } = parseWords(argv, { all: { type: 'boolean', default: false } });
-  const hosts = (await operatorOf(values).worker.hosts()).filter((host) => values.all || host.revoked_at === null);
+  const hosts = (await operatorOf(values, world).worker.hosts()).filter(
+    (host) => values.all || host.revoked_at === null,
+  );
   tell(world, values, { hosts }, hostTable(hosts, world.now()));
   return 0;
 }
@@ -51,7 +53,7 @@ export function ago(seconds: number): string {
 export async function revokeHost(argv: readonly string[], world: OperatorWorld): Promise<number> {
   const { values, words } = parseWords(argv, {}, 1);
   const wanted = wordOf(words, 'revoke', 'the name or id of a host');
-  const { worker } = operatorOf(values);
+  const { worker } = operatorOf(values, world);
   const { id, name, holders } = findHost(await worker.hosts(), wanted);
   await confirm(world, values, `Revoke ${name} (${id}) and lift the ${holders} ban(s) that it holds?`);
   const lifted = await worker.revoke(id);

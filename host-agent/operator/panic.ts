@@ -16,7 +16,8 @@ export async function switchEdge(word: Word, argv: readonly string[], world: Ope
     direct: { type: 'boolean', default: false },
   } as const;
   const { values } = parseWords(argv, options);
-  const { file, worker } = operatorOf(values);
+  // where the Worker does not answer there is another way: no time is lost with it
+  const { file, worker } = operatorOf(values, null);
   if (word === 'panic') await confirm(world, values, 'Lift all blocks at the edge, for everybody?');
   const trouble = values.direct ? 'not asked (--direct)' : await attempt(() => worker.switch(word, values.reason));
   if (typeof trouble !== 'string') {
@@ -73,7 +74,7 @@ async function switchDirectly(
   if (cloudflare?.mode === 'gate') throw noWay(trouble, 'the mode gate has no rule to switch');
   if (cloudflare === null || cloudflare.zones.length === 0) throw noWay(trouble, 'the operator file names no zone');
   const given = tokenFile === undefined ? null : await secretOf(world, tokenSource(tokenFile));
-  const api = new CloudflareApi(cloudflare.base, given ?? cloudflare.token, world.sleep);
+  const api = new CloudflareApi(cloudflare.base, given ?? cloudflare.token, world);
   const done: { zone: string; changed: number }[] = [];
   for (const { id, name } of cloudflare.zones) {
     done.push({ zone: name, changed: await switchRules(api, id, word === 'resume') });

@@ -2,6 +2,7 @@
 import { edgeFiles } from '../edge/files.ts';
 import { rotateKey } from '../edge/rotate.ts';
 import { realWorld } from '../edge/world.ts';
+import { patiently } from './patience.ts';
 import { parseWords, tell } from './words.ts';
 import type { OperatorWorld } from './world.ts';
 
@@ -13,7 +14,8 @@ export async function rotate(argv: readonly string[], world: OperatorWorld): Pro
   const { values } = parseWords(argv, options);
   const { dbfile } = await world.serverSettings(values.conf);
   const files = edgeFiles(values.dbfile ?? dbfile);
-  const { host } = await rotateKey(files, realWorld);
+  // told again it changes nothing: whatever got lost on the way, one of the host's two keys is good
+  const { host } = await patiently(world, true, () => rotateKey(files, realWorld));
   const text = `The Worker knows the new key of ${host} (${files.key}), and no longer the old one; restart the server to use it: systemctl restart edgeban`;
   tell(world, values, { host, key: files.key }, text);
   return 0;

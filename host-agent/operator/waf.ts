@@ -1,6 +1,7 @@
 /** The zones' WAF rules that block what the list holds: the Worker makes them, here they are found, tried and switched. */
 import { z } from 'zod';
-import { type CloudflareApi, isGone } from './cloudflare-api.ts';
+import type { CloudflareApi } from './cloudflare-api.ts';
+import { isGone } from './cloudflare-refusal.ts';
 
 /** Of the instance `main`, which is what setup deploys; another instance's rules are another's. */
 const refs = { block: 'edgeban', challenge: 'edgeban_challenge' } as const;

@@ -51,9 +51,13 @@ export interface CommonWords {
   readonly yes: boolean;
 }
 
-export function operatorOf(values: CommonWords): { readonly file: OperatorFile; readonly worker: WorkerApi } {
+/** `patience`: null asks the Worker once. */
+export function operatorOf(
+  values: CommonWords,
+  patience: OperatorWorld | null,
+): { readonly file: OperatorFile; readonly worker: WorkerApi } {
   const file = readOperatorFile(values['operator-file']);
-  return { file, worker: new WorkerApi(file) };
+  return { file, worker: new WorkerApi(file, patience) };
 }
 
 /** The one word that a verb needs. Throws ERR_USAGE. */

@@ -4,6 +4,7 @@ import { check } from '../edge/client.ts';
 import { EdgeRefusal } from '../edge/refusal.ts';
 import { workerOrigin } from '../edge/settings.ts';
 import { type Answered, type Asked, exchange } from './http.ts';
+import { type Patience, patiently } from './patience.ts';
 
 export interface WorkerAccess {
   readonly url: string;
@@ -115,11 +116,13 @@ export type Status = z.infer<typeof Status>;
 export class WorkerApi {
   readonly #url: string;
   readonly #token: string;
+  readonly #patience: Patience | null;
 
-  /** Throws ERR_EDGE_URL: the token goes over https only, except in a laboratory. */
-  constructor({ url, token }: WorkerAccess) {
+  /** `patience`: null asks once. Throws ERR_EDGE_URL: the token goes over https only, except in a laboratory. */
+  constructor({ url, token }: WorkerAccess, patience: Patience | null) {
     this.#url = workerOrigin(url);
     this.#token = token;
+    this.#patience = patience;
   }
 
   get url(): string {
@@ -128,7 +131,9 @@ export class WorkerApi {
 
   /** The health of the Worker, and its clock. */
   async health(): Promise<Answered> {
-    return await this.#exchange({ method: 'GET', url: `${this.#url}/v1/health`, token: null });
+    return await this.#patiently('GET', () =>
+      this.#exchange({ method: 'GET', url: `${this.#url}/v1/health`, token: null }),
+    );
   }
 
   async status(): Promise<Status> {
@@ -190,8 +195,15 @@ export class WorkerApi {
     shape: T,
     body?: unknown,
   ): Promise<z.infer<T>> {
-    const { text } = await this.#exchange({ method, url: this.#url + path, token: this.#token, body });
-    return check(shape, text);
+    return await this.#patiently(method, async () => {
+      const { text } = await this.#exchange({ method, url: this.#url + path, token: this.#token, body });
+      return check(shape, text);
+    });
+  }
+
+  /** All that is said to a Worker may be said twice; but whether a DELETE has found something is told once only. */
+  async #patiently<T>(method: Asked['method'], body: () => Promise<T>): Promise<T> {
+    return this.#patience === null ? await body() : await patiently(this.#patience, method !== 'DELETE', body);
   }
 
   async #exchange(asked: Asked): Promise<Answered> {

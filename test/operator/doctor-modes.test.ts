@@ -4,6 +4,7 @@ import { CloudflareApi } from '../../host-agent/operator/cloudflare-api.ts';
 import { cloudflareFindings } from '../../host-agent/operator/doctor/cloudflare-checks.ts';
 import { statusFindings } from '../../host-agent/operator/doctor/worker-checks.ts';
 import type { Status } from '../../host-agent/operator/worker-api.ts';
+import { fakeTerminal } from '../cli/fake-ports.ts';
 import { type Account, accountId, openAccount, secrets, zone } from './account.ts';
 
 let account: Account;
@@ -22,7 +23,10 @@ const challenge = {
 };
 
 async function amiss(): Promise<string[]> {
-  const api = new CloudflareApi(account.base, secrets.runtime, async () => undefined);
+  const api = new CloudflareApi(account.base, secrets.runtime, {
+    sleep: async () => undefined,
+    terminal: fakeTerminal(),
+  });
   const lists = { list: 'edgeban', challenge_list: 'edgeban_challenge' };
   const access = {
     base: account.base,

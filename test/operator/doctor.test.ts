@@ -234,7 +234,7 @@ test.each([
   const plain = await openAccount();
   try {
     await plain.setup();
-    const api = new WorkerApi(JSON.parse(readFileSync(plain.file, 'utf8')));
+    const api = new WorkerApi(JSON.parse(readFileSync(plain.file, 'utf8')), null);
     const { findings } = await askWorker(api, () => Date.now() / 1000 + off);
     expect(findings.find(({ about }) => about === 'clock')).toMatchObject({ grade });
   } finally {

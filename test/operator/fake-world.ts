@@ -19,7 +19,7 @@ export interface Play {
   readonly signal?: AbortSignal;
   /** Where the host's state would be. */
   readonly dir?: string;
-  /** Called with each line that is printed. */
+  /** Called with each line that is printed, errors too. */
   readonly heard?: (line: string) => void;
 }
 
@@ -49,11 +49,11 @@ function worldOf(terminal: ReturnType<typeof fakeTerminal>, play: Play): { world
     return Promise.resolve(left.shift() ?? '');
   };
   const { signal = new AbortController().signal, heard } = play;
-  const out = (text: string) => {
-    terminal.out(text);
+  const aloud = (print: (text: string) => void) => (text: string) => {
+    print(text);
     heard?.(text);
   };
-  const loud = { ...terminal, out };
+  const loud = { ...terminal, out: aloud(terminal.out), err: aloud(terminal.err) };
   const world: OperatorWorld = {
     terminal: loud,
     env: play.env ?? {},

@@ -131,15 +131,17 @@ const failures = [
   ['the look for the Worker', 'operator.json: made', '503', 'GET'],
 ] as const;
 
-/** Setup with a failure of the next request of this method, once it has printed the line. */
+/** Setup with a failure of the next request of this method, once it has printed the line; Ctrl-C at the pause that follows. */
 async function failedSetup(what: (typeof failures)[number][0]): Promise<void> {
   const [, line, kind, method] = failures.find(([name]) => name === what) ?? failures[0];
   account = await openAccount();
+  const controller = new AbortController();
   const heard = (text: string) => {
     if (text.includes(line)) account.fake.control.fault({ kind, methods: [method] });
+    if (text.includes(': again in')) controller.abort();
   };
-  const failed = await account.setup([], { heard });
-  expect(failed.code).toBe(255);
+  const failed = await account.setup([], { heard, signal: controller.signal });
+  expect(failed.code).toBe(130);
   expect(failed.err).toContain('Not finished. What stands:');
   account.fake.control.clearFaults();
 }

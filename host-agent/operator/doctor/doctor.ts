@@ -32,9 +32,9 @@ interface Patient {
 
 export async function runDoctor(argv: readonly string[], world: OperatorWorld): Promise<number> {
   const { values } = parseWords(argv, options);
-  const { file, worker } = operatorOf(values);
+  const { file, worker } = operatorOf(values, world);
   const { cloudflare: access } = file;
-  const api = access === null ? null : new CloudflareApi(access.base, access.token, world.sleep);
+  const api = access === null ? null : new CloudflareApi(access.base, access.token, world);
   const host = await thisHost(world, values, worker.url);
   const patient = { world, worker, api, access, host, root: values.root };
   if (values.prove !== undefined) return await runProof(patient, values.prove, values.json);

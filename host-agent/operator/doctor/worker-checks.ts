@@ -21,9 +21,10 @@ export async function askWorker(
   try {
     const sent = now();
     const { date } = await worker.health();
-    const ms = Math.round((now() - sent) * 1000);
+    const answered = now();
+    const ms = Math.round((answered - sent) * 1000);
     const status = await worker.status();
-    return { status, findings: [ok('Worker', `${worker.url} answers in ${ms} ms`), ...clock(date, now())] };
+    return { status, findings: [ok('Worker', `${worker.url} answers in ${ms} ms`), ...clock(date, answered)] };
   } catch (error) {
     if (!(error instanceof EdgebanError)) throw error;
     const remedy =

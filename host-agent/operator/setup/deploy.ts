@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { isGone } from '../cloudflare-api.ts';
+import { isGone } from '../cloudflare-refusal.ts';
 import { type OperatorFile, readOperatorFile, writeOperatorFile, writePrivate } from '../operator-file.ts';
 import { customRules, ourRules } from '../waf.ts';
 import type { Setup } from './setup-run.ts';

@@ -1,7 +1,8 @@
 /** Takes edgeban's own items out of a list, and its own access rules away; what others put there stays. */
 import { z } from 'zod';
 import { EdgebanError } from '../../../shared/errors.ts';
-import { CloudflareRefusal, isGone } from '../cloudflare-api.ts';
+import { CloudflareRefusal, isGone } from '../cloudflare-refusal.ts';
+import { patiently } from '../patience.ts';
 import type { Thing } from './record.ts';
 import type { Teardown } from './teardown.ts';
 
@@ -20,16 +21,19 @@ const AccessRule = z.object({ id: z.string(), notes: z.string().default('') });
 export async function emptyList(work: Teardown, list: Thing): Promise<void> {
   const root = `/accounts/${work.record.account}/rules/lists`;
   const id = list.id ?? (await work.api.call({ path: root }, z.array(List))).find(({ name }) => name === list.name)?.id;
-  const items = id === undefined ? null : await itemsOf(work, `${root}/${id}/items`);
-  if (items === null) return work.say(`   the list ${list.name}: was gone already`);
-  const ours = items.filter(({ comment }) => comment?.startsWith(mark));
-  for (let at = 0; at < ours.length; at += batch_max) {
-    const body = { items: ours.slice(at, at + batch_max).map((item) => ({ id: item.id })) };
-    await operate(work, root, `${root}/${id}/items`, body);
-  }
-  const others = items.length - ours.length;
+  const path = `${root}/${id}/items`;
+  const first = id === undefined ? null : await itemsOf(work, path);
+  if (first === null) return work.say(`   the list ${list.name}: was gone already`);
+  let count = 0;
+  for (let gone = batch_max; gone === batch_max; count += gone)
+    gone = await patiently(work.world, true, () => removeSome(work, root, path));
+  const others = first.filter((item) => !isOurs(item)).length;
   const fate = await fateOf(work, `${root}/${id}`, list.made, others);
-  work.say(`   the list ${list.name}: ${ours.length} item(s) of edgeban's gone; ${fate}`);
+  work.say(`   the list ${list.name}: ${count} item(s) of edgeban's gone; ${fate}`);
+}
+
+function isOurs({ comment }: z.infer<typeof Item>): boolean {
+  return comment?.startsWith(mark) === true;
 }
 
 async function itemsOf(work: Teardown, path: string): Promise<z.infer<typeof Item>[] | null> {
@@ -54,23 +58,14 @@ async function fateOf({ api }: Teardown, path: string, made: boolean, others: nu
   }
 }
 
-/** One operation at a time is taken; another tool's may be under way. */
-async function operate(work: Teardown, root: string, path: string, body: unknown): Promise<void> {
-  for (let poll = 0; poll < polls_max; poll++) {
-    const started = await start(work, path, body);
-    if (started !== null) return await settle(work, `${root}/bulk_operations/${started}`);
-    await work.world.sleep(poll_ms);
-  }
-  throw new EdgebanError('ERR_CLOUDFLARE_BUSY', 'another list operation does not end', { remedy: 'try again later' });
-}
-
-async function start(work: Teardown, path: string, body: unknown): Promise<string | null> {
-  try {
-    return (await work.api.call({ method: 'DELETE', path, body }, Started)).operation_id;
-  } catch (error) {
-    if (error instanceof CloudflareRefusal && error.code === 'ERR_CLOUDFLARE_RATE') return null;
-    throw error;
-  }
+/** Reads the list first: an answer may have been lost to what was done. Returns how many are gone. */
+async function removeSome(work: Teardown, root: string, path: string): Promise<number> {
+  const ours = ((await itemsOf(work, path)) ?? []).filter(isOurs).slice(0, batch_max);
+  if (ours.length === 0) return 0;
+  const body = { items: ours.map(({ id }) => ({ id })) };
+  const { operation_id } = await work.api.call({ method: 'DELETE', path, body, once: true }, Started);
+  await settle(work, `${root}/bulk_operations/${operation_id}`);
+  return ours.length;
 }
 
 async function settle({ api, world }: Teardown, path: string): Promise<void> {

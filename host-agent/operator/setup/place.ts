@@ -2,7 +2,8 @@
 import { z } from 'zod';
 import { EdgebanError } from '../../../shared/errors.ts';
 import { usage } from '../../cli/options.ts';
-import { type CloudflareApi, CloudflareRefusal } from '../cloudflare-api.ts';
+import type { CloudflareApi } from '../cloudflare-api.ts';
+import { CloudflareRefusal } from '../cloudflare-refusal.ts';
 import type { OperatorWorld } from '../world.ts';
 import type { Mode } from './record.ts';
 import { permissionError } from './token.ts';

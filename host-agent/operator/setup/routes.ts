@@ -1,7 +1,8 @@
 /** The routes of the mode gate: which visits go through the Worker. wrangler makes them; here they are chosen, checked and taken away. */
 import { z } from 'zod';
 import { usage } from '../../cli/options.ts';
-import { type CloudflareApi, isGone } from '../cloudflare-api.ts';
+import type { CloudflareApi } from '../cloudflare-api.ts';
+import { isGone } from '../cloudflare-refusal.ts';
 import type { SetupRecord } from './record.ts';
 import type { Setup } from './setup-run.ts';
 import { foreign } from './things.ts';

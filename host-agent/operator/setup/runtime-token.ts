@@ -2,7 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { EdgebanError } from '../../../shared/errors.ts';
-import { CloudflareApi, CloudflareRefusal, isGone } from '../cloudflare-api.ts';
+import { CloudflareApi } from '../cloudflare-api.ts';
+import { CloudflareRefusal, isGone } from '../cloudflare-refusal.ts';
 import { secretOf } from '../words.ts';
 import type { SetupRecord } from './record.ts';
 import type { Setup } from './setup-run.ts';
@@ -50,7 +51,7 @@ async function isGood(setup: Setup, secret: string): Promise<boolean> {
 }
 
 async function check(setup: Setup, secret: string): Promise<VerifiedToken> {
-  const api = new CloudflareApi(setup.record.base, secret, setup.world.sleep);
+  const api = new CloudflareApi(setup.record.base, secret, setup.world);
   const verified = await verifyToken(api, setup.record.account);
   const missing = await missingPermissions(api, runtimeNeeds(setup.record));
   if (missing.length > 0) throw permissionError('the run-time token', missing);
@@ -69,13 +70,19 @@ async function makeToken(setup: Setup): Promise<string | null> {
   const name = `edgeban ${setup.given.name}: run time ${randomBytes(4).toString('hex')}`;
   setup.keep({ token: { name, id: null, made: true, kind } });
   const body = { name, policies: policiesOf(record, groups) };
-  const made = await allowed(() => api.call({ method: 'POST', path: root, body }, Made));
+  const made = await allowed(() => api.make({ path: root, body }, Made, () => forgetLost(api, setup.record)));
   if (made === null) {
     setup.keep({ token: null });
     return null;
   }
   setup.keep({ token: { name, id: made.id, made: true, kind } });
   return made.value;
+}
+
+/** A token tells its secret once, in the answer that was lost: what it may have made goes, and another is made. */
+async function forgetLost(api: CloudflareApi, record: SetupRecord): Promise<null> {
+  await removeOwnToken(api, record);
+  return null;
 }
 
 function tokensPath(kind: VerifiedToken['kind'], account: string): string {

@@ -64,7 +64,7 @@ async function begin(world: OperatorWorld, values: Values, known: SetupRecord | 
   const mode = modeOf(values.mode ?? known?.mode ?? 'list');
   const secret = await setupToken(world, values['token-file']);
   const base = known?.base ?? world.env['CLOUDFLARE_API_BASE_URL'] ?? defaultApiBase;
-  const api = new CloudflareApi(base, secret, world.sleep);
+  const api = new CloudflareApi(base, secret, world);
   // a token of an account can be verified only when the account is known, and a zone tells it
   const zones = values.zone ?? known?.zones.map(({ id }) => id) ?? [];
   const account = values.account ?? known?.account;

@@ -3,7 +3,8 @@ import { rmSync } from 'node:fs';
 import { z } from 'zod';
 import { EdgebanError } from '../../../shared/errors.ts';
 import { usage } from '../../cli/options.ts';
-import { CloudflareApi, CloudflareRefusal, isGone } from '../cloudflare-api.ts';
+import { CloudflareApi } from '../cloudflare-api.ts';
+import { CloudflareRefusal, isGone } from '../cloudflare-refusal.ts';
 import { removeRules } from '../waf.ts';
 import { confirm, parseWords, secretOf, tell } from '../words.ts';
 import type { OperatorWorld } from '../world.ts';
@@ -45,7 +46,7 @@ export async function tearDown(argv: readonly string[], world: OperatorWorld): P
     );
     return 0;
   }
-  const api = new CloudflareApi(record.base, await setupToken(world, values['token-file']), world.sleep);
+  const api = new CloudflareApi(record.base, await setupToken(world, values['token-file']), world);
   if (!values.json) world.terminal.out(['This is what teardown does:', ...steps].join('\n'));
   await confirm(world, values, 'Take all this away?');
   const said: string[] = [];

@@ -1,7 +1,8 @@
 /** What setup makes at Cloudflare before the Worker comes: the KV namespace, and the list or the leave to share one. */
 import { z } from 'zod';
 import { EdgebanError } from '../../../shared/errors.ts';
-import { type CloudflareApi, CloudflareRefusal } from '../cloudflare-api.ts';
+import type { CloudflareApi } from '../cloudflare-api.ts';
+import { CloudflareRefusal } from '../cloudflare-refusal.ts';
 import { customRules, isOurs, namesList, type Rule } from '../waf.ts';
 import type { Setup } from './setup-run.ts';
 
@@ -13,8 +14,9 @@ export async function makeNamespace(setup: Setup): Promise<string> {
   const { api, record } = setup;
   const path = `/accounts/${record.account}/storage/kv/namespaces`;
   const title = `${setup.given.name}-bans`;
-  const all = await api.all(`${path}?per_page=100`, Namespace);
-  const known = all.find(({ id }) => id === record.namespace?.id) ?? all.find((each) => each.title === title);
+  const all = () => api.all(`${path}?per_page=100`, Namespace);
+  const there = await all();
+  const known = there.find(({ id }) => id === record.namespace?.id) ?? there.find((each) => each.title === title);
   if (known !== undefined) {
     // begun by us, if a record of ours says so and an answer got lost
     setup.keep({ namespace: { name: title, id: known.id, made: record.namespace?.made ?? setup.given.takeOver } });
@@ -22,7 +24,11 @@ export async function makeNamespace(setup: Setup): Promise<string> {
     return known.id;
   }
   setup.keep({ namespace: { name: title, id: null, made: true } });
-  const made = await api.call({ method: 'POST', path, body: { title } }, Namespace);
+  const made = await api.make(
+    { path, body: { title } },
+    Namespace,
+    async () => (await all()).find((each) => each.title === title) ?? null,
+  );
   setup.keep({ namespace: { name: title, id: made.id, made: true } });
   setup.tell('KV namespace', title, 'made');
   return made.id;
@@ -32,10 +38,9 @@ const description = 'Addresses banned by edgeban; items of others are left alone
 
 /** The list that the Worker fills. It would make one itself; only making it tells whether the plan has room for one. */
 export async function makeList(setup: Setup): Promise<void> {
-  const { api, record, given } = setup;
+  const { record, given } = setup;
   if (record.mode !== 'list') return;
-  const path = `/accounts/${record.account}/rules/lists`;
-  const all = (await api.call({ path }, z.array(List).nullable())) ?? [];
+  const all = await allLists(setup);
   const known = all.find(({ name }) => name === (record.list?.name ?? given.list));
   if (known !== undefined) return await takeList(setup, known, 'list');
   const refusal = await newList(setup, given.list, 'list');
@@ -44,11 +49,10 @@ export async function makeList(setup: Setup): Promise<void> {
 
 /** The second list, if one is asked for: the free plan has no room for it. */
 export async function makeChallengeList(setup: Setup): Promise<void> {
-  const { api, record, given } = setup;
+  const { record, given } = setup;
   const name = given.challengeList;
   if (record.mode !== 'list' || name === '') return;
-  const all = (await api.call({ path: `/accounts/${record.account}/rules/lists` }, z.array(List).nullable())) ?? [];
-  const known = all.find((each) => each.name === name);
+  const known = (await allLists(setup)).find((each) => each.name === name);
   if (known !== undefined) return await takeList(setup, known, 'challenge');
   const refusal = await newList(setup, name, 'challenge');
   if (refusal !== null)
@@ -62,12 +66,23 @@ export async function makeChallengeList(setup: Setup): Promise<void> {
 type Role = 'list' | 'challenge';
 const called = { list: 'list', challenge: 'list for challenges' } as const;
 
+async function allLists(setup: Setup): Promise<List[]> {
+  return (await setup.api.call({ path: listsPath(setup) }, z.array(List).nullable())) ?? [];
+}
+
+function listsPath({ record }: Setup): string {
+  return `/accounts/${record.account}/rules/lists`;
+}
+
 /** Null if it was made. */
 async function newList(setup: Setup, name: string, role: Role): Promise<CloudflareRefusal | null> {
-  const path = `/accounts/${setup.record.account}/rules/lists`;
   setup.keep({ [role]: { name, id: null, made: true } });
   try {
-    const made = await setup.api.call({ method: 'POST', path, body: { name, kind: 'ip', description } }, List);
+    const made = await setup.api.make(
+      { path: listsPath(setup), body: { name, kind: 'ip', description } },
+      List,
+      async () => (await allLists(setup)).find((each) => each.name === name) ?? null,
+    );
     setup.keep({ [role]: { name, id: made.id, made: true } });
     setup.tell(called[role], name, 'made');
     return null;

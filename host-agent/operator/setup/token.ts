@@ -1,7 +1,8 @@
 /** API tokens: whose they are, whether they are good, and what they may, found out by trying. */
 import { z } from 'zod';
 import { EdgebanError } from '../../../shared/errors.ts';
-import { type CloudflareApi, CloudflareRefusal } from '../cloudflare-api.ts';
+import type { CloudflareApi } from '../cloudflare-api.ts';
+import { CloudflareRefusal } from '../cloudflare-refusal.ts';
 import { tryToWrite } from '../waf.ts';
 import type { Mode } from './record.ts';
 

@@ -11,7 +11,7 @@ const wait_ms = 1000;
 
 /** Until the Worker knows its operator and, where it enforces, has its list and a rule in each zone. */
 export async function awaitWorker(setup: Setup, operator: OperatorFile): Promise<Status> {
-  const worker = new WorkerApi(operator);
+  const worker = new WorkerApi(operator, null);
   const end = setup.world.now() + wait_seconds_max;
   for (;;) {
     const { status, why } = await look(worker, setup.record.mode);
@@ -47,7 +47,7 @@ function lacking({ enforcement: { mode, detail } }: Status, wanted: Mode): strin
 
 /** Has the Worker taken away what a former mode had left? False if that takes longer than a person likes to wait. */
 export async function awaitCleared(setup: Setup, operator: OperatorFile): Promise<boolean> {
-  const worker = new WorkerApi(operator);
+  const worker = new WorkerApi(operator, null);
   for (const end = setup.world.now() + cleared_seconds_max; setup.world.now() < end; ) {
     const { status } = await look(worker, setup.record.mode);
     if (status !== null && status.enforcement.former.length === 0) return true;
