@@ -4,6 +4,32 @@ import type { Re2 } from './regex/pattern.ts';
 import { cannotSay, createScan, noMatch, type Scan } from './regex/scan.ts';
 import type { Subject } from './regex/subject.ts';
 
+/** After so many texts in a row that may match, scans are left out for some: they would hardly spare a search. */
+const passes_max = 64;
+const unscanned_texts = 1_024;
+
+/** Whether one regex may match a text: most texts are scanned only where many do not match. */
+export class Sieve {
+  readonly #candidates: Candidates;
+  #passes = 0;
+  #unscanned = 0;
+
+  constructor(regex: FilterRegex, encode: Re2['encode']) {
+    this.#candidates = new Candidates([regex], encode);
+  }
+
+  mayMatch(text: Subject): boolean {
+    if (this.#unscanned > 0) {
+      this.#unscanned -= 1;
+      return true;
+    }
+    const may = this.#candidates.look(text);
+    this.#passes = may ? this.#passes + 1 : 0;
+    if (this.#passes > passes_max) this.#unscanned = unscanned_texts;
+    return may;
+  }
+}
+
 export class Candidates {
   readonly #scan: Scan;
   readonly #count: number;

@@ -87,8 +87,9 @@ export class DateDetector {
     const hit = this.#choose(line, budget);
     if (hit === null) return null;
     const slot = this.#slot(hit.index);
-    this.#remember(hit, slot, line, now);
     const { match } = hit;
+    this.#remember(slot, line, startOf(hit), match.end + hit.shift, now);
+    this.#moveTo(hit.index, slot);
     const span = match.span(slot.template.dateGroup);
     const missing = Math.max(0, line.length - 1); // where Python's slices put a group that took no part
     const [start, end] = span === null ? [missing, missing] : [span[0] + hit.shift, span[1] + hit.shift];
@@ -99,6 +100,11 @@ export class DateDetector {
       shift: hit.shift,
       template: slot.template,
     };
+  }
+
+  /** What `find` does where it would find the match of the template that matched last, which is bound to the line's begin. */
+  foundAgain(line: Subject, start: number, end: number, now: UnixTime): void {
+    this.#remember(this.#slot(this.#lastIndex), line, start, end, now);
   }
 
   #append(templates: readonly DateTemplate[], several: boolean): void {
@@ -165,17 +171,18 @@ export class DateDetector {
     return start > slot.distance || start > (this.#lastIndex === far ? 1 : this.#begin.at);
   }
 
-  #remember(hit: Hit, slot: Slot, line: Subject, now: UnixTime): void {
-    const start = startOf(hit);
-    const end = hit.match.end + hit.shift;
+  #remember(slot: Slot, line: Subject, start: number, end: number, now: UnixTime): void {
     slot.hits += 1;
     slot.lastUsed = now;
     slot.distance = start;
-    if (this.#firstUnused === hit.index) this.#firstUnused += 1;
     setEdge(this.#begin, line, start, start - 1);
     // Python's line[-1] is the last character
     setEdge(this.#end, line, end, end === 0 ? line.length - 1 : end - 1);
-    this.#lastIndex = hit.index > 0 && hit.index !== this.#lastIndex ? this.#bubbleUp(hit.index, slot) : hit.index;
+  }
+
+  #moveTo(index: number, slot: Slot): void {
+    if (this.#firstUnused === index) this.#firstUnused += 1;
+    this.#lastIndex = index > 0 && index !== this.#lastIndex ? this.#bubbleUp(index, slot) : index;
   }
 
   /** Moves a template that hits often towards the front: to the first unused place or half way, else by one. */

@@ -2,7 +2,7 @@
 import { EdgebanError } from '../errors.ts';
 import type { Line } from '../ticket.ts';
 import type { Seconds, UnixTime } from '../time.ts';
-import { Candidates } from './candidates.ts';
+import { Candidates, Sieve } from './candidates.ts';
 import type { FilterConf, FilterPorts } from './conf.ts';
 import type { TemplateUse } from './datedetector.ts';
 import { checkFailureId, compileRegex, type FilterRegex } from './failregex.ts';
@@ -76,7 +76,7 @@ class LineFilter implements Filter {
   readonly #ignoreregexes: readonly FilterRegex[];
   /** In which order a failure of each failregex shows its groups. */
   readonly #orders: readonly (readonly number[])[];
-  readonly #mayHavePrefix: Candidates | null;
+  readonly #sieve: Sieve | null;
   readonly #candidates: Candidates;
   readonly lines: LogLines;
   #findtime: Seconds;
@@ -103,7 +103,7 @@ class LineFilter implements Filter {
     this.#ignoreregexes = conf.ignoreregex.map((source, index) =>
       compileRegex(source, { ...options, what: `ignoreregex ${index}` }),
     );
-    this.#mayHavePrefix = this.#prefregex === null ? null : new Candidates([this.#prefregex], ports.re2.encode);
+    this.#sieve = this.#prefregex === null ? null : new Sieve(this.#prefregex, ports.re2.encode);
     const first = this.#prefregex?.order ?? [];
     this.#orders = this.#failregexes.map(({ order }) => [...first, ...order]);
     this.#candidates = new Candidates(this.#failregexes, ports.re2.encode);
@@ -166,7 +166,7 @@ class LineFilter implements Filter {
 
   /** Null where the prefregex does not match. */
   #prefix(prefregex: FilterRegex, text: Subject, verdict: Verdict): Prefix | null {
-    const may = this.#mayHavePrefix?.look(text) ?? true;
+    const may = this.#sieve?.mayMatch(text) ?? true;
     const match = may ? this.#search(prefregex, text, () => 'prefregex', verdict) : null;
     verdict.prefregex = match !== null;
     if (match === null) return null;
@@ -248,6 +248,7 @@ class LineFilter implements Filter {
   }
 
   #isIgnored(text: Subject, verdict: Verdict): boolean {
+    if (this.#ignoreregexes.length === 0) return false;
     for (const [index, regex] of this.#ignoreregexes.entries()) {
       if (this.#search(regex, text, () => `ignoreregex ${index}`, verdict) === null) continue;
       verdict.ignoredBy = index;

@@ -53,28 +53,47 @@ export class KnownDate {
 
   /** The time of a date that is this one, or later in its minute; null for all others. */
   timeOf(found: FoundDate, line: Subject, now: UnixTime): DateResult | null {
-    if (found.template !== this.#template || now !== this.#now || !this.#isSame(found, line)) return null;
-    const later = this.#secondsAt < 0 ? 0 : this.#secondsIn(found, line) - this.#seconds;
+    if (found.template !== this.#template || !this.#isSame(line, found.start, found.end - found.start, now)) return null;
+    const later = this.#laterIn(line, found.start);
     const isPlain = later === 0 && found.template.dateGroup !== 1;
-    if (!isPlain && !found.match.agrees(this.#match, found.start - found.shift, this.#from)) return null;
-    if (later !== 0 && !(later > 0 && typeof this.#time === 'number' && this.#time < now - settled_seconds))
-      return null;
-    this.#later = later;
-    return typeof this.#time === 'number' ? this.#time + later : this.#time;
+    if (!isPlain && !this.isOf(found.template, found.match, found.start - found.shift)) return null;
+    return this.#timeLater(later, now);
+  }
+
+  /** The time of a date of which is known that the groups stand in it as in this one. */
+  laterIn(line: Subject, start: number, length: number, now: UnixTime): UnixTime | null {
+    const time = this.#isSame(line, start, length, now) ? this.#timeLater(this.#laterIn(line, start), now) : null;
+    return typeof time === 'number' ? time : null;
+  }
+
+  /** Whether all groups stand in the match of a date, which begins at `from`, as they stand in this one's. */
+  isOf(template: DateTemplate, match: PatternMatch, from: number): boolean {
+    return template === this.#template && match.agrees(this.#match, from, this.#from);
   }
 
   /** But for the seconds. */
-  #isSame({ start, end }: FoundDate, line: Subject): boolean {
-    if (end - start !== this.#text.length) return false;
-    for (let at = 0; at < this.#text.length; at += 1) {
+  #isSame(line: Subject, start: number, length: number, now: UnixTime): boolean {
+    if (now !== this.#now || length !== this.#text.length) return false;
+    for (let at = 0; at < length; at += 1) {
       const isSeconds = at === this.#secondsAt || (at === this.#secondsAt + 1 && at > 0 && this.#secondsAt >= 0);
       if (!isSeconds && line.codeAt(start + at) !== this.#text.charCodeAt(at)) return false;
     }
     return true;
   }
 
+  #laterIn(line: Subject, start: number): number {
+    return this.#secondsAt < 0 ? 0 : this.#secondsIn(line, start) - this.#seconds;
+  }
+
+  #timeLater(later: number, now: UnixTime): DateResult | null {
+    if (later !== 0 && !(later > 0 && typeof this.#time === 'number' && this.#time < now - settled_seconds))
+      return null;
+    this.#later = later;
+    return typeof this.#time === 'number' ? this.#time + later : this.#time;
+  }
+
   /** -1 where there is no number up to 59. */
-  #secondsIn({ start }: FoundDate, line: Subject): number {
+  #secondsIn(line: Subject, start: number): number {
     const tens = line.codeAt(start + this.#secondsAt) - zero;
     const ones = line.codeAt(start + this.#secondsAt + 1) - zero;
     return tens >= 0 && tens <= 5 && ones >= 0 && ones <= 9 ? 10 * tens + ones : -1;

@@ -9,6 +9,7 @@ import { KnownDate } from './known-date.ts';
 import { DatedText } from './line-text.ts';
 import type { Budget } from './regex/pattern.ts';
 import type { Subject } from './regex/subject.ts';
+import { SameDate } from './same-date.ts';
 import { zoneMinutes } from './timezones.ts';
 
 /**
@@ -53,6 +54,7 @@ export class LineDates {
   /** The last date, to be shown with lines that have none. */
   #last: { readonly text: string } | null = null;
   #known: KnownDate | null = null;
+  #same: SameDate | null = null;
   #lastTime: UnixTime | null = null;
 
   /** Throws ERR_FILTER_DATEPATTERN, ERR_FILTER_TIMEZONE. */
@@ -81,14 +83,26 @@ export class LineDates {
 
   /** `error` is a date that makes fail2ban drop the line. */
   find(text: Subject, now: UnixTime, mode: LineMode, budget: Budget): DatedLine | 'error' {
-    const found = this.#found(text, now, budget);
+    const found = this.#again(text, now) ?? this.#found(text, now, budget);
     if (found === 'error') return 'error';
     const line = found.time === null ? this.#undated(found, text, now, mode) : found;
     return this.#checked(line, now, mode);
   }
 
+  /** Null where the line has to be searched. */
+  #again(text: Subject, now: UnixTime): DatedLine | null {
+    const same = this.#same;
+    const time = same?.timeOf(text, now) ?? null;
+    if (same === null || time === null) return null;
+    this.#prepared.foundAgain(text, same.matchStart, same.matchEnd, now);
+    this.#lastTime = time;
+    this.#last = this.#known;
+    return dated(new DatedText(text, same.start, same.end), time, same.template);
+  }
+
   #found(text: Subject, now: UnixTime, budget: Budget): DatedLine | 'error' {
     this.#detector ??= this.#prepared;
+    this.#same = null;
     const found = this.#detector.find(text, now, budget);
     if (found === null) return undated(new DatedText(text, 0, 0), null);
     const template = found.template.name;
@@ -99,6 +113,7 @@ export class LineDates {
     if (time === 'invalid') return undated(parts, template);
     this.#lastTime = time;
     this.#last = this.#known ?? { text: text.slice(found.start, found.end) };
+    this.#same = SameDate.of(found, text, this.#known);
     return dated(parts, time, template);
   }
 

@@ -36,6 +36,13 @@ export class Alike {
 
   /** The marks of the match in an ASCII text that is alike; null for all others. */
   marksIn(bytes: Uint8Array, start: number, end: number): readonly number[] | null {
+    const shift = this.shiftIn(bytes, start, end);
+    if (shift === null || shift === 0) return shift === null ? null : this.#marks;
+    return this.#marks.map((mark) => (mark < this.#from ? mark : mark + shift));
+  }
+
+  /** How much further right than in the example the places begin in an ASCII text that is alike; null for all others. */
+  shiftIn(bytes: Uint8Array, start: number, end: number): number | null {
     const from = this.#lead === null ? start : endOfRun(this.#lead, bytes, start, end);
     // its end is not looked at
     if (end - from < this.#places + 2 || (this.#lead !== null && from === start)) return null;
@@ -43,8 +50,12 @@ export class Alike {
     for (let place = 0; place < this.#places; place += 1) {
       if (masks[128 * place + (bytes[from + place] ?? 0)] !== 1) return null;
     }
-    const shift = from - start - this.#from;
-    return shift === 0 ? this.#marks : this.#marks.map((mark) => (mark < this.#from ? mark : mark + shift));
+    return from - start - this.#from;
+  }
+
+  /** Whether a shift moves all that the groups have caught. */
+  get movesGroups(): boolean {
+    return this.#marks.every((mark, index) => index < 2 || mark < 0 || mark >= this.#from);
   }
 }
 

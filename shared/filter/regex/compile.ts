@@ -1,6 +1,7 @@
 /** Compiles Python's regular expressions for searching: RE2 where it finds what Python finds, and the exact matcher behind it. */
 
 import { EdgebanError } from '../../errors.ts';
+import type { Alike } from './alike.ts';
 import { dropLooks } from './analysis.ts';
 import { assemble } from './assemble.ts';
 import { Matcher } from './matcher.ts';
@@ -134,6 +135,10 @@ class CompiledPattern implements Pattern {
   /** How texts are searched, for tests and figures. */
   get fit(): Translation['fit'] {
     return this.#ascii.program === null ? 'wider' : this.#ascii.translation.fit;
+  }
+
+  get alike(): Alike | null {
+    return this.#quick?.alike ?? null;
   }
 
   search(text: string | Subject, budget?: Budget): PatternMatch | null {

@@ -1,5 +1,6 @@
 /** Python `re` for filters and dates: what the rest of the program sees of it. */
 
+import type { Alike } from './alike.ts';
 import type { Subject } from './subject.ts';
 import type { Tree } from './tree.ts';
 import type { Watch } from './watch.ts';
@@ -83,6 +84,8 @@ export interface Pattern {
    * ERR_REGEX_STEPS.
    */
   search(text: string | Subject, budget?: Budget): PatternMatch | null;
+  /** The latest example of what it finds, where texts are expected that begin alike. */
+  readonly alike: Alike | null;
 }
 
 export interface PatternOptions {

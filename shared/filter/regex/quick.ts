@@ -39,6 +39,11 @@ export class QuickSearch {
     this.#registers = program.registers;
   }
 
+  /** What it knows without a search. */
+  get alike(): Alike | null {
+    return this.#alike;
+  }
+
   /** Looks at the first characters: of twenty expressions most are done with after one. */
   #mayMatch(bytes: Uint8Array, start: number, end: number): boolean {
     if (end - start < this.#lead.length) return false;
