@@ -53,7 +53,8 @@ export class KnownDate {
 
   /** The time of a date that is this one, or later in its minute; null for all others. */
   timeOf(found: FoundDate, line: Subject, now: UnixTime): DateResult | null {
-    if (found.template !== this.#template || !this.#isSame(line, found.start, found.end - found.start, now)) return null;
+    if (found.template !== this.#template || !this.#isSame(line, found.start, found.end - found.start, now))
+      return null;
     const later = this.#laterIn(line, found.start);
     const isPlain = later === 0 && found.template.dateGroup !== 1;
     if (!isPlain && !this.isOf(found.template, found.match, found.start - found.shift)) return null;
