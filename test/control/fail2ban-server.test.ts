@@ -208,7 +208,9 @@ stop gamma
   .trim()
   .split('\n');
 
-describe.skipIf(!isThere)('beside fail2ban (needs F2B_CHECKOUT, a checkout of fail2ban 1.1.0)', () => {
+describe('beside fail2ban', () => {
+  beforeEach((ctx) => ctx.skip(!isThere, 'needs F2B_CHECKOUT, a checkout of fail2ban 1.1.0'));
+
   test('the same commands are answered with the same text, by whichever client', { timeout: 240_000 }, async () => {
     const [fail2ban, first, second] = [
       await serve('fail2ban', theirs.server),

@@ -1,6 +1,6 @@
 /** The pickles of fail2ban's clients: what is read, what is refused, and what Python makes of the answers. */
 import { spawnSync } from 'node:child_process';
-import { describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, type TestContext, test } from 'vitest';
 import type { Reply } from '../../host-agent/control/framing.ts';
 import { tupleOf } from '../../host-agent/control/framing.ts';
 import { pickleLimits, readPickle } from '../../host-agent/control/pickle-reader.ts';
@@ -15,12 +15,15 @@ function python(code: string, input: string | Buffer = ''): string | null {
 }
 
 const hasPython = python('') !== null;
+const needsPython = (ctx: TestContext) => ctx.skip(!hasPython, 'needs python3');
 
 function pickled(expression: string, protocol: number): Buffer {
   return Buffer.from(python(`import pickle; print(pickle.dumps(${expression}, ${protocol}).hex())`) ?? '', 'hex');
 }
 
-describe.skipIf(!hasPython).each([0, 1, 2, 3, 4, 5])('protocol %i', (protocol) => {
+describe.each([0, 1, 2, 3, 4, 5])('protocol %i', (protocol) => {
+  beforeEach(needsPython);
+
   test('plain values are read', () => {
     const expression =
       "['set', 'jail', 'banip', ('192.0.2.1',), (), ('a', 'b'), ('a', 'b', 'c', 'd'), [], ['x'], {'k': [1]}, {}, True, False, None, 0, 255, 256, 65536, -1, 1 << 40, -(1 << 40), 0.1, -2.5, 'ü€\\U0001f600\\n\\'']";
@@ -84,7 +87,9 @@ describe('what is not a pickle, or too much of one', () => {
   test('more values than there may be', () => refused('(', 'N'.repeat(pickleLimits.values_max + 1), 'l.'));
 });
 
-describe.skipIf(!hasPython)('what Python reads of an answer', () => {
+describe('what Python reads of an answer', () => {
+  beforeEach(needsPython);
+
   const loaded = (reply: Reply) =>
     python('import pickle, sys; print(repr(pickle.loads(sys.stdin.buffer.read())))', writeReply(reply));
 

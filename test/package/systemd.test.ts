@@ -85,12 +85,13 @@ describe('the compiled part', () => {
       const listen =
         'import socket,sys\ns=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM)\ns.bind(sys.argv[1])\nprint("bound",flush=True)\nprint(s.recv(99).decode(),flush=True)';
       const listener = spawn('python3', ['-c', listen, socket]);
-      const lines: string[] = [];
+      let said = '';
+      // a line may come in pieces
       for await (const chunk of listener.stdout.setEncoding('utf8')) {
-        lines.push(String(chunk).trim());
-        if (lines.length === 1) notify?.(socket, 'READY=1\nSTATUS=é');
+        said += String(chunk);
+        if (said === 'bound\n') notify?.(socket, 'READY=1\nSTATUS=é');
       }
-      expect(lines).toEqual(['bound', 'READY=1\nSTATUS=é']);
+      expect(said).toBe('bound\nREADY=1\nSTATUS=é\n');
     } finally {
       rmSync(place, { recursive: true });
     }
