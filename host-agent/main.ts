@@ -55,6 +55,7 @@ const ports: HostPorts = {
     const paths = ['-c', options.configDir, '-s', socket, '-p', pidfile, '--dbfile', options.dbfile];
     return new Import({ ...options, client: [process.execPath, here, 'edgeban-client', ...paths] });
   },
+  withdraw: async () => await (await import('./daemon/withdraw.ts')).withdraw(),
   enrolment: (_configDir, settings) => enrolmentOf(settings),
   operate: async (verb, argv, terminal) => {
     const { runOperator } = await import('./operator/program.ts');

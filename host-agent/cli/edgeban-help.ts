@@ -23,6 +23,7 @@ export const edgebanHelp = `Usage: edgeban edge setup [--zone NAME]... [--accoun
        edgeban explain ADDRESS [-c DIR] [-s SOCKET] [--json]
        edgeban replay [OPTIONS]
        edgeban dashboard [--port PORT] [-c DIR] [-s SOCKET]
+       edgeban withdraw
        edgeban top [--interval SECONDS] [--once] [-c DIR] [-s SOCKET] [--json]
 
 For the operator of the edge (each takes --operator-file FILE, --json, and --yes where it would ask):
@@ -47,4 +48,5 @@ For a host:
   explain        the whole story of an address: lines, counts, bans, the firewall, what stands in the way
   replay         whom the jails would have banned in past logs (edgeban replay --help)
   dashboard      serves a page on loopback, for this host, and shows the link to it
+  withdraw       takes bans, sets and rules that a stopped server has left out of nftables
   top            jails, failures and bans a second, newest events, again and again; q ends it`;

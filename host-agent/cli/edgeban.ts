@@ -54,12 +54,20 @@ async function runWords(argv: readonly string[], ports: HostPorts, terminal: Ter
     return await importFail2ban([...(verb === undefined ? [] : [verb]), ...rest], ports, terminal);
   if (room === 'explain') return await explain(argv.slice(1), ports, terminal);
   if (room === 'top') return await top(argv.slice(1), ports, terminal);
+  if (room === 'withdraw' && verb === undefined) return await withdraw(ports, terminal);
   if (room !== 'edge') throw usage(`edgeban ${room} is not implemented`, remedy);
   if (verb === 'enroll') return await enroll(parseRest(rest), ports, terminal);
   if (verb === 'status') return await edgeStatus(parseRest(rest), ports, terminal);
   const ended = verb === undefined ? null : await ports.operate(verb, rest, terminal);
   if (ended !== null) return ended;
   throw usage(`edgeban edge ${verb ?? ''} is not implemented`, remedy);
+}
+
+async function withdraw(ports: HostPorts, terminal: Terminal): Promise<ExitCode> {
+  const jails = await ports.withdraw();
+  const what = jails.length === 0 ? 'nothing of a jail was there' : jails.join(', ');
+  terminal.out(`Taken out of nftables: ${what}`);
+  return exitCodes.ok;
 }
 
 function parseRest(words: readonly string[]): Arguments {

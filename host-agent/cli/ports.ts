@@ -113,6 +113,8 @@ export interface HostPorts {
     report(): ImportReport;
     run(say: (text: string) => void): Promise<void>;
   }>;
+  /** Takes out of nftables what edgeban has left there; gives the jails that it was of. Throws EdgebanError, also while a daemon runs. */
+  withdraw(): Promise<readonly string[]>;
   /** Null: this host is not enrolled. */
   enrolment(configDir: string, settings: ServerSettings): Promise<Enrolment | null>;
   /** Runs `edgeban edge VERB` for the operator; gives its exit code, null for a verb that it does not know. Throws EdgebanError. */

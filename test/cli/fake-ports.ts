@@ -47,6 +47,7 @@ export function fakePorts(dir: string, changes: Partial<HostPorts> = {}): HostPo
     commandStream: () => Promise.resolve({ commands: [], findings: [] }),
     serve: () => Promise.reject(new Error('not to be called')),
     enroll: () => Promise.reject(new Error('not to be called')),
+    withdraw: () => Promise.resolve([]),
     enrolment: () => Promise.resolve(null),
     operate: () => Promise.resolve(null),
     ...changes,
