@@ -1,4 +1,5 @@
 /** An action of action.d whose steps are commands for the shell. */
+import { canonical } from '../../shared/address.ts';
 import { type ActionConf, boolOf, familyCommand } from '../../shared/config/action-conf.ts';
 import { parseSeconds } from '../../shared/config/arithmetic.ts';
 import { tagsIn } from '../../shared/config/dynamic-tags.ts';
@@ -15,6 +16,11 @@ import type {
   Trouble,
 } from './ticket-action.ts';
 import { ownTags, ticketTags } from './ticket-tags.ts';
+
+export const listLimits = {
+  /** What `actionlist` may print: 50,000 rules of iptables have half of it. */
+  output_chars_max: 8_000_000,
+} as const;
 
 /** fail2ban's. */
 const timeout_s_default = 60;
@@ -84,6 +90,17 @@ class CommandSteps implements Steps {
     return { error: trouble, half: end.kind === 'timeout' || isCompound(text) };
   }
 
+  async list(family: TicketFamily): Promise<ReadonlySet<string> | null> {
+    const text = this.#text('actionlist', family);
+    if (text === '') return null;
+    const command = fillTags(text, await this.#tags(text, family, null));
+    const end = await this.#world.run(command, this.#timeout_ms, 'whole');
+    // of more than is kept, the beginning is missing
+    if (end.kind !== 'code' || end.code !== 0 || end.said.length >= listLimits.output_chars_max) return null;
+    const words = end.said.match(/[\da-f:.]*[.:][\da-f:.]*(?:\/\d{1,3})?/gi) ?? [];
+    return new Set(words.flatMap((word) => canonical(word) ?? []));
+  }
+
   async #tags(text: string, family: TicketFamily, ticket: Ticket | null) {
     if (ticket === null) return ownTags(family, this.#jail, this.#world);
     const { ban } = ticket;
@@ -112,7 +129,7 @@ function isOn({ parameters }: ActionConf, name: 'stays' | 'addressonly'): boolea
 const everyFamily = ['', 'inet4', 'inet6'] as const;
 const steps = [
   ...(['actionstart', 'actionstop', 'actionflush', 'actionreload', 'actioncheck', 'actionrepair'] as const),
-  ...(['actionban', 'actionprolong', 'actionreban', 'actionunban'] as const),
+  ...(['actionban', 'actionprolong', 'actionreban', 'actionunban', 'actionlist'] as const),
 ];
 
 /** All commands that are not blank, by step and family. */

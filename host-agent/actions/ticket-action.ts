@@ -82,8 +82,12 @@ export interface TicketWorld {
   readonly boot: string;
   now(): UnixTime;
   nameOf(address: string): Promise<string | null>;
-  /** `values` are $0, $1, … of the script. */
-  run(command: { readonly script: string; readonly values: readonly string[] }, timeout_ms: number): Promise<ShellEnd>;
+  /** `values` are $0, $1, … of the script. `whole`: waits for all that it prints, and keeps more of it. */
+  run(
+    command: { readonly script: string; readonly values: readonly string[] },
+    timeout_ms: number,
+    output?: 'whole',
+  ): Promise<ShellEnd>;
 }
 
 /** A step that did not work. */
@@ -103,7 +107,8 @@ export type StepName =
   | 'actionban'
   | 'actionprolong'
   | 'actionreban'
-  | 'actionunban';
+  | 'actionunban'
+  | 'actionlist';
 
 /** The families that fail2ban tells apart; empty: an id that is no address, or an action that does not ask. */
 export type TicketFamily = 'inet4' | 'inet6' | '';
@@ -132,4 +137,6 @@ export interface Steps {
   keyOf(step: StepName, family: TicketFamily): string;
   /** `ticket`: null for the steps of the action itself. Null: it worked, or there is nothing to do. */
   run(step: StepName, family: TicketFamily, ticket: Ticket | null): Promise<Trouble | null>;
+  /** The addresses and networks that `actionlist` finds blocked for a family, in canonical form; null: it cannot say. */
+  list(family: TicketFamily): Promise<ReadonlySet<string> | null>;
 }

@@ -30,8 +30,7 @@ export class TicketActions {
   #stepsOf(conf: ActionConf, jail: TicketJail): Steps {
     if (isWebhook(conf)) return webhookSteps(conf, this.#world);
     const { run } = this.#world;
-    const inLane: TicketWorld['run'] = (command, timeout_ms) =>
-      this.#lanes.through(conf.file, () => run(command, timeout_ms));
+    const inLane: TicketWorld['run'] = (...command) => this.#lanes.through(conf.file, () => run(...command));
     return commandSteps(conf, jail, { ...this.#world, run: inLane });
   }
 }

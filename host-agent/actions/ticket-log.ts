@@ -50,6 +50,11 @@ export class TicketLog implements Voice {
     this.notice(`Reban ${ban.id}, action '${this.#action}'`);
   }
 
+  /** Whoever took them away by hand should hear how it is done. */
+  misses(count: number): void {
+    this.error(`${count} ban(s) are not there any more: made anew (to lift one: edgeban-client unban ADDRESS)`);
+  }
+
   flushes(): void {
     this.notice(`Flush ticket(s) with ${this.#action}`);
   }

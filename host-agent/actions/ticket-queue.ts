@@ -57,7 +57,9 @@ export class TicketQueue implements TicketAction {
   }
 
   review(isUrgent: boolean): Promise<void> {
-    if (this.#isClosing || !this.#isBegun || !this.#parts.steps.has('actioncheck')) return Promise.resolve();
+    const { steps } = this.#parts;
+    const canLook = steps.has('actioncheck') || steps.has('actionlist');
+    if (this.#isClosing || !this.#isBegun || !canLook) return Promise.resolve();
     this.#reviews = isUrgent ? 'urgently' : this.#reviews === 'no' ? 'yes' : this.#reviews;
     return this.#run();
   }

@@ -1,6 +1,8 @@
 /** What an action does for one order, and what is noted of it. */
+import { canonical } from '../../shared/address.ts';
 import { EdgebanError } from '../../shared/errors.ts';
 import type { Ban } from '../../shared/ticket.ts';
+import { isOver, type UnixTime } from '../../shared/time.ts';
 import { Lifecycle } from './lifecycle.ts';
 import type { Failing, Order, Steps, Ticket, TicketFamily, TicketJail, TicketWorld, Trouble } from './ticket-action.ts';
 import { failureLimits, TicketFailures } from './ticket-failures.ts';
@@ -13,10 +15,12 @@ export const workLimits = {
   timeouts_max: 3,
   /** fail2ban's: no more often is it looked whether all still stands. */
   check_ms: 3_000,
-  /** By itself it is looked so often, and so seldom that it takes a 500th of the time. */
-  review_ms_min: 20_000,
+  /** By itself it is looked so often, when it is asked to, and so seldom that it takes a 500th of the time. */
+  review_ms_min: 15_000,
   review_ms_max: 600_000,
   review_share: 1 / 500,
+  /** A ban with so little time left may have run out in the firewall already. */
+  ending_s: 5,
 } as const;
 
 export interface WorkParts {
@@ -39,16 +43,20 @@ export class TicketWork {
   readonly log: TicketLog;
   readonly #steps: Steps;
   readonly #jail: TicketJail;
+  readonly #now: () => UnixTime;
   #timeouts = 0;
   #checkedAt_ms = Number.NEGATIVE_INFINITY;
   #reviewAt_ms = 0;
   /** How many reviews in a row could not make anew what was gone. */
   #vain = 0;
+  /** Bans that somebody has taken away one by one. */
+  #taken: ReadonlySet<string> = new Set();
   #renewed = new Set<TicketFamily>();
 
   constructor({ name, steps, jail, world }: WorkParts) {
     this.#steps = steps;
     this.#jail = jail;
+    this.#now = () => world.now();
     this.log = new TicketLog(jail.name, name, world.voices.actions);
     this.marks = new TicketMarks({ ledger: world.ledger, jail: jail.name, action: name, log: this.log });
     this.lifecycle = new Lifecycle(steps, this.log, (families) => {
@@ -76,11 +84,11 @@ export class TicketWork {
 
   /** Where the environment was made anew, its bans have to be carried out again: these. */
   takeRenewed(): Ban[] {
-    if (this.#renewed.size === 0) return [];
-    const renewed = this.#renewed;
+    if (this.#renewed.size === 0 && this.#taken.size === 0) return [];
+    const [renewed, taken] = [this.#renewed, this.#taken];
     this.#renewed = new Set();
-    const held = this.#jail.held() ?? [];
-    return held.filter((ban) => this.marks.get(ban.id) === 'done' && renewed.has(familyOf(ban)));
+    this.#taken = new Set();
+    return this.#done().filter((ban) => renewed.has(familyOf(ban)) || taken.has(ban.id));
   }
 
   /** Somebody may have taken away what was made: it is made anew. */
@@ -89,7 +97,9 @@ export class TicketWork {
     if (!isUrgent && began_ms < this.#reviewAt_ms) return;
     await this.lifecycle.recover();
     if ((await this.lifecycle.stands()) === false) await this.lifecycle.consistent();
-    this.#vain = this.lifecycle.hasGone ? this.#vain + 1 : 0;
+    this.#taken = await this.#missing();
+    this.#vain = this.lifecycle.hasGone || this.#taken.size > 0 ? this.#vain + 1 : 0;
+    if (this.#taken.size > 0 && this.#vain === 1) this.log.misses(this.#taken.size);
     const rest_ms = Math.max((performance.now() - began_ms) / workLimits.review_share, workLimits.review_ms_min);
     this.#reviewAt_ms = began_ms + Math.min(rest_ms * 2 ** this.#vain, workLimits.review_ms_max);
   }
@@ -104,8 +114,26 @@ export class TicketWork {
 
   #lost(): Ban[] {
     if (!this.lifecycle.hasGone) return [];
-    const held = this.#jail.held() ?? [];
-    return held.filter((ban) => this.marks.get(ban.id) === 'done' && this.lifecycle.isGone(familyOf(ban)));
+    return this.#done().filter((ban) => this.lifecycle.isGone(familyOf(ban)));
+  }
+
+  /** The bans that were carried out. */
+  #done(): Ban[] {
+    return (this.#jail.held() ?? []).filter((ban) => this.marks.get(ban.id) === 'done');
+  }
+
+  /** Those of them that the action does not find where it has put them. */
+  async #missing(): Promise<Set<string>> {
+    if (!this.#steps.has('actionlist')) return new Set();
+    const soon = this.#now() + workLimits.ending_s;
+    const due = this.#done().filter((ban) => !isOver(ban.until, soon) && !this.#renewed.has(familyOf(ban)));
+    const missing: string[] = [];
+    for (const bans of Map.groupBy(due, (ban) => this.#steps.keyOf('actionlist', familyOf(ban))).values()) {
+      const [first] = bans;
+      const listed = first === undefined ? null : await this.#steps.list(familyOf(first));
+      if (listed !== null) missing.push(...bans.filter((ban) => !listed.has(addressOf(ban))).map(({ id }) => id));
+    }
+    return new Set(missing);
   }
 
   /** Lifts what was carried out, until that takes too long. `loosely`: it may not be there. */
@@ -197,6 +225,10 @@ export class TicketWork {
   #mended(id: string): void {
     if (this.failures.drop(id) && this.failures.size === 0) this.log.mended();
   }
+}
+
+function addressOf({ id, ip }: Ban): string {
+  return ip ?? canonical(id) ?? id;
 }
 
 const gone = new EdgebanError('ERR_ACTION_GONE', 'what the action had made is gone, and cannot be made anew yet');

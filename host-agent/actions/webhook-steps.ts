@@ -114,6 +114,11 @@ class WebhookSteps implements Steps {
     }
   }
 
+  /** What has been said cannot be taken away. */
+  list(): Promise<null> {
+    return Promise.resolve(null);
+  }
+
   async #send(event: Event, ticket: Ticket): Promise<Trouble | null> {
     const { url, timeout_ms, tokenfile, ntfy } = this.#settings;
     const message = this.#messageOf(event, ticket);

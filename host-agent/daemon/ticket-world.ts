@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Store } from '../../shared/store/store.ts';
+import { listLimits } from '../actions/command-steps.ts';
 import type { TicketWorld } from '../actions/ticket-action.ts';
 import type { Log } from '../log/log.ts';
 import type { Resolver } from '../system/dns.ts';
@@ -14,6 +15,8 @@ export const commandShellLimits = {
   waiting_max: 2_000,
   output_chars_max: 2_000,
 } as const;
+
+const whole = { output_chars_max: listLimits.output_chars_max, isWhole: true };
 
 export function ticketWorld(store: Store, log: Log, resolver: Pick<Resolver, 'nameOf'>): TicketWorld {
   const shell = new Shell(commandShellLimits);
@@ -31,7 +34,8 @@ export function ticketWorld(store: Store, log: Log, resolver: Pick<Resolver, 'na
     boot: readOr('/proc/sys/kernel/random/boot_id', '').trim(),
     now: () => Date.now() / 1000,
     nameOf: (address) => resolver.nameOf(address),
-    run: (command, timeout_ms) => shell.run(command, { timeout_ms, output_chars_max }),
+    run: (command, timeout_ms, output) =>
+      shell.run(command, { timeout_ms, ...(output === 'whole' ? whole : { output_chars_max }) }),
   };
 }
 

@@ -25,6 +25,8 @@ export interface RunOptions {
   readonly timeout_ms?: number;
   /** How much is kept of what it prints, its end; 0 (or nothing): it prints into nowhere. */
   readonly output_chars_max?: number;
+  /** It has ended only when nobody writes any more, what it has left in the background neither. */
+  readonly isWhole?: boolean;
 }
 
 /** `said`: the end of what it printed, errors and all. */
@@ -62,10 +64,11 @@ export class Shell {
   }
 
   #spawn({ script, values }: ShellCommand, options: RunOptions): Promise<Ended> {
-    const { timeout_ms = this.#limits.timeout_ms, output_chars_max = 0 } = options;
+    const { timeout_ms = this.#limits.timeout_ms, output_chars_max = 0, isWhole = false } = options;
     return new Promise((resolve) => {
       const args = ['-c', `umask 077\n${script}`, ...values];
       const output = output_chars_max > 0 ? 'pipe' : 'ignore';
+      const ended = isWhole ? 'close' : 'exit';
       const stdio = ['ignore', output, output] as const;
       const child = spawn('/bin/sh', args, { detached: true, cwd: '/', stdio: [...stdio], env: environment() });
       this.#running.add(child);
@@ -83,13 +86,13 @@ export class Shell {
       const timer = setTimeout(() => {
         killGroup(child, 'SIGTERM');
         setTimeout(kill, this.#limits.grace_ms);
-        child.removeAllListeners('exit');
+        child.removeAllListeners(ended);
       }, timeout_ms);
       child.on('error', (error) => end({ kind: 'failed', why: error.message }));
-      child.on('exit', (code, signal) => {
+      child.on(ended, (code: number | null, signal: NodeJS.Signals | null) => {
         const exit: Exit = code === null ? { kind: 'failed', why: `ended by ${signal}` } : { kind: 'code', code };
         // its last words may still be on their way; what it has left in the background holds nobody up
-        if (output === 'ignore' || exit.kind === 'failed' || exit.code === 0) end(exit);
+        if (isWhole || output === 'ignore' || exit.kind === 'failed' || exit.code === 0) end(exit);
         else setTimeout(end, last_words_ms, exit);
       });
     });

@@ -28,7 +28,7 @@ export interface ActionConf {
   readonly origin: Origin;
 }
 
-/** The options of an action that are its own, in the order in which fail2ban reads them. */
+/** The options of an action that are its own, in the order in which fail2ban reads them; `actionlist` is edgeban's. */
 const actionOptions = [
   'actionstart',
   'actionstart_on_demand',
@@ -42,6 +42,7 @@ const actionOptions = [
   'actionprolong',
   'actionreban',
   'actionunban',
+  'actionlist',
   'norestored',
 ] as const;
 

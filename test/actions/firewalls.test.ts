@@ -84,6 +84,35 @@ test('ipset: a stop leaves bans in force with their ends; the next start goes on
   await bench.stop({ flush: true });
 });
 
+test.for([
+  ['iptables-multiport[port=2222]', ['iptables', '-F', 'f2b-web']],
+  ['iptables-multiport[port=2222]', ['iptables', '-D', 'f2b-web', '1']],
+  ['iptables-ipset[port=2222]', ['ipset', 'flush', 'f2b-web']],
+  ['iptables-ipset[port=2222]', ['sh', '-c', 'iptables -F && ipset destroy f2b-web']],
+  ['route', ['ip', 'route', 'flush', 'type', 'unreachable']],
+] as const)('%s: a review finds what %j has taken away, and once only', async ([asked, taking], context) => {
+  const netns = await place(context, 'iptables', 'ip6tables', 'ipset');
+  const bench = ticketBench({ inside: netns.prefix });
+  await bench.start(actionConf(asked));
+  const now = Date.now() / 1000;
+  await bench.ban(banOf('198.51.100.9', { at: now }), banOf('203.0.113.0/24', { at: now }));
+  const firewall = () =>
+    [netns.run('iptables', '-S'), netns.run('ipset', 'list'), netns.run('ip', 'route')]
+      .join('')
+      .match(/198\.51\.100\.9|203\.0\.113\.0\/24/g);
+  const whole = firewall();
+  expect(whole).toHaveLength(2);
+  netns.run(...taking);
+  expect(firewall() ?? []).not.toEqual(whole);
+  await bench.actions[0]?.review(true);
+  expect(firewall()?.toSorted()).toEqual(whole?.toSorted());
+  expect(bench.log.filter((line) => line.includes('Reban'))).not.toEqual([]);
+  bench.log.length = 0;
+  await bench.actions[0]?.review(true);
+  expect(bench.log).toEqual([]);
+  await bench.stop({ flush: true });
+});
+
 test('route', async (context) => {
   const netns = await place(context);
   const bench = ticketBench({ inside: netns.prefix });
@@ -105,11 +134,15 @@ test('hosts.deny keeps what others wrote, its mode, and takes no line that is no
   chmodSync(file, 0o640);
   const bench = ticketBench();
   await bench.start(actionConf(`hostsdeny[file=${file}]`), actionConf(`hostsdeny[actname=two, file=${file}]`));
-  await bench.ban(banOf('203.0.113.7'), banOf('2001:db8::7'), banOf('x\nALL: ALL', { ip: null }));
+  const now = { at: Date.now() / 1000 };
+  await bench.ban(banOf('203.0.113.7', now), banOf('2001:db8::7', now), banOf('x\nALL: ALL', { ip: null }));
   expect(readFileSync(file, 'utf8')).toBe('# mine\nsshd: 10.0.0.1\nALL: 203.0.113.7\nALL: [2001:db8::7]\n');
   expect(bench.actions[0]?.failing().map(({ id, error }) => [id, error.code])).toEqual([
     ['x\nALL: ALL', 'ERR_ADDRESS_INVALID'],
   ]);
+  writeFileSync(file, '# mine\nsshd: 10.0.0.1\nALL: 203.0.113.7\n');
+  await Promise.all(bench.actions.map((action) => action.review(true)));
+  expect(readFileSync(file, 'utf8')).toBe('# mine\nsshd: 10.0.0.1\nALL: 203.0.113.7\nALL: [2001:db8::7]\n');
   await bench.unban('203.0.113.7', 'x\nALL: ALL');
   expect(readFileSync(file, 'utf8')).toBe('# mine\nsshd: 10.0.0.1\nALL: [2001:db8::7]\n');
   await bench.stop();
@@ -131,13 +164,33 @@ test('ufw, with files of its own', async (context) => {
   execFileSync(inside[0], [...inside.slice(1), 'ufw', 'allow', '2222/tcp'], { stdio: 'ignore' });
   const bench = ticketBench({ inside });
   await bench.start(actionConf('ufw'));
-  await bench.ban(banOf(attacker4), banOf(attacker6), banOf('x; ufw disable', { ip: null }));
+  const now = { at: Date.now() / 1000 };
+  await bench.ban(banOf(attacker4, now), banOf(attacker6, now), banOf('x; ufw disable', { ip: null }));
   expect(readFileSync(join(dir, 'ufw/user.rules'), 'utf8')).toContain('-A ufw-user-input -s 198.51.100.7 -j REJECT');
   expect(readFileSync(join(dir, 'ufw/user6.rules'), 'utf8')).toContain(
     '-A ufw6-user-input -s 2001:db8:51::7 -j REJECT',
   );
   // loopback is let through by ufw before its users' rules: the kernel has them all the same
-  expect(netns.run('iptables', '-S', 'ufw-user-input')).toContain('-s 198.51.100.7/32 -j REJECT');
+  const rules = () => netns.run('sh', '-c', 'iptables -S ufw-user-input 2>&1 || true');
+  expect(rules()).toContain('-s 198.51.100.7/32 -j REJECT');
+  // the kernel loses one, or all, or ufw itself does
+  for (const taking of [
+    'iptables -D ufw-user-input -s 198.51.100.7 -j REJECT',
+    'iptables -F ufw-user-input',
+    'nft flush ruleset',
+    'ufw delete reject from 198.51.100.7',
+  ]) {
+    execFileSync(inside[0], [...inside.slice(1), 'sh', '-c', taking], { stdio: 'ignore' });
+    expect(rules()).not.toContain('198.51.100.7');
+    await bench.actions[0]?.review(true);
+    expect(rules()).toContain('-s 198.51.100.7/32 -j REJECT');
+    expect(netns.run('iptables', '-S', 'INPUT')).toContain('-j ufw-before-input');
+  }
+  execFileSync(inside[0], [...inside.slice(1), 'ufw', 'disable'], { stdio: 'ignore' });
+  bench.log.length = 0;
+  await bench.actions[0]?.review(true);
+  expect(bench.log).toEqual([]);
+  execFileSync(inside[0], [...inside.slice(1), 'ufw', '--force', 'enable'], { stdio: 'ignore' });
   await bench.unban(attacker4, 'x; ufw disable');
   expect(netns.run('iptables', '-S', 'ufw-user-input')).not.toContain('198.51.100.7');
   await bench.stop();
