@@ -28,8 +28,22 @@ export interface FakeCloudflare {
   readonly control: Control;
   /** Listens and gives the API's base, `http://…/client/v4`. Port 0 takes a free one. */
   listen(port: number, ip: string): Promise<string>;
+  /** Answers without a network in between; what hangs is given up at once. */
+  fetch(url: string, init: RequestInit): Promise<Response>;
   close(): Promise<void>;
 }
+
+/** A request as it has come. */
+interface Asked {
+  readonly method: string;
+  readonly url: URL;
+  readonly authorization: string | undefined;
+  readonly type: string;
+  readonly body: string;
+}
+
+/** What comes of a request: an answer, or none. */
+type Outcome = { readonly reply: Reply } | { readonly page: string } | { readonly silence: 'cut' | 'hang' };
 
 /** What answers the requests of one fake. */
 interface Desk {
@@ -64,7 +78,19 @@ export function createFakeCloudflare(parts: FakeParts): FakeCloudflare {
     await closed;
   }
 
-  return { control, listen, close };
+  async function fetchHere(url: string, init: RequestInit): Promise<Response> {
+    const headers = new Headers(init.headers);
+    const asked = {
+      method: init.method ?? 'GET',
+      url: new URL(url),
+      authorization: headers.get('authorization') ?? undefined,
+      type: headers.get('content-type') ?? '',
+      body: typeof init.body === 'string' ? init.body : '',
+    };
+    return responseOf(handle(desk, asked));
+  }
+
+  return { control, listen, fetch: fetchHere, close };
 }
 
 async function respond(desk: Desk, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -78,32 +104,48 @@ async function respond(desk: Desk, request: IncomingMessage, response: ServerRes
     return send(response, reply);
   }
   if (world.state.latency_ms > 0) await new Promise((resolve) => setTimeout(resolve, world.state.latency_ms));
-  const fault = takeFault(world, request.method ?? 'GET');
-  const reply = fault === null || after(fault) ? answer(desk, request, url, body) : faulty(fault);
-  note(desk, request, url, body, reply);
-  world.save();
-  if (fault !== null && silent(fault)) return hush(response, fault);
-  if (fault?.kind === 'html-429') return sendHtml(response);
-  send(response, reply);
+  const { authorization, 'content-type': type = '' } = request.headers;
+  const outcome = handle(desk, { method: request.method ?? 'GET', url, authorization, type, body });
+  if ('reply' in outcome) return send(response, outcome.reply);
+  if ('page' in outcome) return sendHtml(response, outcome.page);
+  // or never answers, and leaves it to the other side to give up
+  if (outcome.silence === 'cut') response.destroy();
 }
 
-function answer(desk: Desk, request: IncomingMessage, url: URL, body: string): Reply {
+function handle(desk: Desk, asked: Asked): Outcome {
+  const { world } = desk;
+  const fault = takeFault(world, asked.method);
+  const reply = fault === null || after(fault) ? answer(desk, asked) : faulty(fault);
+  note(desk, asked, reply);
+  world.save();
+  if (fault !== null && silent(fault)) return { silence: fault.kind.startsWith('cut') ? 'cut' : 'hang' };
+  return fault?.kind === 'html-429' ? { page: limited } : { reply };
+}
+
+function responseOf(outcome: Outcome): Response {
+  if ('silence' in outcome) throw new TypeError(outcome.silence === 'cut' ? 'fetch failed' : 'it hangs');
+  if ('page' in outcome) return new Response(outcome.page, { status: 429, headers: pageHeaders });
+  const { status, headers, body } = outcome.reply;
+  return new Response(JSON.stringify(body), { status, headers: { 'content-type': 'application/json', ...headers } });
+}
+
+function answer(desk: Desk, asked: Asked): Reply {
   settleOperations(desk.world);
   try {
-    return admitted(desk, request, url, body);
+    return admitted(desk, asked);
   } catch (error) {
     if (error instanceof Refusal) return refused(error);
     throw error;
   }
 }
 
-function admitted({ world, throttle }: Desk, request: IncomingMessage, url: URL, body: string): Reply {
+function admitted({ world, throttle }: Desk, asked: Asked): Reply {
+  const { method, url, type, body } = asked;
   if (!url.pathname.startsWith(`${base_path}/`)) throw new Refusal(404, 7000, 'No route for that URI');
-  const { method = 'GET' } = request;
   const { route, params } = findRoute(world.options, method, url.pathname.slice(base_path.length));
   const query = url.searchParams;
   if (route.scopes === null) return route.run(world, { params, query, body: undefined, parts: null, token: null });
-  const token = tokenOf(world, request.headers.authorization, route.path.endsWith('/verify'));
+  const token = tokenOf(world, asked.authorization, route.path.endsWith('/verify'));
   throttle.request(token);
   if (route.scopes.length > 0 && !route.scopes.some((scope) => token.scopes.includes(scope))) {
     throw new Refusal(403, 10000, 'Authentication error');
@@ -111,16 +153,15 @@ function admitted({ world, throttle }: Desk, request: IncomingMessage, url: URL,
   if (token.zones !== undefined && params['zone'] !== undefined && !token.zones.includes(params['zone'])) {
     throw new Refusal(403, 10000, 'Authentication error');
   }
-  const parts = partsOf(request.headers['content-type'] ?? '', body);
-  const parsed = parts === null ? parseBody(request, body) : undefined;
+  const parts = partsOf(type, body);
+  const parsed = parts === null ? parseBody(type, body) : undefined;
   if (route.path.endsWith('/items') && method !== 'GET') throttle.change(changes(parsed));
   return route.run(world, { params, query, body: parsed, parts, token });
 }
 
-function note({ world, journal }: Desk, request: IncomingMessage, url: URL, body: string, reply: Reply): void {
+function note({ world, journal }: Desk, { method, url, body }: Asked, reply: Reply): void {
   const codes = reply.body.errors.map(({ code }) => code);
   const path = `${url.pathname.replace(base_path, '')}${url.search}`;
-  const { method = 'GET' } = request;
   journal.push({ at_ms: world.now(), method, path, status: reply.status, codes, body: body.slice(0, 2000) });
   if (journal.length > world.options.limits.journal_max) journal.shift();
 }
@@ -137,9 +178,8 @@ async function readBody(request: IncomingMessage, bytes_max: number): Promise<st
   return Buffer.concat(chunks).toString('utf8');
 }
 
-function parseBody(request: IncomingMessage, body: string): unknown {
+function parseBody(type: string, body: string): unknown {
   if (body === '') return undefined;
-  const type = request.headers['content-type'] ?? '';
   if (!/^application\/json\b/.test(type)) throw new Refusal(400, 6003, 'Invalid request headers');
   try {
     return JSON.parse(body);
@@ -172,11 +212,6 @@ function silent(fault: Fault): boolean {
   return fault.kind.startsWith('cut') || fault.kind.startsWith('hang');
 }
 
-/** Cuts the connection, or never answers and leaves it to the other side to give up. */
-function hush(response: ServerResponse, fault: Fault): void {
-  if (fault.kind.startsWith('cut')) response.destroy();
-}
-
 function faulty(fault: Fault): Reply {
   const headers: Record<string, string> =
     fault.retry_after === null ? {} : { 'retry-after': String(fault.retry_after) };
@@ -198,7 +233,10 @@ function send(response: ServerResponse, reply: Reply): void {
 }
 
 /** Cloudflare's front door answers in HTML when it limits before the API does. */
-function sendHtml(response: ServerResponse): void {
-  response.writeHead(429, { 'content-type': 'text/html', 'retry-after': '5' });
-  response.end('<!DOCTYPE html><title>Access denied | Error 1015</title>');
+const limited = '<!DOCTYPE html><title>Access denied | Error 1015</title>';
+const pageHeaders = { 'content-type': 'text/html', 'retry-after': '5' };
+
+function sendHtml(response: ServerResponse, page: string): void {
+  response.writeHead(429, pageHeaders);
+  response.end(page);
 }

@@ -1,0 +1,169 @@
+/** What may happen in a history, each with its weight: attacks, people, and everything that breaks. */
+import type { FaultKind } from '../fakes/cloudflare/state.ts';
+import { below, oneOf } from '../random.ts';
+import { names, zones } from './edge.ts';
+import { jailNames } from './host.ts';
+import { modes, pool, sometimesAllowed, type World } from './world.ts';
+
+export interface Act {
+  readonly name: string;
+  readonly weight: number;
+  run(world: World): void | Promise<void>;
+}
+
+const kinds: readonly FaultKind[] = ['429', '500', '503', 'html-429', 'false-200', 'null-200', 'cut-before', 'cut-after'];
+const fates = ['failed', 'stuck', 'forgotten', 'dropped'] as const;
+
+/** Failures at hosts; some ban. */
+async function attack({ random, hosts, failed }: World): Promise<void> {
+  const [address, jail] = [oneOf(random, pool), oneOf(random, jailNames)];
+  for (let count = 1 + below(random, 6); count > 0; count -= 1) {
+    const host = oneOf(random, hosts);
+    await host.fail(jail, address);
+    if (jail === 'sshd') failed.add(`${address} ${host.name}`);
+  }
+}
+
+async function command({ random, hosts }: World): Promise<void> {
+  const [host, jail, address] = [oneOf(random, hosts), oneOf(random, jailNames), oneOf(random, pool)];
+  if (random() < 0.5) await host.unban(jail, address);
+  // the guards' refusal is an answer, too
+  else await host.ban(jail, address).catch(() => undefined);
+}
+
+function cut({ random, hosts }: World): void {
+  const { client } = oneOf(random, hosts);
+  client.isCut = !client.isCut;
+}
+
+async function killHost({ random, hosts }: World): Promise<void> {
+  const host = oneOf(random, hosts);
+  if (host.isRunning) host.kill();
+  if (random() < 0.7) await host.start();
+}
+
+function killWorker({ random, edge }: World): void {
+  const chance = random();
+  if (chance < 0.4) edge.restart();
+  else if (chance < 0.7) edge.dieAtCall(random() < 0.5 ? 'before' : 'after');
+  else edge.setUp(!edge.isUp);
+}
+
+function firewall({ random, hosts }: World): void {
+  const { firewall: its } = oneOf(random, hosts);
+  if (random() < 0.4) its.flush();
+  else its.isBroken = !its.isBroken;
+}
+
+function weather({ random, edge }: World): void {
+  const { control } = edge.fake;
+  if (random() < 0.7) control.fault({ kind: oneOf(random, kinds), count: 1 + below(random, 4) });
+  else control.nextOperations({ fates: [oneOf(random, fates)] });
+}
+
+/** What people do by hand at Cloudflare, and should not. */
+function meddle({ random, edge }: World): void {
+  const { control } = edge.fake;
+  const name = oneOf(random, Object.values(names));
+  const deeds = [
+    () => control.deleteRule({ zone: oneOf(random, zones), ref: oneOf(random, ['edgeban', 'edgeban_challenge']) }),
+    () => control.loseList({ name }),
+    () => control.removeItems({ list: name, ips: [oneOf(random, pool)] }),
+    () => control.removeAccessRules({ values: [oneOf(random, pool)] }),
+    () => control.revokeToken({ name: 'worker' }),
+  ];
+  oneOf(random, deeds)();
+}
+
+function spoilKv({ random, edge: { kv } }: World): void {
+  if (random() < 0.5) kv.values.clear();
+  else kv.broken = !kv.broken;
+}
+
+function mend({ edge }: World): void {
+  edge.fake.control.restoreToken({ name: 'worker' });
+  edge.fake.control.releaseOperations();
+  edge.kv.broken = false;
+  edge.setUp(true);
+}
+
+function switchMode({ random, edge }: World): void {
+  // an operation that takes hours is looked for again after hours, which no history lasts
+  if (edge.fake.control.state().operations.some(({ fate }) => fate === 'stuck')) return;
+  edge.restart(oneOf(random, modes));
+}
+
+/** The ledger's storage is lost; KV may be lost with it. */
+async function loseLedger({ random, edge }: World): Promise<void> {
+  // what a former mode has left is known to the ledger alone
+  if (!edge.isUp || (await edge.former()) > 0) return;
+  edge.lose();
+  if (random() < 0.5) edge.kv.values.clear();
+}
+
+/** Somebody enrols a host that is not, or begins anew with one that is. */
+async function enrol({ random, edge, hosts }: World): Promise<void> {
+  const host = oneOf(random, hosts);
+  if (!edge.isUp || (await edge.knows(host.id))) return;
+  await host.enrol(edge);
+}
+
+async function revoke({ random, edge, hosts }: World): Promise<void> {
+  const { id } = oneOf(random, hosts);
+  if (edge.isUp && (await edge.knows(id))) await edge.order('DELETE', `/v1/hosts/${id}`);
+}
+
+async function rotate({ random, hosts }: World): Promise<void> {
+  await oneOf(random, hosts).rotate();
+}
+
+async function operate({ random, edge }: World): Promise<void> {
+  const address = oneOf(random, pool);
+  if (random() < 0.5) await edge.tryOrder('POST', '/v1/bans', { address, bantime: 200 + below(random, 300) });
+  else await edge.tryOrder('DELETE', `/v1/bans/${encodeURIComponent(address)}`);
+}
+
+async function allow({ random, edge }: World): Promise<void> {
+  const address = oneOf(random, sometimesAllowed);
+  if (random() < 0.6) await edge.tryOrder('POST', '/v1/allow', { address, note: 'a friend' });
+  else await edge.tryOrder('DELETE', `/v1/allow/${address}`);
+}
+
+async function emergency({ random, edge }: World): Promise<void> {
+  const [method, path] = oneOf(random, [
+    ['POST', '/v1/panic'],
+    ['POST', '/v1/resume'],
+    ['POST', '/v1/resume'],
+    ['POST', '/v1/brake'],
+    ['DELETE', '/v1/brake'],
+  ] as const);
+  await edge.tryOrder(method, path);
+}
+
+export const acts: readonly Act[] = [
+  { name: 'attack', weight: 10, run: attack },
+  { name: 'command', weight: 4, run: command },
+  { name: 'cut', weight: 3, run: cut },
+  { name: 'kill host', weight: 2, run: killHost },
+  { name: 'kill Worker', weight: 3, run: killWorker },
+  { name: 'firewall', weight: 1, run: firewall },
+  { name: 'weather', weight: 3, run: weather },
+  { name: 'meddle', weight: 2, run: meddle },
+  { name: 'spoil KV', weight: 1, run: spoilKv },
+  { name: 'mend', weight: 5, run: mend },
+  { name: 'switch mode', weight: 1, run: switchMode },
+  { name: 'lose ledger', weight: 0.6, run: loseLedger },
+  { name: 'enrol', weight: 3, run: enrol },
+  { name: 'revoke', weight: 0.7, run: revoke },
+  { name: 'rotate', weight: 1, run: rotate },
+  { name: 'operate', weight: 3, run: operate },
+  { name: 'allow', weight: 1, run: allow },
+  { name: 'emergency', weight: 1, run: emergency },
+];
+
+const whole = acts.reduce((sum, { weight }) => sum + weight, 0);
+
+export function actBy(random: () => number): Act {
+  let left = random() * whole;
+  return acts.find(({ weight }) => (left -= weight) < 0) ?? (acts[0] as Act);
+}

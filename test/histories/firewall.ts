@@ -1,0 +1,75 @@
+/** A host's kernel as actions see it: sets of addresses with time-outs, which outlive the agent. */
+import type { Action, Block, Change } from '../../host-agent/actions/action.ts';
+import { EdgebanError } from '../../shared/errors.ts';
+import { isOver, type UnixTime, type Until } from '../../shared/time.ts';
+
+const gone = new EdgebanError('ERR_ACTION_GONE', 'the set is not there any more');
+
+export class Firewall {
+  /** Does nft refuse everything? */
+  isBroken = false;
+  readonly #sets = new Map<string, Map<string, Until>>();
+  readonly #now: () => UnixTime;
+
+  constructor(now: () => UnixTime) {
+    this.#now = now;
+  }
+
+  /** What is blocked now, sorted. */
+  blocked(jail: string): string[] {
+    const now = this.#now();
+    return [...(this.#sets.get(jail) ?? [])].flatMap(([address, until]) => (isOver(until, now) ? [] : [address])).sort();
+  }
+
+  get jails(): string[] {
+    return [...this.#sets.keys()];
+  }
+
+  /** As `nft flush ruleset`. */
+  flush(): void {
+    this.#sets.clear();
+  }
+
+  sweep(used: readonly string[]): string[] {
+    const unused = this.jails.filter((jail) => !used.includes(jail));
+    for (const jail of unused) this.#sets.delete(jail);
+    return unused;
+  }
+
+  action(jail: string): Action {
+    const guard = () => {
+      if (this.isBroken) throw new EdgebanError('ERR_NFT_REFUSED', 'nft refuses');
+    };
+    const set = () => this.#sets.get(jail);
+    const list = () => [...(set() ?? [])].map(([address, until]): Block => ({ address, until }));
+    return {
+      name: 'memory',
+      reconcile: async (wanted) => {
+        guard();
+        this.#sets.set(jail, new Map(wanted.map(({ address, until }) => [address, until])));
+        return [];
+      },
+      apply: async (changes) => {
+        guard();
+        const there = set();
+        if (there === undefined) return changes.map(({ address }) => ({ address, error: gone }));
+        for (const change of changes) carryOut(there, change);
+        return [];
+      },
+      isThere: async () => {
+        guard();
+        return set() !== undefined;
+      },
+      list: async () => list(),
+      holds: async (address) => list().some((block) => block.address === address),
+      close: async ({ flush }) => {
+        if (flush) this.#sets.delete(jail);
+      },
+    };
+  }
+}
+
+function carryOut(set: Map<string, Until>, change: Change): void {
+  if (change.kind === 'add') set.set(change.address, change.until);
+  else set.delete(change.address);
+}

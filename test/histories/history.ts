@@ -1,0 +1,132 @@
+/** A whole history from its seed: troubles in any order, then quiet, agreement, and the end of all bans. */
+import { randomOf } from '../random.ts';
+import { type Act, actBy } from './acts.ts';
+import { cloudflare_tick_s, expectAgreement, expectAlways, expectPanic } from './invariants.ts';
+import { actionsAt, everywhereAtCloudflare, holdersAt } from './places.ts';
+import { closeWorld, openWorld, type World } from './world.ts';
+
+export const acts_per_history = 30;
+/** The end of all bans takes long and is the same for many: every so many seeds it is waited for. */
+const ends_every = 4;
+/** What is set aside or was not read back may take so long: Cloudflare's state is read every ten minutes. */
+const patience_s = 2_700;
+const look_s = 20;
+/** Longer than any ban made in a history. */
+const bans_s = 1_500;
+
+export interface Story {
+  readonly told: readonly string[];
+  /** Bans that were compared in the end. */
+  readonly bans: number;
+}
+
+/** Carries the acts that led to it. */
+export class Broken extends Error {
+  readonly told: readonly string[];
+
+  constructor(told: readonly string[], cause: unknown) {
+    super(cause instanceof Error ? (cause.stack ?? cause.message) : String(cause));
+    this.told = told;
+  }
+}
+
+/** `kept`: only these of its acts, by number; each has its own chance, so that leaving out others changes nothing. Throws Broken. */
+export async function play(seed: number, kept: (act: number) => boolean = () => true): Promise<Story> {
+  const told: string[] = [];
+  const world = await openWorld(seed);
+  try {
+    await live(world, seed, kept, told);
+    await quiet(world);
+    if (world.random() < 0.2) await panic(world);
+    await eventually(world, () => expectAgreement(world));
+    const bans = holdersAt(world).length;
+    if (seed % ends_every === 0) await end(world);
+    return { told, bans };
+  } catch (error) {
+    throw new Broken(told, error);
+  } finally {
+    closeWorld(world);
+  }
+}
+
+async function live(world: World, seed: number, kept: (act: number) => boolean, told: string[]): Promise<void> {
+  world.isCalm = false;
+  for (let n = 0; n < acts_per_history; n += 1) {
+    world.random = randomOf(seed * 1_000 + n);
+    const act: Act = actBy(world.random);
+    if (kept(n)) {
+      told.push(`${n} at ${world.clock.now.toFixed(1)}: ${act.name}`);
+      await act.run(world);
+    }
+    await world.clock.pass(world.random() < 0.15 ? world.random() * 400 : world.random() * 12);
+    expectAlways(world);
+  }
+}
+
+/** All is mended, and everybody is enrolled again. */
+async function quiet(world: World): Promise<void> {
+  const { clock, edge, hosts } = world;
+  world.isCalm = true;
+  edge.fake.control.clearFaults();
+  edge.fake.control.restoreToken({ name: 'worker' });
+  edge.fake.control.releaseOperations();
+  edge.dieAtCall(null);
+  edge.kv.broken = false;
+  if (!edge.isUp) edge.setUp(true);
+  for (const path of ['/v1/resume', '/v1/brake']) await edge.order(path === '/v1/brake' ? 'DELETE' : 'POST', path);
+  for (const host of hosts) {
+    host.client.isCut = false;
+    host.firewall.isBroken = false;
+    if (!host.isRunning) await host.start();
+    if (!(await edge.knows(host.id))) await host.enrol(edge);
+  }
+  await ban(world);
+}
+
+/** New bans, well before their ends, so that there is something to agree upon. */
+async function ban({ hosts, clock }: World): Promise<void> {
+  for (const [n, host] of hosts.entries()) {
+    for (const jail of ['sshd', 'web', 'proxied'] as const)
+      for (let count = 0; count < 3; count += 1) await host.fail(jail, `198.18.7.${n * 10 + jail.length}`);
+  }
+  await clock.pass(30);
+}
+
+async function panic(world: World): Promise<void> {
+  await world.edge.order('POST', '/v1/panic');
+  await eventually(world, () => expectPanic(world));
+  await world.edge.order('POST', '/v1/resume');
+}
+
+/** Until it holds, at the latest when patience is at its end. */
+async function eventually(world: World, holds: () => void): Promise<void> {
+  const { clock } = world;
+  for (const until = clock.now + patience_s; ; ) {
+    expectAlways(world);
+    try {
+      return holds();
+    } catch (error) {
+      if (clock.now > until) throw error;
+    }
+    await clock.pass(look_s);
+  }
+}
+
+/** All bans end by themselves, everywhere, in their time. */
+async function end(world: World): Promise<void> {
+  const { clock, edge, hosts } = world;
+  const over = new Map<string, number>();
+  for (const until = clock.now + bans_s; clock.now < until; await clock.pass(look_s)) {
+    expectAlways(world);
+    const held = actionsAt(world);
+    for (const address of held.keys()) over.delete(address);
+    for (const address of everywhereAtCloudflare(edge)) {
+      if (held.has(address)) continue;
+      const since = over.get(address) ?? clock.now;
+      over.set(address, since);
+      if (clock.now - since > cloudflare_tick_s) throw new Error(`${address} is blocked ${clock.now - since} s after its end`);
+    }
+  }
+  const left = [...everywhereAtCloudflare(edge), ...holdersAt(world), ...hosts.flatMap(({ edgeBans }) => edgeBans)];
+  if (left.length > 0) throw new Error(`left after all have ended: ${JSON.stringify(left)}`);
+}

@@ -1,0 +1,331 @@
+/** A host: the real agent with its log, store, outbox and feed; its kernel and its line to the Worker are in memory. */
+import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import os, { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Agent } from '../../host-agent/agent/agent.ts';
+import type { Fleet } from '../../host-agent/agent/fleet.ts';
+import type { AgentParts, AgentPlan, EdgeLink } from '../../host-agent/agent/parts.ts';
+import { edgeJail, type SourcePlan, sourceName } from '../../host-agent/agent/plan.ts';
+import { readConfiguration } from '../../host-agent/configuration.ts';
+import { Resolver } from '../../host-agent/dns.ts';
+import { Follower } from '../../host-agent/edge/follower.ts';
+import type { EdgeEvents, EdgeWorld, EventOutbox } from '../../host-agent/edge/ports.ts';
+import { Pusher } from '../../host-agent/edge/pusher.ts';
+import type { Identity } from '../../host-agent/edge/sign.ts';
+import { backoffLimits } from '../../host-agent/edge/standing.ts';
+import { liveFeedLimits } from '../../host-agent/edge/live-feed.ts';
+import { configurationPorts } from '../../host-agent/kit.ts';
+import { Log } from '../../host-agent/log.ts';
+import { Shell, shellLimits } from '../../host-agent/shell.ts';
+import { openSqlite } from '../../host-agent/sqlite.ts';
+import type { Source } from '../../host-agent/sources/source.ts';
+import type { Sql } from '../../shared/store/sql.ts';
+import { openStore, type Store } from '../../shared/store/store.ts';
+import type { Ban } from '../../shared/ticket.ts';
+import { type Clock, type Life, within } from './clock.ts';
+import type { SimulatedEdge } from './edge.ts';
+import { Firewall } from './firewall.ts';
+import { type Fate, WorkerClient } from './worker-client.ts';
+
+/** Jails by where their bans are enforced. */
+export const jails = { sshd: 'block', web: 'challenge', proxied: 'block' } as const;
+export type JailName = keyof typeof jails;
+export const jailNames = Object.keys(jails) as JailName[];
+
+const configuration = String.raw`[DEFAULT]
+enabled = true
+backend = polling
+logpath = DIR/log
+findtime = 1h
+datepattern = ^%%Y-%%m-%%d %%H:%%M:%%S%%z
+ignoreself = false
+action = nftables[type=allports]
+[sshd]
+failregex = ^\s*fail <IP4>$
+maxretry = 3
+bantime = 20m
+fleet = true
+[web]
+maxretry = 2
+bantime = 12m
+edge = challenge
+[proxied]
+maxretry = 2
+bantime = 15m
+plane = edge
+`;
+
+// the machine's own addresses are none of these hosts', and asking for them takes long
+os.networkInterfaces = () => ({});
+syncBuiltinESMExports();
+
+const ports = configurationPorts();
+/** A feed that is asked for seldom keeps histories short. */
+const polls = { wait_seconds_min: 40, wait_seconds_max: 160 };
+/** The same for all hosts, read once. */
+const plan: AgentPlan = readPlan();
+/** HISTORY_LOG=file takes what all agents say. */
+const { HISTORY_LOG: told } = process.env;
+const log = new Log(told === undefined ? { target: '/dev/null', level: 'CRITICAL' } : { target: told, level: 'DEBUG' });
+
+function readPlan(): AgentPlan {
+  const folder = mkdtempSync(join(tmpdir(), 'edgeban-histories-'));
+  process.on('exit', () => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, 'jail.conf'), configuration.replaceAll('DIR', folder));
+  // it is looked for, and never read
+  writeFileSync(join(folder, 'log'), '');
+  mkdirSync(join(folder, 'action.d'));
+  writeFileSync(join(folder, 'action.d/nftables.conf'), '[Definition]\n[Init]\n');
+  const { plan: read, findings } = readConfiguration(folder, true, ports);
+  const [wrong] = findings.filter(({ severity }) => severity === 'error');
+  if (wrong !== undefined) throw new Error(wrong.message);
+  return read;
+}
+
+export class SimulatedHost {
+  readonly name: string;
+  readonly firewall: Firewall;
+  readonly client: WorkerClient;
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #sql: Sql = openSqlite(':memory:');
+  readonly #lines: string[] = [];
+  /** To look into, dead or alive. */
+  readonly #seen: Store;
+  #store: Store;
+  #agent: Agent | null = null;
+  #life: Life = { dead: true };
+  #wake: () => void = () => undefined;
+  #link: { readonly pusher: Pusher; readonly follower: Follower } | null = null;
+  /** Who it is at the Worker; a key that it is about to take stands beside. */
+  #identity: Identity | null = null;
+  #next: KeyObject | null = null;
+
+  constructor(name: string, clock: Clock, edge: SimulatedEdge, random: () => number, fate: () => Fate) {
+    this.name = name;
+    this.#clock = clock;
+    this.#random = random;
+    this.firewall = new Firewall(() => clock.now);
+    this.client = new WorkerClient(edge, clock, fate);
+    this.#seen = this.#open({ dead: false });
+    this.#store = this.#seen;
+  }
+
+  get id(): string | null {
+    return this.#identity?.host ?? null;
+  }
+
+  get isRunning(): boolean {
+    return this.#agent !== null;
+  }
+
+  /** As kill -9. */
+  kill(): void {
+    this.#life.dead = true;
+    this.#agent = null;
+    this.#link = null;
+  }
+
+  async start(): Promise<void> {
+    const life = { dead: false };
+    this.#life = life;
+    this.#store = this.#open(life);
+    this.#agent = within(life, () => new Agent(this.#parts(life), plan));
+    await within(life, () => this.#agent?.start());
+  }
+
+  /** At the Worker as it is now, with a fresh key; the daemon is started anew with it. */
+  async enrol(edge: SimulatedEdge): Promise<void> {
+    const { token } = await edge.order<{ token: string }>('POST', '/v1/enroll-tokens');
+    const { privateKey: key } = generateKeyPairSync('ed25519');
+    const body = JSON.stringify({ token, name: this.name, key: publicText(key) });
+    const answer = await edge.ask('/v1/enroll', { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+    if (!answer.ok) throw new Error(`enrolment of ${this.name}: ${await answer.text()}`);
+    const { host } = (await answer.json()) as { host: string };
+    this.kill();
+    this.#identity = { host, key };
+    this.#next = null;
+    this.client.identity = this.#identity;
+    await this.start();
+  }
+
+  /** A new key, as `edgeban edge rotate` asks for it: kept until the Worker has confirmed it. */
+  async rotate(): Promise<void> {
+    const identity = this.#identity;
+    if (identity === null) return;
+    this.#next ??= generateKeyPairSync('ed25519').privateKey;
+    const key = this.#next;
+    const isTaken = await this.client.rotate(identity, { host: identity.host, key }, publicText(key));
+    if (!isTaken) return;
+    this.#next = null;
+    this.#identity = { host: identity.host, key };
+    this.client.identity = this.#identity;
+    if (!this.isRunning) return;
+    this.kill();
+    await this.start();
+  }
+
+  /** An address fails: a line in the log of the jail sshd, a client's word in the others, which have no filter. */
+  async fail(jail: JailName, address: string): Promise<void> {
+    if (jail === 'sshd') this.#line(address);
+    // the guards' refusal is an answer, too
+    else await this.#agent?.jail(jail)?.attempt(address, ['a line']).catch(() => undefined);
+  }
+
+  /** Its time is in whole seconds, as a log's is. */
+  #line(address: string): void {
+    const stamp = new Date(Math.floor(this.#clock.now) * 1000).toISOString().replace('T', ' ').slice(0, 19);
+    this.#lines.push(`${stamp}+0000 fail ${address}`);
+    this.#wake();
+  }
+
+  /** By the client's word. */
+  async ban(jail: JailName, address: string): Promise<void> {
+    await this.#agent?.jail(jail)?.ban([address], { force: false });
+  }
+
+  async unban(jail: JailName, address: string): Promise<void> {
+    await this.#agent?.jail(jail)?.unban([address]);
+  }
+
+  /** Bans in its store. */
+  bans(jail: string): readonly Ban[] {
+    return [...this.#seen.bans.heldIn(jail)];
+  }
+
+  get edgeBans(): readonly Ban[] {
+    return this.bans(edgeJail);
+  }
+
+  get waiting(): number {
+    return this.#seen.outbox.size;
+  }
+
+  get trouble(): string | null {
+    const { pusher, follower } = this.#link ?? {};
+    return pusher?.standing.trouble ?? follower?.standing.trouble ?? null;
+  }
+
+  #open(life: Life): Store {
+    return openStore(mortal(this.#sql, life), { dbmaxmatches: 2, freshStream: () => crypto.randomUUID() });
+  }
+
+  #parts(life: Life): AgentParts {
+    return {
+      version: '0.0.0',
+      log,
+      store: this.#store,
+      dbFile: ':memory:',
+      re2: ports.re2,
+      resolver: new Resolver(Date.now, async () => []),
+      shell: new Shell(shellLimits),
+      hostname: this.name,
+      now: () => this.#clock.now,
+      random: this.#random,
+      createAction: (_, { name }) => ({ kind: 'blocks', action: this.firewall.action(name) }),
+      sweep: async ({ running, spared }) =>
+        this.firewall.sweep([...running.filter(({ actions }) => actions.length > 0).map(({ name }) => name), ...(spared ?? [])]),
+      watchFirewalls: () => () => undefined,
+      createSource: (source, { position }) => this.#source(source, position),
+      plan: async () => plan,
+      origins: async () => ({ asn: [], country: [], rir: [] }),
+      host: this.id,
+      startLink: (fleet, resync) => within(life, () => this.#startLink(fleet, resync)),
+    };
+  }
+
+  /** Its log, from where it was left. */
+  #source(source: SourcePlan, position: string | null): Source {
+    const name = sourceName(source);
+    return {
+      name,
+      run: async (sink, signal) => {
+        let at = position === null ? 0 : Number(position);
+        while (!signal.aborted) {
+          const begin = at;
+          const lines = this.#lines.slice(begin, begin + 20).map((line) => ({ bytes: Buffer.from(line) }));
+          at = begin + lines.length;
+          const takeOnly = (count: number) => {
+            at = begin + count;
+            return String(at);
+          };
+          if (lines.length > 0) await sink({ source: name, lines, position: String(at), live: true, takeOnly });
+          else await this.#more(signal);
+        }
+      },
+    };
+  }
+
+  #more(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+      signal.addEventListener('abort', () => resolve());
+    });
+  }
+
+  #startLink(fleet: Fleet, resync: () => void): EdgeLink {
+    const store = this.#store;
+    const { outbox } = store;
+    const events: EdgeEvents = { up: () => undefined, trouble: () => undefined, refused: () => undefined };
+    const queue: EventOutbox = {
+      get size() {
+        return outbox.size;
+      },
+      get lost() {
+        return outbox.lost;
+      },
+      peek: (limit) => outbox.peek(limit),
+      ack: (stream, seq) => store.transaction(() => outbox.ack(stream, seq)),
+      resync,
+    };
+    const world: EdgeWorld = {
+      now: () => this.#clock.now,
+      random: this.#random,
+      sleep: (seconds, signal) => this.#clock.sleep(seconds, signal),
+    };
+    const { client } = this;
+    const pusher = new Pusher({ client, outbox: queue, world, events, limits: backoffLimits });
+    const limits = { ...backoffLimits, ...liveFeedLimits, ...polls };
+    const follower = new Follower({ client, sink: fleet, world, events, limits });
+    this.#link = { pusher, follower };
+    pusher.start();
+    follower.start();
+    return {
+      wake: () => pusher.wake(),
+      report: () => ({
+        ...{ url: '', host: this.id ?? '', feed: follower.mode, waiting: outbox.size },
+        ...{ answeredAt: follower.standing.answeredAt, trouble: this.trouble },
+      }),
+      explain: () => Promise.reject(new Error('not asked here')),
+      ability: () => client.ability(),
+      close: async () => undefined,
+    };
+  }
+}
+
+function publicText(key: KeyObject): string {
+  return createPublicKey(key).export({ format: 'jwk' }).x ?? '';
+}
+
+/** The database as a process sees it: none that is dead writes any more. */
+function mortal(sql: Sql, life: Life): Sql {
+  const alive = () => {
+    if (life.dead) throw new Error('this agent is dead');
+  };
+  return {
+    script: (text) => {
+      alive();
+      sql.script(text);
+    },
+    all: (query, ...values) => {
+      alive();
+      return sql.all(query, ...values);
+    },
+    transaction: (body) => {
+      alive();
+      return sql.transaction(body);
+    },
+  };
+}

@@ -1,0 +1,100 @@
+/** A host's requests to the Worker, signed as real ones, over a line that loses, repeats and answers late. */
+import { EdgebanError } from '../../shared/errors.ts';
+import { EdgeAbility, EventReceipt, FeedPage, RotateReply } from '../../shared/wire.ts';
+import { check } from '../../host-agent/edge/client.ts';
+import type { FeedPlace } from '../../host-agent/edge/ports.ts';
+import { EdgeRefusal } from '../../host-agent/edge/refusal.ts';
+import { type Identity, signRequest } from '../../host-agent/edge/sign.ts';
+import type { Clock } from './clock.ts';
+import type { SimulatedEdge } from './edge.ts';
+
+/** What happens to one request. `replayed`: it comes twice, word for word. `repeated`: it is sent once more, signed anew. */
+export type Fate = 'good' | 'lost' | 'answer lost' | 'replayed' | 'repeated';
+
+const unreachable = () => new EdgebanError('ERR_EDGE_UNREACHABLE', 'the line is cut');
+
+export class WorkerClient {
+  identity: Identity | null = null;
+  isCut = false;
+  /** Called with what was taken in twice. */
+  twice: (what: string) => void = () => undefined;
+  readonly #edge: SimulatedEdge;
+  readonly #clock: Clock;
+  readonly #fate: () => Fate;
+
+  constructor(edge: SimulatedEdge, clock: Clock, fate: () => Fate) {
+    this.#edge = edge;
+    this.#clock = clock;
+    this.#fate = fate;
+  }
+
+  async postEvents(batch: string): Promise<EventReceipt> {
+    return check(EventReceipt, await this.#send('POST', '/v1/events', batch));
+  }
+
+  async feedPage({ ledger, after, resetting }: FeedPlace): Promise<FeedPage> {
+    const query = new URLSearchParams({ ...(ledger === null ? {} : { ledger }), cursor: String(after) });
+    if (resetting) query.set('resetting', '1');
+    return check(FeedPage, await this.#send('GET', `/v1/feed?${query}`, ''));
+  }
+
+  /** There are no WebSockets here: the follower asks page by page. */
+  signFeed(): never {
+    throw unreachable();
+  }
+
+  async ability(): Promise<EdgeAbility> {
+    return check(EdgeAbility, await this.#send('GET', '/v1/ability', ''));
+  }
+
+  /** Signed with the old key, or with the new one where the Worker has that already; false if it did not answer. */
+  async rotate(old: Identity, fresh: Identity, key: string): Promise<boolean> {
+    const body = JSON.stringify({ key });
+    for (const signer of [old, fresh]) {
+      try {
+        check(RotateReply, await this.#send('POST', '/v1/rotate', body, signer));
+        return true;
+      } catch (error) {
+        if (!(error instanceof EdgeRefusal) || error.problem !== 'ERR_AUTH_SIGNATURE') return false;
+      }
+    }
+    return false;
+  }
+
+  async #send(method: string, path: string, body: string, identity = this.identity): Promise<string> {
+    if (identity === null) throw unreachable();
+    const fate = this.#fate();
+    if (this.isCut || fate === 'lost') throw unreachable();
+    const signed = () => signRequest(identity, { method, path, body }, this.#clock.now);
+    const headers = signed();
+    const answer = await this.#ask(method, path, body, headers);
+    const text = await answer.text();
+    if (answer.ok && fate === 'replayed') await this.#expectRefused(method, path, body, headers);
+    if (answer.ok && fate === 'repeated' && path === '/v1/events') await this.#expectNothingNew(identity, body, signed());
+    if (fate === 'answer lost') throw unreachable();
+    if (!answer.ok) throw new EdgeRefusal(answer.status, text, answer.headers.get('retry-after') ?? undefined);
+    return text;
+  }
+
+  async #ask(method: string, path: string, body: string, headers: Record<string, string>): Promise<Response> {
+    const more = { 'content-type': 'application/json', 'cf-connecting-ip': '192.0.2.10' };
+    const init = { method, headers: { ...headers, ...more }, ...(body === '' ? {} : { body }) };
+    try {
+      return await this.#edge.ask(path, init);
+    } catch (error) {
+      throw new EdgebanError('ERR_EDGE_UNREACHABLE', 'nobody answers', { cause: error });
+    }
+  }
+
+  async #expectRefused(method: string, path: string, body: string, headers: Record<string, string>): Promise<void> {
+    const { status } = await this.#ask(method, path, body, headers);
+    if (status < 400) this.twice(`${method} ${path} was taken twice with one nonce`);
+  }
+
+  /** No event is applied twice. */
+  async #expectNothingNew({ host }: Identity, body: string, headers: Record<string, string>): Promise<void> {
+    const before = this.#edge.toldBy(host);
+    await this.#ask('POST', '/v1/events', body, headers);
+    if (this.#edge.toldBy(host) !== before) this.twice(`events were applied twice: ${body}`);
+  }
+}

@@ -1,0 +1,70 @@
+/** What a history is played on: three hosts, the Worker, Cloudflare, and a seed for all that is left to chance. */
+import { parsePrefix } from '../../shared/address.ts';
+import { Guard } from '../../shared/engine/guard.ts';
+import { oneOf, randomOf } from '../random.ts';
+import { Clock } from './clock.ts';
+import { type Mode, SimulatedEdge, settings } from './edge.ts';
+import { SimulatedHost } from './host.ts';
+import type { Fate } from './worker-client.ts';
+
+const begin_s = 1_800_000_000;
+export const modes: readonly Mode[] = ['list', 'lists', 'access-rules', 'zones', 'gate', 'none'];
+const fates: readonly Fate[] = ['good', 'good', 'good', 'good', 'lost', 'answer lost', 'replayed', 'repeated'];
+
+/** Nobody may ban these: the operator's, Cloudflare's, loopback. */
+export const guarded = ['198.51.100.7', '104.16.0.9', '127.0.0.9'];
+/** Those that the operator allows and disallows in the course of a history. */
+export const sometimesAllowed = ['203.0.113.200', '203.0.113.201'];
+export const pool = [
+  ...Array.from({ length: 24 }, (_, n) => `203.0.113.${n}`),
+  ...['2001:db8::1', '2001:db8::2'],
+  ...sometimesAllowed,
+  ...guarded,
+];
+/** Another person's rule in the account, which stays as it is. */
+export const theirs = { target: 'ip', value: '192.0.2.2', mode: 'whitelist', notes: 'by hand' } as const;
+
+export interface World {
+  readonly clock: Clock;
+  readonly edge: SimulatedEdge;
+  readonly hosts: readonly SimulatedHost[];
+  /** Chance of the act that is under way. */
+  random: () => number;
+  /** Does the weather spoil requests? */
+  isCalm: boolean;
+  /** What was found wrong on the way. */
+  readonly wrong: string[];
+  /** Who has failed in jails of the fleet, as `address host`. */
+  readonly failed: Set<string>;
+}
+
+const guard = new Guard({ allowed: [parsePrefix(settings.allowed)].flatMap((prefix) => prefix ?? []) });
+
+export function isGuarded(address: string): boolean {
+  const prefix = parsePrefix(address);
+  return prefix === null || guard.check(prefix) !== null;
+}
+
+export async function openWorld(seed: number): Promise<World> {
+  const random = randomOf(seed);
+  const clock = new Clock(begin_s + random());
+  const edge = new SimulatedEdge(clock, oneOf(random, modes));
+  edge.fake.control.seedAccessRules({ rules: [theirs] });
+  const wrong: string[] = [];
+  const world: World = { clock, edge, hosts: [], random, isCalm: true, wrong, failed: new Set() };
+  const fate = () => (world.isCalm ? 'good' : oneOf(world.random, fates));
+  const hosts = ['web1', 'web2', 'mail'].map((name) => {
+    const host = new SimulatedHost(name, clock, edge, () => world.random(), fate);
+    host.client.twice = (what) => wrong.push(what);
+    return host;
+  });
+  Object.assign(world, { hosts });
+  for (const host of hosts) await host.enrol(edge);
+  return world;
+}
+
+export function closeWorld({ edge, hosts, clock }: World): void {
+  for (const host of hosts) host.kill();
+  edge.close();
+  clock.close();
+}
