@@ -61,6 +61,30 @@ describe('panic', () => {
     expect(rules()).toMatchObject([{ enabled: false }, { enabled: true }]);
   });
 
+  it('that was carried out though its answer was lost is over after resume', async () => {
+    await scene.settle(wantMany(10));
+    scene.fake.control.fault({ kind: 'cut-after', count: 2 });
+    await turn({ panic: true });
+    expect(rules()).toMatchObject([{ enabled: false }, { enabled: false }]);
+    await scene.step(wantMany(10));
+    await turn({ panic: false });
+    expect(rules()).toMatchObject([{ enabled: true }, { enabled: true }]);
+  });
+
+  it('that nobody here knows of is over when rules are to be revived, also where that fails at first', async () => {
+    await scene.settle(wantMany(10));
+    for (const zone of zoneIds) scene.fake.control.disableRule({ zone, ref: 'edgeban' });
+    scene.clock.now += 3600;
+    await scene.step(wantMany(10));
+    await turn({});
+    expect(rules()).toMatchObject([{ enabled: false }, { enabled: false }]);
+    scene.fake.control.fault({ kind: '500' });
+    await scene.enforcement.switch(scene.clock.now, true);
+    expect(rules().filter((rule) => rule?.enabled)).toHaveLength(1);
+    await scene.settle(wantMany(10));
+    expect(rules()).toMatchObject([{ enabled: true }, { enabled: true }]);
+  });
+
   it('makes a rule that was not there yet switched off, and finds one that has moved', async () => {
     await turn({ panic: true });
     await scene.step(wantMany(1));

@@ -82,8 +82,9 @@ export interface Enforcement {
   /**
    * Carries out at once what has changed in the stance, whatever back-off, budget or step is under way: a call for each
    * zone that has a rule of ours. The zones' rules afterwards; none where there is no such switch, and steps do it.
+   * `revive`: rules that are off come on, too, whoever has switched them off.
    */
-  switch(now: UnixTime): Promise<readonly RuleStatus[]>;
+  switch(now: UnixTime, revive?: boolean): Promise<readonly RuleStatus[]>;
   /** Before this time a step would do nothing (back-off or budget); null: it may try. */
   waitsUntil(): UnixTime | null;
   /** What is known without asking Cloudflare. */

@@ -53,7 +53,7 @@ function oneAtATime(mode: Enforcement): Enforcement {
     step: (wanted, now) => alone(() => mode.step(wanted, now), { again: now + 1 }),
     survey: (now) => alone(() => mode.survey(now), { found: null, again: now + 1 }),
     // not put off: who is in a panic does not wait for a step
-    switch: (now) => mode.switch(now),
+    switch: (now, revive) => mode.switch(now, revive),
     waitsUntil: () => mode.waitsUntil(),
     status: (now) => mode.status(now),
     former: (now) => mode.former(now),

@@ -58,8 +58,8 @@ export function createListMode(parts: EnforcementParts<ListSettings>): Enforceme
   return {
     ...{ step, survey, status, former: () => [] },
     waitsUntil: () => waitsUntil(memory.state),
-    switch: async (now) => {
-      await switchRules(parts, memory, now);
+    switch: async (now, revive = false) => {
+      await switchRules(parts, memory, now, revive);
       return status(now).rules;
     },
   };

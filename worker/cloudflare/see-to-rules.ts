@@ -37,12 +37,19 @@ async function seeToRule(run: Run, slot: Slot): Promise<void> {
 
 /** What the rule is to be like at this moment. */
 export function aimOf({ stance, settings }: Run['parts'], { action }: Slot, known: RuleMemory | undefined): RuleAim {
-  const calm = { panic: false, brake: false };
-  const standing = { ...(stance?.() ?? calm), action, lifted: known?.lifted ?? false };
+  const { panic, brake } = stance?.() ?? { panic: false, brake: false };
+  // one that was on when the panic came is off by it, also where Cloudflare's answer was lost
+  const lifted = known?.lifted === true || (panic && known?.enabled === true);
+  const standing = { panic, brake, action, lifted };
   const ref = ruleRefOf(settings.instance);
   if (action === 'block') return { ...standing, ref, after: null, list: settings.listName };
   const list = settings.challengeListName ?? '';
   return { ...standing, ref: challengeRefOf(settings.instance), after: ref, list };
+}
+
+export function unknownRule(due: UnixTime): RuleMemory {
+  const nothing = { ruleset: null, rule: null, enabled: false, first: false, lifted: false };
+  return { ...nothing, error: null, due, failures: 0 };
 }
 
 export function failedRule(before: RuleMemory | undefined, failure: CloudflareFailure, now: UnixTime): RuleMemory {
@@ -50,7 +57,7 @@ export function failedRule(before: RuleMemory | undefined, failure: CloudflareFa
   const same = before?.error?.code === code ? before : null;
   const failures = (same?.failures ?? 0) + 1;
   const since = same?.error?.since ?? now;
-  const known = before ?? { ruleset: null, rule: null, enabled: false, first: false, lifted: false };
+  const known = before ?? unknownRule(now);
   return { ...known, error: { code, message, since }, failures, due: now + delayAfter(failure, failures) };
 }
 

@@ -5,7 +5,7 @@ import type { EnforcementParts, ListSettings } from './contract.ts';
 import { CloudflareFailure } from './failure.ts';
 import type { Memory } from './memory.ts';
 import { spend, timeout_ms_usual } from './run.ts';
-import { aimOf, failedRule } from './see-to-rules.ts';
+import { aimOf, failedRule, unknownRule } from './see-to-rules.ts';
 import { rulesFor, type Slot, slotsOf } from './slots.ts';
 import { ensureRule, type RuleState, switchRule } from './waf-rule.ts';
 
@@ -15,13 +15,21 @@ type Parts = EnforcementParts<ListSettings>;
  * The calls are counted in the budget but do not wait for it: Cloudflare allows four times as many. What fails is in the
  * zone's state, and the next steps try it again.
  */
-export async function switchRules(parts: Parts, memory: Memory, now: UnixTime): Promise<void> {
+export async function switchRules(parts: Parts, memory: Memory, now: UnixTime, revive: boolean): Promise<void> {
   const { settings, fetch, timeout_ms = timeout_ms_usual } = parts;
   const beforeCall = () => spend(memory.state, 'calls', 1);
   const client = createClient({ base: settings.apiBase, token: settings.token, fetch, timeout_ms, beforeCall });
-  const zones = Map.groupBy(slotsOf(settings, memory.state), ({ zone }) => zone);
-  await Promise.all([...zones.values()].map((slots) => switchZone(parts, memory, client, slots, now)));
+  const slots = slotsOf(settings, memory.state);
+  if (revive) for (const slot of slots) liftOff(memory, slot, now);
+  const zones = Map.groupBy(slots, ({ zone }) => zone);
+  await Promise.all([...zones.values()].map((its) => switchZone(parts, memory, client, its, now)));
   memory.save();
+}
+
+/** Whoever has switched the rule off, it counts as switched off by a panic that is over: steps do what fails here. */
+function liftOff(memory: Memory, slot: Slot, now: UnixTime): void {
+  const rules = rulesFor(memory.state, slot);
+  rules[slot.zone] = { ...(rules[slot.zone] ?? unknownRule(now)), lifted: true };
 }
 
 /** One after the other: Cloudflare takes one change of a ruleset at a time. */

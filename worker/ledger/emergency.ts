@@ -33,11 +33,15 @@ export class Emergency {
     this.#parts = parts;
   }
 
-  /** A second panic (or brake) keeps the time and the reason of the first. */
+  /**
+   * A second panic (or brake) keeps the time and the reason of the first. Who resumes though the ledger knows of no panic has
+   * found rules that somebody else has switched off (by hand, past the Worker, or before the ledger was lost).
+   */
   to(what: Switch, person: Person, reason: string): Promise<Switched> {
     const { sql, now } = this.#parts;
     const by = nameOf(person);
-    return this.#switch(() => {
+    const revive = what === 'resume' && readPanic(sql) === null;
+    return this.#switch(revive, () => {
       noteAct(sql, person, what, reason, now());
       if (what === 'panic') writePanic(sql, readPanic(sql) ?? { since: now(), by, reason });
       else if (what === 'resume') writePanic(sql, null);
@@ -50,13 +54,13 @@ export class Emergency {
   }
 
   /** It is written before Cloudflare is asked, so what fails there is tried again by the alarm. */
-  async #switch(body: () => void): Promise<Switched> {
+  async #switch(revive: boolean, body: () => void): Promise<Switched> {
     const { sql, enforcement, changed, now } = this.#parts;
     sql.transaction(() => {
       body();
       noteUrgent(sql);
     });
-    const rules = await carryOut(sql, enforcement(), now());
+    const rules = await carryOut(sql, enforcement(), now(), revive);
     await changed();
     const panic = readPanic(sql);
     log(panic === null ? 'edge-in-force' : 'edge-lifted', { rules: rules?.length ?? 0 });
@@ -88,8 +92,16 @@ function ruleByRule({ scopes, wanted }: AccessRulesStatus, panic: boolean): Pick
 function outcome(rules: readonly RuleStatus[] | null, panic: boolean): Pick<Switched, 'done' | 'detail'> {
   if (rules === null) return { done: true, detail: 'the ledger itself enforces nothing at Cloudflare' };
   const failed = rules.filter(({ error, enabled }) => error !== null || (panic && enabled));
-  const zones = new Set(rules.map(({ zone }) => zone)).size;
-  if (failed.length === 0) return { done: true, detail: `${zones} zones follow` };
-  const lagging = [...new Set(failed.map(({ zone }) => zone))];
-  return { done: false, detail: `${lagging.join(', ')}: tried again, see the status` };
+  if (failed.length > 0) return { done: false, detail: `${zonesOf(failed)}: tried again, see the status` };
+  const off = panic ? [] : rules.filter(({ enabled }) => !enabled);
+  if (off.length > 0)
+    return {
+      done: false,
+      detail: `${zonesOf(off)}: somebody else has switched the rule off; resume (again) switches it on`,
+    };
+  return { done: true, detail: `${new Set(rules.map(({ zone }) => zone)).size} zones follow` };
+}
+
+function zonesOf(rules: readonly RuleStatus[]): string {
+  return [...new Set(rules.map(({ zone }) => zone))].join(', ');
 }

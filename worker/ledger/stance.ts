@@ -14,9 +14,10 @@ export async function carryOut(
   sql: Sql,
   enforcement: Enforcement | null,
   now: UnixTime,
+  revive = false,
 ): Promise<readonly RuleStatus[] | null> {
   const stance = JSON.stringify(stanceOf(sql));
-  const rules = (await enforcement?.switch(now)) ?? null;
+  const rules = (await enforcement?.switch(now, revive)) ?? null;
   new Meta(sql).set(key, stance);
   return rules;
 }
