@@ -2,7 +2,7 @@
 import type { FaultKind } from '../fakes/cloudflare/state.ts';
 import { below, oneOf } from '../random.ts';
 import { names, zones } from './edge.ts';
-import { jailNames } from './host.ts';
+import { jailNames } from './host-plan.ts';
 import { modes, pool, sometimesAllowed, type World } from './world.ts';
 
 export interface Act {
@@ -11,7 +11,16 @@ export interface Act {
   run(world: World): void | Promise<void>;
 }
 
-const kinds: readonly FaultKind[] = ['429', '500', '503', 'html-429', 'false-200', 'null-200', 'cut-before', 'cut-after'];
+const kinds: readonly FaultKind[] = [
+  '429',
+  '500',
+  '503',
+  'html-429',
+  'false-200',
+  'null-200',
+  'cut-before',
+  'cut-after',
+];
 const fates = ['failed', 'stuck', 'forgotten', 'dropped'] as const;
 
 /** Failures at hosts; some ban. */
@@ -161,9 +170,9 @@ export const acts: readonly Act[] = [
   { name: 'emergency', weight: 1, run: emergency },
 ];
 
-const whole = acts.reduce((sum, { weight }) => sum + weight, 0);
+/** Each act as often as it weighs, in tenths. */
+const urn = acts.flatMap((act) => Array.from({ length: act.weight * 10 }, () => act));
 
 export function actBy(random: () => number): Act {
-  let left = random() * whole;
-  return acts.find(({ weight }) => (left -= weight) < 0) ?? (acts[0] as Act);
+  return oneOf(random, urn);
 }

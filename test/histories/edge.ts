@@ -23,7 +23,8 @@ interface Worker {
   readonly Ledger: new (state: unknown, env: unknown) => Ledger;
 }
 
-const stub = 'data:text/javascript,export class DurableObject { constructor(ctx, env) { this.ctx = ctx; this.env = env; } }';
+const stub =
+  'data:text/javascript,export class DurableObject { constructor(ctx, env) { this.ctx = ctx; this.env = env; } }';
 
 /** Loaded by name, for its types are workerd's. */
 async function loadWorker(): Promise<Worker> {
@@ -36,23 +37,25 @@ async function loadWorker(): Promise<Worker> {
   return (await import(new URL('../../worker/index.ts', import.meta.url).href)) as Worker;
 }
 
+type Bytes = ArrayBuffer | ArrayBufferView;
+
 /** Node's does its work in other threads, and nobody could say when all is quiet. */
 function makeCryptoPrompt(): void {
   const { subtle } = crypto;
   const prefix = Buffer.from('302a300506032b6570032100', 'hex');
-  const bytesOf = (data: BufferSource) =>
+  const bytesOf = (data: Bytes) =>
     data instanceof ArrayBuffer ? Buffer.from(data) : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
   const keys = new Map<string, ReturnType<typeof createPublicKey>>();
   const keyOf = (raw: Buffer) => createPublicKey({ key: Buffer.concat([prefix, raw]), format: 'der', type: 'spki' });
   Object.defineProperties(subtle, {
     digest: {
-      value: async (_: string, data: BufferSource) => {
+      value: async (_: string, data: Bytes) => {
         const hash = createHash('sha256').update(bytesOf(data)).digest();
         return hash.buffer.slice(hash.byteOffset, hash.byteOffset + hash.length);
       },
     },
     importKey: {
-      value: async (_: string, raw: BufferSource) => {
+      value: async (_: string, raw: Bytes) => {
         const name = bytesOf(raw).toString('hex');
         const key = keys.get(name) ?? keyOf(bytesOf(raw));
         keys.set(name, key);
@@ -60,7 +63,7 @@ function makeCryptoPrompt(): void {
       },
     },
     verify: {
-      value: async (_: string, key: ReturnType<typeof createPublicKey>, signature: BufferSource, data: BufferSource) =>
+      value: async (_: string, key: ReturnType<typeof createPublicKey>, signature: Bytes, data: Bytes) =>
         verify(null, bytesOf(data), key, bytesOf(signature)),
     },
     timingSafeEqual: {
@@ -156,7 +159,11 @@ export class SimulatedEdge {
   /** As the operator. Throws what is refused. */
   async order<T>(method: string, path: string, body?: unknown): Promise<T> {
     const headers = { authorization: `Bearer ${operatorToken}`, 'content-type': 'application/json' };
-    const answer = await this.ask(path, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
+    const answer = await this.ask(path, {
+      method,
+      headers,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
     const text = await answer.text();
     if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
     return JSON.parse(text) as T;

@@ -18,7 +18,9 @@ export class Firewall {
   /** What is blocked now, sorted. */
   blocked(jail: string): string[] {
     const now = this.#now();
-    return [...(this.#sets.get(jail) ?? [])].flatMap(([address, until]) => (isOver(until, now) ? [] : [address])).sort();
+    return [...(this.#sets.get(jail) ?? [])]
+      .flatMap(([address, until]) => (isOver(until, now) ? [] : [address]))
+      .sort();
   }
 
   get jails(): string[] {

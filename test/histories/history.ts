@@ -65,7 +65,7 @@ async function live(world: World, seed: number, kept: (act: number) => boolean, 
 
 /** All is mended, and everybody is enrolled again. */
 async function quiet(world: World): Promise<void> {
-  const { clock, edge, hosts } = world;
+  const { edge, hosts } = world;
   world.isCalm = true;
   edge.fake.control.clearFaults();
   edge.fake.control.restoreToken({ name: 'worker' });
@@ -124,7 +124,8 @@ async function end(world: World): Promise<void> {
       if (held.has(address)) continue;
       const since = over.get(address) ?? clock.now;
       over.set(address, since);
-      if (clock.now - since > cloudflare_tick_s) throw new Error(`${address} is blocked ${clock.now - since} s after its end`);
+      if (clock.now - since > cloudflare_tick_s)
+        throw new Error(`${address} is blocked ${clock.now - since} s after its end`);
     }
   }
   const left = [...everywhereAtCloudflare(edge), ...holdersAt(world), ...hosts.flatMap(({ edgeBans }) => edgeBans)];

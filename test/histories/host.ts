@@ -1,88 +1,27 @@
 /** A host: the real agent with its log, store, outbox and feed; its kernel and its line to the Worker are in memory. */
 import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { syncBuiltinESMExports } from 'node:module';
-import os, { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Agent } from '../../host-agent/agent/agent.ts';
 import type { Fleet } from '../../host-agent/agent/fleet.ts';
-import type { AgentParts, AgentPlan, EdgeLink } from '../../host-agent/agent/parts.ts';
+import type { AgentParts, EdgeLink } from '../../host-agent/agent/parts.ts';
 import { edgeJail, type SourcePlan, sourceName } from '../../host-agent/agent/plan.ts';
-import { readConfiguration } from '../../host-agent/configuration.ts';
 import { Resolver } from '../../host-agent/dns.ts';
 import { Follower } from '../../host-agent/edge/follower.ts';
+import { liveFeedLimits } from '../../host-agent/edge/live-feed.ts';
 import type { EdgeEvents, EdgeWorld, EventOutbox } from '../../host-agent/edge/ports.ts';
 import { Pusher } from '../../host-agent/edge/pusher.ts';
 import type { Identity } from '../../host-agent/edge/sign.ts';
 import { backoffLimits } from '../../host-agent/edge/standing.ts';
-import { liveFeedLimits } from '../../host-agent/edge/live-feed.ts';
-import { configurationPorts } from '../../host-agent/kit.ts';
-import { Log } from '../../host-agent/log.ts';
 import { Shell, shellLimits } from '../../host-agent/shell.ts';
-import { openSqlite } from '../../host-agent/sqlite.ts';
 import type { Source } from '../../host-agent/sources/source.ts';
+import { openSqlite } from '../../host-agent/sqlite.ts';
 import type { Sql } from '../../shared/store/sql.ts';
 import { openStore, type Store } from '../../shared/store/store.ts';
 import type { Ban } from '../../shared/ticket.ts';
 import { type Clock, type Life, within } from './clock.ts';
 import type { SimulatedEdge } from './edge.ts';
 import { Firewall } from './firewall.ts';
+import { type JailName, log, plan, polls, ports } from './host-plan.ts';
 import { type Fate, WorkerClient } from './worker-client.ts';
-
-/** Jails by where their bans are enforced. */
-export const jails = { sshd: 'block', web: 'challenge', proxied: 'block' } as const;
-export type JailName = keyof typeof jails;
-export const jailNames = Object.keys(jails) as JailName[];
-
-const configuration = String.raw`[DEFAULT]
-enabled = true
-backend = polling
-logpath = DIR/log
-findtime = 1h
-datepattern = ^%%Y-%%m-%%d %%H:%%M:%%S%%z
-ignoreself = false
-action = nftables[type=allports]
-[sshd]
-failregex = ^\s*fail <IP4>$
-maxretry = 3
-bantime = 20m
-fleet = true
-[web]
-maxretry = 2
-bantime = 12m
-edge = challenge
-[proxied]
-maxretry = 2
-bantime = 15m
-plane = edge
-`;
-
-// the machine's own addresses are none of these hosts', and asking for them takes long
-os.networkInterfaces = () => ({});
-syncBuiltinESMExports();
-
-const ports = configurationPorts();
-/** A feed that is asked for seldom keeps histories short. */
-const polls = { wait_seconds_min: 40, wait_seconds_max: 160 };
-/** The same for all hosts, read once. */
-const plan: AgentPlan = readPlan();
-/** HISTORY_LOG=file takes what all agents say. */
-const { HISTORY_LOG: told } = process.env;
-const log = new Log(told === undefined ? { target: '/dev/null', level: 'CRITICAL' } : { target: told, level: 'DEBUG' });
-
-function readPlan(): AgentPlan {
-  const folder = mkdtempSync(join(tmpdir(), 'edgeban-histories-'));
-  process.on('exit', () => rmSync(folder, { recursive: true }));
-  writeFileSync(join(folder, 'jail.conf'), configuration.replaceAll('DIR', folder));
-  // it is looked for, and never read
-  writeFileSync(join(folder, 'log'), '');
-  mkdirSync(join(folder, 'action.d'));
-  writeFileSync(join(folder, 'action.d/nftables.conf'), '[Definition]\n[Init]\n');
-  const { plan: read, findings } = readConfiguration(folder, true, ports);
-  const [wrong] = findings.filter(({ severity }) => severity === 'error');
-  if (wrong !== undefined) throw new Error(wrong.message);
-  return read;
-}
 
 export class SimulatedHost {
   readonly name: string;
@@ -141,7 +80,11 @@ export class SimulatedHost {
     const { token } = await edge.order<{ token: string }>('POST', '/v1/enroll-tokens');
     const { privateKey: key } = generateKeyPairSync('ed25519');
     const body = JSON.stringify({ token, name: this.name, key: publicText(key) });
-    const answer = await edge.ask('/v1/enroll', { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+    const answer = await edge.ask('/v1/enroll', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body,
+    });
     if (!answer.ok) throw new Error(`enrolment of ${this.name}: ${await answer.text()}`);
     const { host } = (await answer.json()) as { host: string };
     this.kill();
@@ -171,7 +114,11 @@ export class SimulatedHost {
   async fail(jail: JailName, address: string): Promise<void> {
     if (jail === 'sshd') this.#line(address);
     // the guards' refusal is an answer, too
-    else await this.#agent?.jail(jail)?.attempt(address, ['a line']).catch(() => undefined);
+    else
+      await this.#agent
+        ?.jail(jail)
+        ?.attempt(address, ['a line'])
+        .catch(() => undefined);
   }
 
   /** Its time is in whole seconds, as a log's is. */
@@ -226,7 +173,10 @@ export class SimulatedHost {
       random: this.#random,
       createAction: (_, { name }) => ({ kind: 'blocks', action: this.firewall.action(name) }),
       sweep: async ({ running, spared }) =>
-        this.firewall.sweep([...running.filter(({ actions }) => actions.length > 0).map(({ name }) => name), ...(spared ?? [])]),
+        this.firewall.sweep([
+          ...running.filter(({ actions }) => actions.length > 0).map(({ name }) => name),
+          ...(spared ?? []),
+        ]),
       watchFirewalls: () => () => undefined,
       createSource: (source, { position }) => this.#source(source, position),
       plan: async () => plan,

@@ -1,10 +1,11 @@
 /** What must hold at every moment of a history, and what when all has been quiet. */
 import { deepStrictEqual } from 'node:assert/strict';
+import { edgeJail } from '../../host-agent/agent/plan.ts';
 import { isOver } from '../../shared/time.ts';
 import { chores_every_s } from './clock.ts';
 import { account, names, zones } from './edge.ts';
-import { edgeJail } from '../../host-agent/agent/plan.ts';
-import { jailNames, type SimulatedHost } from './host.ts';
+import type { SimulatedHost } from './host.ts';
+import { jailNames } from './host-plan.ts';
 import {
   actionsAt,
   edgeOf,
@@ -34,7 +35,10 @@ export function expectAlways(world: World): void {
   const { clock, edge, hosts, wrong } = world;
   none('applied twice', wrong);
   none('faults of the Worker', edge.faults);
-  none('guarded and held by the ledger', holdersAt(world).filter(({ address }) => isGuarded(address)));
+  none(
+    'guarded and held by the ledger',
+    holdersAt(world).filter(({ address }) => isGuarded(address)),
+  );
   none('guarded and at Cloudflare', everywhereAtCloudflare(edge).filter(isGuarded));
   none('guarded and in KV', edge.kv.bans(clock.now).filter(isGuarded));
   for (const host of hosts) expectHost(host, clock.now);
@@ -50,7 +54,10 @@ function expectHost(host: SimulatedHost, now: number): void {
   const own = [...jailNames, edgeJail].flatMap((jail) => host.bans(jail));
   // whom the ledger alone spares, a host may ban for itself
   const spared = (address: string) => isGuarded(address) && !address.startsWith('198.51.100.');
-  none(`guarded and banned on ${host.name}`, own.filter(({ id }) => spared(id)));
+  none(
+    `guarded and banned on ${host.name}`,
+    own.filter(({ id }) => spared(id)),
+  );
   const blocked = host.firewall.jails.flatMap((jail) => host.firewall.blocked(jail));
   none(`guarded and blocked on ${host.name}`, blocked.filter(spared));
   if (!host.isRunning) return;
@@ -60,7 +67,7 @@ function expectHost(host: SimulatedHost, now: number): void {
 
 /** After quiet: every place says the same. */
 export function expectAgreement(world: World): void {
-  const { clock, edge, hosts } = world;
+  const { clock, hosts } = world;
   const holders = holdersAt(world);
   const mayDiffer = (line: string) => sometimesAllowed.some((address) => line.startsWith(`${address} `));
   for (const host of hosts) {
@@ -72,7 +79,10 @@ export function expectAgreement(world: World): void {
       spoken.filter((line) => !mayDiffer(line)),
     );
     // one that was allowed for a while may be banned by its host alone
-    none(`held for ${host.name} and not banned there`, held.filter((line) => !spoken.includes(line)));
+    none(
+      `held for ${host.name} and not banned there`,
+      held.filter((line) => !spoken.includes(line)),
+    );
     same(`the jail edge of ${host.name}`, host.edgeBans.map(({ id }) => id).sort(), edgeOf(host, holders));
     expectKernel(host);
   }
@@ -93,7 +103,10 @@ function expectKernel(host: SimulatedHost): void {
 function expectFleet(world: World): void {
   const its = holdersAt(world).filter(({ host }) => host === 'fleet');
   const seenBy = (address: string) => world.hosts.filter(({ name }) => world.failed.has(`${address} ${name}`)).length;
-  none("the fleet's ban of what one host has seen", its.filter(({ address }) => seenBy(address) < 2));
+  none(
+    "the fleet's ban of what one host has seen",
+    its.filter(({ address }) => seenBy(address) < 2),
+  );
 }
 
 function expectEdge(world: World): void {
@@ -109,7 +122,8 @@ function expectEdge(world: World): void {
   const ruled = { blocked, challenged };
   const nothing = { blocked: [], challenged: [] };
   same('access rules of the account', inAccessRules(edge, account), mode === 'access-rules' ? ruled : nothing);
-  for (const zone of zones) same('access rules of a zone', inAccessRules(edge, zone), mode === 'zones' ? ruled : nothing);
+  for (const zone of zones)
+    same('access rules of a zone', inAccessRules(edge, zone), mode === 'zones' ? ruled : nothing);
   const rules = {
     list: ['edgeban block on'],
     lists: ['edgeban block on', 'edgeban_challenge managed_challenge on'],
@@ -122,7 +136,11 @@ function expectEdge(world: World): void {
 export function expectPanic(world: World): void {
   const { clock, edge } = world;
   none('KV in a panic', edge.kv.bans(clock.now));
-  for (const zone of zones) none('WAF rules in a panic', wafRules(edge, zone).filter((rule) => rule.endsWith(' on')));
+  for (const zone of zones)
+    none(
+      'WAF rules in a panic',
+      wafRules(edge, zone).filter((rule) => rule.endsWith(' on')),
+    );
   for (const scope of [account, ...zones])
     same('access rules in a panic', inAccessRules(edge, scope), { blocked: [], challenged: [] });
   for (const host of world.hosts) expectKernel(host);

@@ -5,7 +5,8 @@ import { type Holder, holderOf } from '../../shared/store/holders.ts';
 import type { EdgeAction } from '../../shared/ticket.ts';
 import { isOver } from '../../shared/time.ts';
 import { account, type SimulatedEdge, zones } from './edge.ts';
-import { jailNames, jails, type SimulatedHost } from './host.ts';
+import type { SimulatedHost } from './host.ts';
+import { jailNames, jails } from './host-plan.ts';
 import type { World } from './world.ts';
 
 /** Whoever holds an address at the ledger now. */

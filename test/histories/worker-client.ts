@@ -1,10 +1,11 @@
 /** A host's requests to the Worker, signed as real ones, over a line that loses, repeats and answers late. */
-import { EdgebanError } from '../../shared/errors.ts';
-import { EdgeAbility, EventReceipt, FeedPage, RotateReply } from '../../shared/wire.ts';
+
 import { check } from '../../host-agent/edge/client.ts';
 import type { FeedPlace } from '../../host-agent/edge/ports.ts';
 import { EdgeRefusal } from '../../host-agent/edge/refusal.ts';
 import { type Identity, signRequest } from '../../host-agent/edge/sign.ts';
+import { EdgebanError } from '../../shared/errors.ts';
+import { EdgeAbility, EventReceipt, FeedPage, RotateReply } from '../../shared/wire.ts';
 import type { Clock } from './clock.ts';
 import type { SimulatedEdge } from './edge.ts';
 
@@ -70,7 +71,8 @@ export class WorkerClient {
     const answer = await this.#ask(method, path, body, headers);
     const text = await answer.text();
     if (answer.ok && fate === 'replayed') await this.#expectRefused(method, path, body, headers);
-    if (answer.ok && fate === 'repeated' && path === '/v1/events') await this.#expectNothingNew(identity, body, signed());
+    if (answer.ok && fate === 'repeated' && path === '/v1/events')
+      await this.#expectNothingNew(identity, body, signed());
     if (fate === 'answer lost') throw unreachable();
     if (!answer.ok) throw new EdgeRefusal(answer.status, text, answer.headers.get('retry-after') ?? undefined);
     return text;
