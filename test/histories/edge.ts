@@ -1,7 +1,7 @@
 /** The real Worker with its real ledger on Node: storage in memory, Durable Object, KV and Cloudflare as far as they are used. */
 import { createHash, createPublicKey, verify } from 'node:crypto';
 import { registerHooks } from 'node:module';
-import { openSqlite } from '../../host-agent/sqlite.ts';
+import { openSqlite } from '../../host-agent/system/sqlite.ts';
 import type { Sql, SqlValue } from '../../shared/store/sql.ts';
 import { FakeKv } from '../cloudflare/ledger.ts';
 import { createFakeCloudflare, type FakeCloudflare } from '../fakes/cloudflare/server.ts';

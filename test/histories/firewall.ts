@@ -38,6 +38,12 @@ export class Firewall {
     return unused;
   }
 
+  /** Of a jail that does not run. */
+  lift(jail: string, lifted: readonly Block[]): readonly [] {
+    for (const { address } of lifted) this.#sets.get(jail)?.delete(address);
+    return [];
+  }
+
   action(jail: string): Action {
     const guard = () => {
       if (this.isBroken) throw new EdgebanError('ERR_NFT_REFUSED', 'nft refuses');

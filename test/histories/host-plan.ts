@@ -4,9 +4,9 @@ import { syncBuiltinESMExports } from 'node:module';
 import os, { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AgentPlan } from '../../host-agent/agent/parts.ts';
-import { readConfiguration } from '../../host-agent/configuration.ts';
-import { configurationPorts } from '../../host-agent/kit.ts';
-import { Log } from '../../host-agent/log.ts';
+import { readConfiguration } from '../../host-agent/daemon/configuration.ts';
+import { configurationPorts } from '../../host-agent/daemon/kit.ts';
+import { Log } from '../../host-agent/log/log.ts';
 
 /** Jails by where their bans are enforced. */
 export const jails = { sshd: 'block', web: 'challenge', proxied: 'block' } as const;

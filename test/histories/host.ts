@@ -4,16 +4,16 @@ import { Agent } from '../../host-agent/agent/agent.ts';
 import type { Fleet } from '../../host-agent/agent/fleet.ts';
 import type { AgentParts, EdgeLink } from '../../host-agent/agent/parts.ts';
 import { edgeJail, type SourcePlan, sourceName } from '../../host-agent/agent/plan.ts';
-import { Resolver } from '../../host-agent/dns.ts';
 import { Follower } from '../../host-agent/edge/follower.ts';
 import { liveFeedLimits } from '../../host-agent/edge/live-feed.ts';
 import type { EdgeEvents, EdgeWorld, EventOutbox } from '../../host-agent/edge/ports.ts';
 import { Pusher } from '../../host-agent/edge/pusher.ts';
 import type { Identity } from '../../host-agent/edge/sign.ts';
 import { backoffLimits } from '../../host-agent/edge/standing.ts';
-import { Shell, shellLimits } from '../../host-agent/shell.ts';
 import type { Source } from '../../host-agent/sources/source.ts';
-import { openSqlite } from '../../host-agent/sqlite.ts';
+import { Resolver } from '../../host-agent/system/dns.ts';
+import { Shell, shellLimits } from '../../host-agent/system/shell.ts';
+import { openSqlite } from '../../host-agent/system/sqlite.ts';
 import type { Sql } from '../../shared/store/sql.ts';
 import { openStore, type Store } from '../../shared/store/store.ts';
 import type { Ban } from '../../shared/ticket.ts';
@@ -177,6 +177,7 @@ export class SimulatedHost {
           ...running.filter(({ actions }) => actions.length > 0).map(({ name }) => name),
           ...(spared ?? []),
         ]),
+      lift: async (jail, lifted) => this.firewall.lift(jail, lifted),
       watchFirewalls: () => () => undefined,
       createSource: (source, { position }) => this.#source(source, position),
       plan: async () => plan,
