@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Session } from '../shared/view.ts';
 import { act } from './api.ts';
 import { type Ask, useDesk } from './desk.ts';
-import { bantime, plain } from './words.ts';
+import { bantime, messageOf, plain } from './words.ts';
 
 /** What stands in a dialog; `run` takes its fields. */
 interface Plan {
@@ -56,7 +56,7 @@ export function Confirm({ ask, onDone, onCancel }: ConfirmProps) {
       await plan.run(session, values);
       onDone(plan.done(values));
     } catch (error) {
-      setFault(error instanceof Error ? error.message : String(error));
+      setFault(messageOf(error));
       setBusy(false);
     }
   };

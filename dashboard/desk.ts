@@ -1,9 +1,11 @@
 /** What all parts of the page share: the session, the clock, the newest events, and the ways to act and to speak. */
+
 import { createContext } from 'preact';
 import { useContext, useEffect, useRef, useState } from 'preact/hooks';
 import type { LiveEvent, Session } from '../shared/view.ts';
 import { look, Refused, type View, type ViewName } from './api.ts';
 import type { LineState } from './live.ts';
+import { messageOf } from './words.ts';
 
 /** Something that is to be confirmed before it is done. */
 export type Ask =
@@ -69,7 +71,7 @@ export function useView<K extends ViewName>(
       (error: unknown) => {
         if (stop.signal.aborted) return;
         if (error instanceof Refused && error.isLoggedOut) leave();
-        else setLoaded(({ data }) => ({ data, error: error instanceof Error ? error.message : String(error) }));
+        else setLoaded(({ data }) => ({ data, error: messageOf(error) }));
       },
     );
     return () => stop.abort();

@@ -7,7 +7,7 @@ import { look, Refused } from './api.ts';
 import type { Filters } from './bans.tsx';
 import { useDesk } from './desk.ts';
 import { Address, Ago, Badge, Empty, Left, Name, Trouble } from './parts.tsx';
-import { many } from './words.ts';
+import { many, messageOf } from './words.ts';
 
 const page_rows = 100;
 const spare_rows = 8;
@@ -181,7 +181,7 @@ function usePages(filters: Filters, first: number, last: number): Pages {
         },
         (error: unknown) => {
           if (error instanceof Refused && error.isLoggedOut) leave();
-          else setPages((known) => ({ ...known, error: error instanceof Error ? error.message : String(error) }));
+          else setPages((known) => ({ ...known, error: messageOf(error) }));
         },
       );
     }

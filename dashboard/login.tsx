@@ -1,10 +1,12 @@
 /** The form that takes the operator's token. */
+
 import type { TargetedSubmitEvent } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Session } from '../shared/view.ts';
 import { logIn } from './api.ts';
 import { Mark, ThemeButton } from './marks.tsx';
 import type { Theme } from './theme.ts';
+import { messageOf } from './words.ts';
 
 export function Login({ note, theme, onLogin }: { note: string; theme: Theme; onLogin: (session: Session) => void }) {
   const [fault, setFault] = useState('');
@@ -22,7 +24,7 @@ export function Login({ note, theme, onLogin }: { note: string; theme: Theme; on
     try {
       onLogin(await logIn(token.current?.value.trim() ?? '', name.current?.value.trim() ?? ''));
     } catch (error) {
-      setFault(error instanceof Error ? error.message : String(error));
+      setFault(messageOf(error));
       setBusy(false);
       token.current?.select();
     }

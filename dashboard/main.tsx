@@ -1,4 +1,5 @@
 /** The page: a login, and behind it the dashboard. */
+
 import { render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type { Session } from '../shared/view.ts';
@@ -6,6 +7,7 @@ import { findSession } from './api.ts';
 import { Board } from './board.tsx';
 import { Login } from './login.tsx';
 import { useTheme } from './theme.ts';
+import { messageOf } from './words.ts';
 
 function Page() {
   const [session, setSession] = useState<Session | null | undefined>(undefined);
@@ -13,9 +15,7 @@ function Page() {
   const [note, setNote] = useState('');
   const theme = useTheme();
   useEffect(() => {
-    findSession().then(setSession, (error: unknown) =>
-      setFault(error instanceof Error ? error.message : String(error)),
-    );
+    findSession().then(setSession, (error: unknown) => setFault(messageOf(error)));
   }, []);
   if (fault !== '') return <p class="banner bad">The server does not answer: {fault}</p>;
   if (session === undefined)

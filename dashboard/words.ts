@@ -74,3 +74,8 @@ export function bantime(text: string): number | null {
   const seconds = value * (lengths[found[2] ?? 's'] ?? 1);
   return seconds >= 1 && seconds <= 1e10 ? seconds : null;
 }
+
+/** What was thrown, in words: anything can be. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -198,9 +198,14 @@ export class EdgebanError extends Error {
   }
 }
 
+/** What was thrown, in words: anything can be. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** `file:line: message; remedy`: the form in which the programs print an error. */
 export function describeError(error: unknown): string {
-  if (!(error instanceof EdgebanError)) return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof EdgebanError)) return messageOf(error);
   const place = error.file === undefined ? '' : `${error.file}${error.line === undefined ? '' : `:${error.line}`}: `;
   return `${place}${error.message}${error.remedy === undefined ? '' : `; ${error.remedy}`}`;
 }

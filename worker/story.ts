@@ -1,5 +1,7 @@
 /** Where an address stands at the edge at this moment: in the ledger, in KV, at Cloudflare. Each is asked, none assumed. */
+
 import { formatPrefix, type Prefix } from '../shared/address.ts';
+import { messageOf } from '../shared/errors.ts';
 import type { EdgeStory } from '../shared/wire.ts';
 import { BanList } from './ban-list.ts';
 import { lookFor } from './cloudflare/look.ts';
@@ -57,6 +59,6 @@ async function atCloudflare(
   try {
     return { asked: true, ...nothing, ...(await lookFor(enforcement, addresses, (url, init) => fetch(url, init))) };
   } catch (error) {
-    return { asked: true, ...nothing, error: error instanceof Error ? error.message : String(error) };
+    return { asked: true, ...nothing, error: messageOf(error) };
   }
 }

@@ -1,6 +1,8 @@
 /** A file of ignoreip entries (`file:PATH`, from fail2ban 1.1.1): read again when it has changed. */
+
 import { open, stat } from 'node:fs/promises';
 import { type IgnoreConf, ignoreEntryOf, words } from '../../shared/config/jail-values.ts';
+import { messageOf } from '../../shared/errors.ts';
 import type { Logger } from '../log/log.ts';
 
 export const ignoreFileLimits = {
@@ -49,7 +51,7 @@ export class IgnoreFile {
 
   /** Once, until it can be read again. */
   #tellUnreadable(error: unknown): void {
-    const trouble = error instanceof Error ? error.message : String(error);
+    const trouble = messageOf(error);
     if (trouble === this.#trouble) return;
     this.#trouble = trouble;
     // the same file may come back

@@ -1,6 +1,8 @@
 /** Looks every half minute whether this host is well, has people told once of what is not, and passes on what the Worker tells. */
+
 import { z } from 'zod';
 import { type Alert, type AlertsPage, alertOf, retryAfter } from '../../shared/alerts.ts';
+import { messageOf } from '../../shared/errors.ts';
 import { followIncidents, Incident, incidentKinds, isIncidentKind, type Symptom } from '../../shared/incidents.ts';
 import type { UnixTime } from '../../shared/time.ts';
 import type { Logger } from '../log/log.ts';
@@ -68,7 +70,7 @@ export class HostAlerts {
       await this.#relay();
       await this.#deliver();
     } catch (error) {
-      this.#parts.log.error(`alerts: ${error instanceof Error ? error.message : String(error)}`);
+      this.#parts.log.error(`alerts: ${messageOf(error)}`);
     } finally {
       this.#isBusy = false;
     }

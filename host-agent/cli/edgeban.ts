@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
-import { EdgebanError } from '../../shared/errors.ts';
+import { EdgebanError, messageOf } from '../../shared/errors.ts';
 import { request } from '../control/client.ts';
 import { isList, type ReplyValue } from '../control/framing.ts';
 import { edgebanHelp } from './edgeban-help.ts';
@@ -90,7 +90,7 @@ function parseWords(words: readonly string[]) {
   try {
     return parseArgs({ args: [...words], options, allowPositionals: false }).values;
   } catch (error) {
-    throw usage(error instanceof Error ? error.message : String(error));
+    throw usage(messageOf(error));
   }
 }
 
@@ -122,7 +122,7 @@ function readTokenFile(file: string): string {
   try {
     return readFileSync(file, 'utf8').slice(0, token_bytes_max);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new EdgebanError('ERR_ENROLL_TOKEN', `the token cannot be read: ${reason}`, { file, cause });
   }
 }

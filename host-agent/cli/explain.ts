@@ -1,6 +1,6 @@
 /** `edgeban explain ADDRESS`: the whole story of an address on this host, or of any other id that a jail bans. */
 import { parseArgs } from 'node:util';
-import { EdgebanError } from '../../shared/errors.ts';
+import { EdgebanError, messageOf } from '../../shared/errors.ts';
 import { Story } from '../../shared/story.ts';
 import { request } from '../control/client.ts';
 import { usage } from './options.ts';
@@ -40,6 +40,6 @@ function parse(argv: readonly string[]) {
     if (id === undefined || more.length > 0) throw new Error('edgeban explain needs one address (or what a jail bans)');
     return { id, configDir: values.conf, socket: values.socket, json: values.json };
   } catch (error) {
-    throw usage(error instanceof Error ? error.message : String(error));
+    throw usage(messageOf(error));
   }
 }

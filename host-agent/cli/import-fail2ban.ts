@@ -1,5 +1,7 @@
 /** `edgeban import-fail2ban`: shows what will be taken over from fail2ban, and does it. */
+
 import { parseArgs } from 'node:util';
+import { messageOf } from '../../shared/errors.ts';
 import { usage } from './options.ts';
 import type { HostPorts, ImportReport } from './ports.ts';
 import { type ExitCode, exitCodes } from './program.ts';
@@ -41,7 +43,7 @@ function parse(argv: readonly string[]) {
     const { from, conf: configDir, socket, database, dbfile, 'dry-run': dryRun, json } = values;
     return { from, configDir, socket, dbfile, database: database ?? null, dryRun, json };
   } catch (error) {
-    throw usage(error instanceof Error ? error.message : String(error));
+    throw usage(messageOf(error));
   }
 }
 

@@ -1,7 +1,7 @@
 /** The pid file of the daemon. */
 import { closeSync, constants, mkdirSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { EdgebanError } from '../../shared/errors.ts';
+import { EdgebanError, messageOf } from '../../shared/errors.ts';
 
 /** Writes it, its folder too if only the last level is missing. A link in its place is not followed: the daemon is root. */
 export function writePidFile(path: string, pid: number): void {
@@ -12,7 +12,7 @@ export function writePidFile(path: string, pid: number): void {
     writeSync(fd, `${pid}\n`);
     closeSync(fd);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new EdgebanError('ERR_PID_FILE', `the pid file cannot be written: ${reason}`, {
       file: path,
       remedy: 'make its folder, or set another with -p',

@@ -3,7 +3,7 @@ import { lstatSync, mkdirSync, unlinkSync } from 'node:fs';
 import type { Server, Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
 import { dirname } from 'node:path';
-import { EdgebanError } from '../../shared/errors.ts';
+import { EdgebanError, messageOf } from '../../shared/errors.ts';
 import type { Request } from './dialects.ts';
 import { CommandError } from './errors.ts';
 import type { Reply, ReplyError, ReplyValue } from './framing.ts';
@@ -172,7 +172,7 @@ function isErrno(error: unknown): error is NodeJS.ErrnoException {
 }
 
 function socketError(path: string, cause: unknown): EdgebanError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = messageOf(cause);
   return new EdgebanError('ERR_CONTROL_SOCKET', `the control socket cannot be used: ${reason}`, {
     file: path,
     remedy: 'run as root, make its folder, or set another socket with -s',

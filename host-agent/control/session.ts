@@ -1,6 +1,6 @@
 /** One client's connection to the control socket: requests one after the other, each bounded in size and time. */
 import type { Socket } from 'node:net';
-import { EdgebanError } from '../../shared/errors.ts';
+import { EdgebanError, messageOf } from '../../shared/errors.ts';
 import { type Dialect, dialectOf, firstDialect, type Request } from './dialects.ts';
 import type { Reply } from './framing.ts';
 import { framingLimits, MessageReader } from './framing.ts';
@@ -140,6 +140,6 @@ function tooManyAhead(): EdgebanError {
 }
 
 function protocolError(error: unknown): { code: string; message: string; args: readonly string[] } {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   return { code: error instanceof EdgebanError ? error.code : 'ERR_INTERNAL', message, args: [message] };
 }

@@ -1,6 +1,6 @@
 /** The host's database, read beside the daemon that writes it: who is banned, and how many were banned hour by hour. */
 import { DatabaseSync } from 'node:sqlite';
-import { EdgebanError } from '../../shared/errors.ts';
+import { EdgebanError, messageOf } from '../../shared/errors.ts';
 import type { BanEntry, BanRoll } from '../../shared/overview.ts';
 import type { Hour } from '../../shared/series.ts';
 import type { UnixTime, Until } from '../../shared/time.ts';
@@ -29,7 +29,7 @@ export class HostDatabase implements BanRoll {
       this.#database = new DatabaseSync(path, { readOnly: true, timeout: 5_000 });
       this.#database.prepare('SELECT 1 FROM held_bans LIMIT 1').get();
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
+      const reason = messageOf(cause);
       const remedy = 'the dashboard reads the database of the daemon: dbfile must be a file, and you root';
       throw new EdgebanError('ERR_STORE_OPEN', reason, { file: path, remedy, cause });
     }

@@ -4,7 +4,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { hostname, userInfo } from 'node:os';
 import { parseArgs } from 'node:util';
-import { describeError, EdgebanError } from '../../shared/errors.ts';
+import { describeError, EdgebanError, messageOf } from '../../shared/errors.ts';
 import { usage } from '../cli/options.ts';
 import type { HostPorts } from '../cli/ports.ts';
 import { sayThrown, type Terminal } from '../cli/terminal.ts';
@@ -111,6 +111,6 @@ function parse(argv: readonly string[]) {
     if (!/^\d{1,5}$/.test(values.port) || Number(values.port) > 65_535) throw new Error('--port takes a port');
     return { configDir: values.conf, socket: values.socket, port: Number(values.port) };
   } catch (error) {
-    throw usage(error instanceof Error ? error.message : String(error));
+    throw usage(messageOf(error));
   }
 }

@@ -1,21 +1,16 @@
 /** The host's own Ed25519 key, in a file that only its owner may read. */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import {
-  closeSync,
-  constants,
-  existsSync,
-  fstatSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { EdgebanError } from '../../shared/errors.ts';
+import { EdgebanError, messageOf } from '../../shared/errors.ts';
+import { type PrivateFile, readPrivate, syncFolder } from '../system/private-file.ts';
 
-const key_bytes_max = 4096;
+const file: PrivateFile = {
+  code: 'ERR_EDGE_KEY',
+  what: 'the key',
+  bytes_max: 4096,
+  remedy: 'enrol this host (edgeban edge enroll)',
+};
 
 /** Makes a key and writes it as PKCS#8 PEM, mode 0600. Throws ERR_EDGE_KEY, also if the file exists: a key is never overwritten. */
 export function makeKey(path: string): KeyObject {
@@ -25,14 +20,14 @@ export function makeKey(path: string): KeyObject {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     writeFileSync(path, pem, { flag: 'wx', mode: 0o600, flush: true });
   } catch (cause) {
-    throw keyError(path, `the key cannot be written: ${reasonOf(cause)}`, 'move the old key away first', cause);
+    throw keyError(path, `the key cannot be written: ${messageOf(cause)}`, 'move the old key away first', cause);
   }
   return privateKey;
 }
 
 /** Reads the key. Throws ERR_EDGE_KEY if it is no Ed25519 key, or if others than its owner may read it. */
 export function readKey(path: string): KeyObject {
-  const key = parseKey(path, readPrivate(path));
+  const key = parseKey(path, readPrivate(path, file));
   if (key.asymmetricKeyType === 'ed25519') return key;
   throw keyError(path, `a key of type ${key.asymmetricKeyType ?? 'unknown'}, not Ed25519`, 'enrol this host again');
 }
@@ -59,40 +54,11 @@ function nextOf(path: string): string {
   return `${path}.next`;
 }
 
-/** A new name is on the disk only with its folder. */
-function syncFolder(file: string): void {
-  const fd = openSync(dirname(file), 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
-
 /** The public half as the Worker takes it: 32 bytes in base64url. */
 export function publicKeyText(key: KeyObject): string {
   const { x } = createPublicKey(key).export({ format: 'jwk' });
   if (x === undefined) throw new Error('an Ed25519 key without x');
   return x;
-}
-
-/** Checks and reads through one descriptor, so that the file cannot be exchanged in between. */
-function readPrivate(path: string): string {
-  let fd: number;
-  try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  } catch (cause) {
-    throw keyError(path, `the key cannot be read: ${reasonOf(cause)}`, 'enrol this host (edgeban edge enroll)', cause);
-  }
-  try {
-    const stat = fstatSync(fd);
-    if (!stat.isFile() || stat.size > key_bytes_max)
-      throw keyError(path, 'this is not a key file', 'name another file');
-    if ((stat.mode & 0o077) !== 0) throw keyError(path, 'others than its owner may read the key', `chmod 600 ${path}`);
-    return readFileSync(fd, 'utf8');
-  } finally {
-    closeSync(fd);
-  }
 }
 
 function parseKey(path: string, pem: string): KeyObject {
@@ -106,8 +72,4 @@ function parseKey(path: string, pem: string): KeyObject {
 
 function keyError(file: string, message: string, remedy: string, cause?: unknown): EdgebanError {
   return new EdgebanError('ERR_EDGE_KEY', message, { file, remedy, cause });
-}
-
-function reasonOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

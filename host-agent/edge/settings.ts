@@ -1,9 +1,10 @@
 /** What an enrolled host knows of its Worker, in a file beside its database. */
-import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { contains, type Prefix, parseAddress, parsePrefix } from '../../shared/address.ts';
-import { EdgebanError } from '../../shared/errors.ts';
+import { EdgebanError, messageOf } from '../../shared/errors.ts';
+import { replacePrivate } from '../system/private-file.ts';
 
 const EdgeSettings = z.strictObject({
   url: z.string(),
@@ -43,12 +44,10 @@ export function withCredential(
 
 /** Replaces the file in one step, mode 0600. */
 export function writeSettings(path: string, settings: EdgeSettings): void {
-  const draft = `${path}.${process.pid}.new`;
   try {
-    writeFileSync(draft, `${JSON.stringify(settings, null, 2)}\n`, { mode: 0o600, flush: true });
-    renameSync(draft, path);
+    replacePrivate(path, `${JSON.stringify(settings, null, 2)}\n`);
   } catch (cause) {
-    throw settingsError(path, cause instanceof Error ? cause.message : String(cause), cause);
+    throw settingsError(path, messageOf(cause), cause);
   }
 }
 
@@ -82,7 +81,7 @@ function parseJson(path: string): unknown {
   try {
     return JSON.parse(readFileSync(path, 'utf8'));
   } catch (cause) {
-    throw settingsError(path, cause instanceof Error ? cause.message : String(cause), cause);
+    throw settingsError(path, messageOf(cause), cause);
   }
 }
 

@@ -4,7 +4,7 @@ import { closeSync, openSync, statSync, writeSync } from 'node:fs';
 import { connect } from 'node:net';
 import { isAbsolute } from 'node:path';
 import type { Writable } from 'node:stream';
-import { EdgebanError } from '../../shared/errors.ts';
+import { EdgebanError, messageOf } from '../../shared/errors.ts';
 import { badTarget, type Entry, type Format, formatOf, isLevel, type Level, logLimits, parseTarget } from './format.ts';
 
 export interface Target {
@@ -52,7 +52,7 @@ function openFile(path: string): number {
     // 'a' lets logrotate's copytruncate work; 0640 is what Debian's logrotate makes.
     return openSync(path, 'a', 0o640);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new EdgebanError('ERR_LOG_TARGET', `cannot open the log: ${reason}`, {
       file: path,
       remedy: 'make its folder, or set another logtarget',

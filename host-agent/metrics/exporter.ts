@@ -2,7 +2,7 @@
 import { chmodSync, lstatSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
-import { EdgebanError } from '../../shared/errors.ts';
+import { EdgebanError, messageOf } from '../../shared/errors.ts';
 
 export interface ExporterSettings {
   /** `/run/edgeban/metrics.sock`, `127.0.0.1:9191` or `[::1]:9191`; empty for none. */
@@ -108,7 +108,7 @@ function keepWriting(path: string, { text, trouble }: ExporterParts): () => void
 }
 
 function failure(message: string, cause: unknown): EdgebanError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = messageOf(cause);
   const remedy = 'see [Metrics] in edgeban.local, and that the service may write there (ReadWritePaths=)';
   return new EdgebanError('ERR_METRICS', `${message}: ${reason}`, { remedy, cause });
 }

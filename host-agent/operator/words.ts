@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { formatPrefix, parsePrefix } from '../../shared/address.ts';
-import { EdgebanError } from '../../shared/errors.ts';
+import { EdgebanError, messageOf } from '../../shared/errors.ts';
 import { usage } from '../cli/options.ts';
 import { defaultOperatorFile, type OperatorFile, readOperatorFile } from './operator-file.ts';
 import { WorkerApi } from './worker-api.ts';
@@ -41,7 +41,7 @@ function tried<T>(body: () => T): T {
   try {
     return body();
   } catch (error) {
-    throw usage(error instanceof Error ? error.message : String(error));
+    throw usage(messageOf(error));
   }
 }
 
@@ -118,7 +118,7 @@ function readSecretFile(file: string): string {
   try {
     return readFileSync(file, 'utf8').slice(0, token_bytes_max);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new EdgebanError('ERR_SETUP_TOKEN', `the token cannot be read: ${reason}`, { file, cause });
   }
 }

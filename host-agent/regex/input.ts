@@ -1,6 +1,6 @@
 /** The lines to be tried: of a file, of the command line, or of the journal. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { EdgebanError } from '../../shared/errors.ts';
+import { EdgebanError, messageOf } from '../../shared/errors.ts';
 import type { Line } from '../../shared/ticket.ts';
 import { type Entry, ExportParser, lineFields } from '../sources/journal-export.ts';
 import { lineOf } from '../sources/journal-line.ts';
@@ -45,7 +45,7 @@ function open(path: string): number {
   try {
     return openSync(path, 'r');
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new EdgebanError('ERR_SOURCE_UNREADABLE', reason, { cause });
   }
 }
@@ -138,7 +138,7 @@ function linesOf(parse: () => readonly Entry[], path: string): Line[] {
   try {
     return parse().map(lineOf);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new EdgebanError('ERR_SOURCE_UNREADABLE', reason, { file: path, cause });
   }
 }

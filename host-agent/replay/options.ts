@@ -1,7 +1,7 @@
 /** The command line of `edgeban replay`. */
 import { parseArgs } from 'node:util';
 import { parseSeconds } from '../../shared/config/arithmetic.ts';
-import { EdgebanError } from '../../shared/errors.ts';
+import { EdgebanError, messageOf } from '../../shared/errors.ts';
 import type { UnixTime } from '../../shared/time.ts';
 
 export const help = `Usage: edgeban replay [OPTIONS]
@@ -70,7 +70,7 @@ function parsed(argv: readonly string[]) {
     // node takes a value that begins with a dash only behind an equals sign
     return parseArgs({ args: joined(argv), options: known, allowPositionals: false }).values;
   } catch (error) {
-    throw usage(error instanceof Error ? error.message : String(error));
+    throw usage(messageOf(error));
   }
 }
 
@@ -104,7 +104,7 @@ function secondsOf(word: string): number {
   try {
     return parseSeconds(word);
   } catch (error) {
-    throw usage(`-${word} is no time: ${error instanceof Error ? error.message : String(error)}`);
+    throw usage(`-${word} is no time: ${messageOf(error)}`);
   }
 }
 

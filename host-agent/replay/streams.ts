@@ -2,7 +2,7 @@
 import { createReadStream, globSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { createGunzip } from 'node:zlib';
-import { EdgebanError } from '../../shared/errors.ts';
+import { EdgebanError, messageOf } from '../../shared/errors.ts';
 import type { UnixTime } from '../../shared/time.ts';
 import type { JailPlan } from '../agent/plan.ts';
 import { type Chunk, fileLines, journalLines, kindOf, savedJournal } from '../regex/input.ts';
@@ -111,7 +111,7 @@ async function* packed(file: string): AsyncGenerator<Chunk> {
       read = input.bytesRead;
     }
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new EdgebanError('ERR_SOURCE_UNREADABLE', reason, { file, cause });
   }
 }

@@ -1,5 +1,5 @@
 /** What can be wrong with a log file, in the operator's words. */
-import { EdgebanError } from '../../shared/errors.ts';
+import { EdgebanError, messageOf } from '../../shared/errors.ts';
 
 export function missing(file: string): EdgebanError {
   const remedy = 'it is read as soon as it appears; if it never will, change logpath or set backend = systemd';
@@ -15,7 +15,7 @@ export function positionLost(file: string): EdgebanError {
 }
 
 export function unreadable(file: string, cause: unknown): EdgebanError {
-  const why = cause instanceof Error ? cause.message : String(cause);
+  const why = messageOf(cause);
   const remedy = 'let edgeban read it (as root, or a member of its group, such as adm)';
   return new EdgebanError('ERR_SOURCE_UNREADABLE', `the log file cannot be read: ${why}`, {
     file,

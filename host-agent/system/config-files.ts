@@ -1,7 +1,7 @@
 /** The configuration's files on this machine. */
 import { readdirSync, readFileSync } from 'node:fs';
 import type { ConfigFiles } from '../../shared/config/read-order.ts';
-import { EdgebanError } from '../../shared/errors.ts';
+import { EdgebanError, messageOf } from '../../shared/errors.ts';
 
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -39,6 +39,6 @@ function isMissing(error: unknown): boolean {
 }
 
 function unreadable(file: string, cause: unknown): EdgebanError {
-  const message = cause instanceof Error ? cause.message : String(cause);
+  const message = messageOf(cause);
   return new EdgebanError('ERR_CONFIG_UNREADABLE', message, { file, remedy: 'make it readable for edgeban', cause });
 }

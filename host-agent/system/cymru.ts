@@ -1,6 +1,8 @@
 /** `status JAIL cymru`: whose networks the banned addresses are in, as Team Cymru's DNS tells (TXT records, one question each). */
+
 import { Resolver } from 'node:dns/promises';
 import { type Prefix, parsePrefix } from '../../shared/address.ts';
+import { messageOf } from '../../shared/errors.ts';
 import type { Origins } from '../control/agent-control.ts';
 
 /** fail2ban asks one address after the other, without an end. */
@@ -37,7 +39,7 @@ export function originsBy(failed: (why: string) => void, texts: TextLookup = sys
         rows.push(...(await Promise.all(some.map((id) => rowOf(id, texts)))));
       }
     } catch (error) {
-      failed(error instanceof Error ? error.message : String(error));
+      failed(messageOf(error));
     }
     return { asn: rows.map(([asn]) => asn), country: rows.map(([, land]) => land), rir: rows.map(([, , rir]) => rir) };
   };

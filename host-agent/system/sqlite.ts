@@ -1,7 +1,7 @@
 /** The Sql port on node:sqlite: one file with a write-ahead log. */
 import { closeSync, existsSync, openSync, renameSync } from 'node:fs';
 import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite';
-import { EdgebanError } from '../../shared/errors.ts';
+import { EdgebanError, messageOf } from '../../shared/errors.ts';
 import type { Sql, SqlRow, SqlValue } from '../../shared/store/sql.ts';
 
 const limits = { statements_max: 200, busy_ms_max: 5000 } as const;
@@ -94,7 +94,7 @@ function rowsOf(rows: Record<string, SQLOutputValue>[]): SqlRow[] {
 }
 
 function explained(error: unknown, path: string): EdgebanError {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   const corrupt = /malformed|not a database|corrupt/.test(message);
   return new EdgebanError(corrupt ? 'ERR_STORE_CORRUPT' : 'ERR_STORE_OPEN', message, {
     file: path,

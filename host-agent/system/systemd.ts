@@ -1,5 +1,7 @@
 /** Tells systemd how the daemon is (sd_notify(3)): ready, reloading, stopping, and alive while it is watched. */
+
 import { createRequire } from 'node:module';
+import { messageOf } from '../../shared/errors.ts';
 
 export interface Supervisor {
   /** Everything is started, or a reload is over. */
@@ -44,7 +46,7 @@ export function openSupervisor({ env, pid, notify, warn }: SupervisorPorts): Sup
     try {
       notify(address, text);
     } catch (error) {
-      if (!isWarned) warn(`systemd cannot be told: ${error instanceof Error ? error.message : String(error)}`);
+      if (!isWarned) warn(`systemd cannot be told: ${messageOf(error)}`);
       isWarned = true;
     }
   };

@@ -1,9 +1,11 @@
 /** `npm run demo [-- --json] [-- --keep]`: the main job end to end, on real parts, in namespaces of its own. */
+
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { messageOf } from '../../shared/errors.ts';
 import { runInWorld, unshareOptions } from '../world/enter.ts';
 import type { World } from '../world/world.ts';
 import { forPeople, forPrograms, type Screen, type Step } from './screen.ts';
@@ -36,7 +38,7 @@ async function step(screen: Screen, name: string, play: () => Promise<unknown>):
     const evidence = await play();
     return { name, ok: true, took_ms: took(), evidence };
   } catch (error) {
-    return { name, ok: false, took_ms: took(), evidence: error instanceof Error ? error.message : String(error) };
+    return { name, ok: false, took_ms: took(), evidence: messageOf(error) };
   }
 }
 

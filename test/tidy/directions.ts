@@ -68,11 +68,11 @@ export const rooms: readonly Room[] = [
   { path: 'host-agent/sources/', from: host },
   { path: 'host-agent/actions/', from: host },
   { path: 'host-agent/control/', from: host },
-  { path: 'host-agent/edge/', from: [...host, 'undici', 'host-agent/version.ts'] },
+  { path: 'host-agent/edge/', from: [...host, 'undici', 'host-agent/version.ts', 'host-agent/system/'] },
   // a program by itself, too: it speaks to the Worker and to Cloudflare, asks the daemon, and prints as cli/ does
   {
     path: 'host-agent/operator/',
-    from: [...host, 'undici', 'host-agent/cli/', 'host-agent/control/', 'host-agent/edge/'],
+    from: [...host, 'undici', ...['cli/', 'control/', 'edge/', 'system/'].map((room) => `host-agent/${room}`)],
   },
   { path: 'host-agent/debian/', from: ['node:', 'esbuild', 'host-agent/version.ts', 'dashboard/build.ts'] },
   // runs in browsers: of the rest it knows the shapes of what it is told

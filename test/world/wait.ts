@@ -1,5 +1,7 @@
 /** Waiting for a condition, never for a time. */
+
 import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '../../shared/errors.ts';
 
 export class WaitedTooLong extends Error {
   override readonly name = 'WaitedTooLong';
@@ -22,7 +24,7 @@ export async function until<T>(
       const answer = await ask();
       if (answer !== undefined && answer !== null && answer !== false) return answer;
     } catch (error) {
-      last = error instanceof Error ? error.message : String(error);
+      last = messageOf(error);
     }
     await sleep(every_ms);
   }

@@ -1,5 +1,7 @@
 /** The watch over the edge, put together from what the ledger has. */
+
 import type { AlertsPage } from '../../shared/alerts.ts';
+import { messageOf } from '../../shared/errors.ts';
 import type { Sql } from '../../shared/store/sql.ts';
 import type { Enforcement } from '../cloudflare/enforcement.ts';
 import { kvWrites } from '../ledger/enforcement-view.ts';
@@ -49,6 +51,6 @@ function signsOf(views: AlertsParts['views']): Omit<Signs, 'writes'> {
   try {
     return { hosts, status: views.status(), trouble: '' };
   } catch (error) {
-    return { hosts, status: null, trouble: error instanceof Error ? error.message : String(error) };
+    return { hosts, status: null, trouble: messageOf(error) };
   }
 }

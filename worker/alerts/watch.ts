@@ -1,5 +1,6 @@
 /** Looks again and again whether the edge is well, and has people told once when it is not, and once when it is again. */
 
+import { messageOf } from '../../shared/errors.ts';
 import type { UnixTime } from '../../shared/time.ts';
 import type { Stance } from '../cloudflare/enforcement.ts';
 import { log } from '../problem.ts';
@@ -65,7 +66,7 @@ export class Watch {
     try {
       return this.#parts.settings();
     } catch (error) {
-      log('ERR_SETTINGS', { message: error instanceof Error ? error.message : String(error) });
+      log('ERR_SETTINGS', { message: messageOf(error) });
       return { webhook: null, ntfy: null };
     }
   }

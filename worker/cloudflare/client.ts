@@ -1,6 +1,8 @@
 /** A small client of Cloudflare's API: bearer token, envelope, limits of time and size, failures with our codes. */
+
 import { z } from 'zod';
 import { type Envelope, readEnvelope, reasonText, redactToken } from '../../shared/cloudflare-answer.ts';
+import { messageOf } from '../../shared/errors.ts';
 import type { Fetch } from './contract.ts';
 import { CloudflareFailure, failureOf, readRetryAfter } from './failure.ts';
 
@@ -66,7 +68,7 @@ async function exchange(parts: ClientParts, asked: Call): Promise<{ response: Re
     return { response, text: await readBounded(response) };
   } catch (error) {
     if (error instanceof CloudflareFailure) throw error;
-    const why = redactToken(error instanceof Error ? error.message : String(error), parts.token);
+    const why = redactToken(messageOf(error), parts.token);
     const message = `${label(asked)}: ${why}`;
     throw new CloudflareFailure('ERR_CLOUDFLARE_UNREACHABLE', message, { outcome: 'unknown', retryAfter: null });
   }

@@ -1,5 +1,7 @@
 /** The ledger's work that nobody waits for: expiry, the KV snapshot, Cloudflare, sweeping; and when it is next due. */
+
 import type { Guard } from '../../shared/engine/guard.ts';
+import { messageOf } from '../../shared/errors.ts';
 import type { Holders } from '../../shared/store/holders.ts';
 import type { Sql } from '../../shared/store/sql.ts';
 import type { UnixTime } from '../../shared/time.ts';
@@ -66,7 +68,7 @@ async function stage(name: string, run: () => void | Promise<void>): Promise<voi
   try {
     await run();
   } catch (error) {
-    log('ERR_INTERNAL', { stage: name, message: error instanceof Error ? error.message : String(error) });
+    log('ERR_INTERNAL', { stage: name, message: messageOf(error) });
   }
 }
 

@@ -1,7 +1,9 @@
 /** Cloudflare's ranges, asked for once a day; the ones in the code hold in any case. */
+
 import { z } from 'zod';
 import { formatPrefix, type Prefix, parsePrefix } from '../../shared/address.ts';
 import { cloudflareRanges } from '../../shared/engine/guard.ts';
+import { messageOf } from '../../shared/errors.ts';
 import { Meta } from '../../shared/store/meta.ts';
 import type { Sql } from '../../shared/store/sql.ts';
 import type { UnixTime } from '../../shared/time.ts';
@@ -65,7 +67,7 @@ async function asked(api: RangesParts, before: State): Promise<State> {
     if (typeof judged === 'string') return { ...before, error: `refused: ${judged}` };
     return { ...before, ranges: judged.map(formatPrefix), error: null };
   } catch (error) {
-    return { ...before, error: error instanceof Error ? error.message : String(error) };
+    return { ...before, error: messageOf(error) };
   }
 }
 

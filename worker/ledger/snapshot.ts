@@ -1,4 +1,5 @@
 /** The KV snapshot of all bans: when it is due, its budget of writes, and the writing. */
+import { messageOf } from '../../shared/errors.ts';
 import type { Sql } from '../../shared/store/sql.ts';
 import type { UnixTime } from '../../shared/time.ts';
 import { BanList, encodeBanList, type ListedBan } from '../ban-list.ts';
@@ -40,7 +41,7 @@ export async function writeSnapshot(
     const bytes = encodeBanList(bans(), state.revision, now);
     await kv.put(snapshotKey, bytes, { expirationTtl: pace.snapshot_ttl });
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     sql.all('UPDATE ledger SET snapshot_error = ?', message);
     return message;
   }

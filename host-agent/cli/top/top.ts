@@ -1,7 +1,7 @@
 /** `edgeban top`: jails, failures and bans a second, and the newest events, shown again and again. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { EdgebanError } from '../../../shared/errors.ts';
+import { EdgebanError, messageOf } from '../../../shared/errors.ts';
 import { request } from '../../control/client.ts';
 import { Watch, type WatchEvent } from '../../control/watch.ts';
 import { usage } from '../options.ts';
@@ -138,6 +138,6 @@ function parse(argv: readonly string[]) {
     const { conf: configDir, socket, once, json } = values;
     return { configDir, socket, once, json, interval_ms: seconds * 1000 };
   } catch (error) {
-    throw usage(error instanceof Error ? error.message : String(error));
+    throw usage(messageOf(error));
   }
 }

@@ -2,7 +2,7 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { EdgebanError } from '../../../shared/errors.ts';
+import { EdgebanError, messageOf } from '../../../shared/errors.ts';
 import { writePrivate } from '../operator-file.ts';
 
 const id = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
@@ -64,7 +64,7 @@ export function readRecord(file: string): SetupRecord | null {
     text = readFileSync(file, 'utf8');
   } catch (cause) {
     if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return null;
-    throw recordError(file, cause instanceof Error ? cause.message : String(cause), cause);
+    throw recordError(file, messageOf(cause), cause);
   }
   const parsed = SetupRecord.safeParse(json(file, text));
   if (parsed.success) return parsed.data;

@@ -1,4 +1,5 @@
 /** The control of the fake over HTTP: POST (or GET) `/__fake/<word>` with the word's argument as JSON. */
+import { messageOf } from '../../../shared/errors.ts';
 import type { Control } from './control.ts';
 import { granted, Refusal, type Reply, refused } from './reply.ts';
 
@@ -7,7 +8,7 @@ export function controlReply(control: Control, word: string, body: string): Repl
   try {
     return granted(obey(control, word, body === '' ? undefined : JSON.parse(body)) ?? null);
   } catch (error) {
-    return refused(new Refusal(400, 1, error instanceof Error ? error.message : String(error)));
+    return refused(new Refusal(400, 1, messageOf(error)));
   }
 }
 
