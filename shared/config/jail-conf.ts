@@ -10,7 +10,7 @@ import { filterConf } from './filter-values.ts';
 import { configError, type Finding, findingOf, mildFinding } from './finding.ts';
 import { interpolated } from './interpolation.ts';
 import { readWithBackend } from './jail-backend.ts';
-import { type JailAsked, type JailPlace, jailOptions, ownOptions, readJail } from './jail-reading.ts';
+import { type JailAsked, type JailPlace, jailOptions, ownOptions, readJail, syntaxErrors } from './jail-reading.ts';
 import {
   type IgnoreCache,
   type IgnoreConf,
@@ -92,8 +92,12 @@ export function readJails(files: ConfigFiles, dir: string, random: () => number)
   if (place === null) return { jails: [], findings };
   const jails: JailConf[] = [];
   for (const name of jailNames(place.config)) {
-    const read = isOn(place, name, findings) ? readJailConf(place, name, random) : null;
-    if (read === null) continue;
+    if (!isOn(place, name, findings)) {
+      // fail2ban reads none of the jails then
+      findings.push(...syntaxErrors(place, name).map((error) => mildFinding('warning', error, name)));
+      continue;
+    }
+    const read = readJailConf(place, name, random);
     findings.push(...read.findings);
     if (read.jail !== null) jails.push(read.jail);
   }

@@ -121,10 +121,15 @@ export function readJail(place: JailPlace, name: string, wanted: JailAsked = {})
     filterNames: new Map(),
     filterConfig: null,
     actions: [],
-    errors: place.config.problems.filter(({ section }) => section === name).map(({ error }) => error),
+    errors: syntaxErrors(place, name),
   };
   attempt(reading, () => readParts(place, reading, wanted));
   return reading;
+}
+
+/** What its sections in the files have wrong, whether the jail is switched on or not. */
+export function syntaxErrors({ config }: JailPlace, name: string): EdgebanError[] {
+  return config.problems.filter(({ section }) => section === name).map(({ error }) => error);
 }
 
 /** What goes wrong in `step` is added to the errors of the jail. */

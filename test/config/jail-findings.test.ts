@@ -168,6 +168,11 @@ describe('what is odd is said, and the jail stays', () => {
       { severity: 'error', code: 'ERR_CONFIG_ACTION_PYTHON', line: 2 },
     ],
     [
+      'an option twice in a jail that is off, for which fail2ban reads no jail at all',
+      { '/c/jail.d/x.local': '[idle]\nport = 1\nport = 2\n' },
+      { severity: 'warning', code: 'ERR_CONFIG_DUPLICATE', jail: 'idle', file: '/c/jail.d/x.local', line: 3 },
+    ],
+    [
       'a mode that is not there',
       {
         '/c/filter.d/web.conf':

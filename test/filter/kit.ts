@@ -9,7 +9,7 @@ export const re2 = createRe2();
 
 /**
  * The rule of POSIX TZ=CET-01CEST-02,M3.5.0,M10.5.0: summer from the last Sunday of March to that of October, both at two
- * o'clock. What the clock shows twice or never is taken as winter time, as glibc does.
+ * o'clock. What the clock shows twice or never is taken as winter time, and all before 1970 too, as glibc does.
  */
 export const centralEurope: LocalZone = {
   toUnix: (civil) => {
@@ -22,6 +22,7 @@ export const centralEurope: LocalZone = {
 export const utc: LocalZone = { toUnix: (civil: CivilTime) => secondsOf(civil), offsetAt: () => 0 };
 
 function isSummer(year: number, time: number): boolean {
+  if (year < 1970) return false;
   const lastSunday = (month: number) => (daysOf(year, month, 31) - ((weekdayOf(year, month, 31) + 1) % 7)) * 86_400;
   return time >= lastSunday(3) + 3_600 && time < lastSunday(10);
 }
