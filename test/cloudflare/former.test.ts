@@ -48,6 +48,22 @@ function expectCovered(): void {
 }
 
 describe('a change of mode', () => {
+  it('takes away what a ledger that was lost had made, before the next one has read any of it', async () => {
+    await scene.settle(wanted);
+    scene.lose();
+    scene.restart(toRules);
+    await cleared();
+    expect(zoneIds.map((id) => ruleRefs(scene, id))).toEqual([['theirs'], []]);
+    expect(listed(scene)).toEqual({ ours: [], foreign: ['192.0.2.1'] });
+  });
+
+  it('leaves a list alone that is not ours, though it was set for a moment', async () => {
+    scene.restart(toRules);
+    await cleared();
+    expect(listed(scene)).toEqual({ ours: [], foreign: ['192.0.2.1'] });
+    expect(zoneIds.map((id) => ruleRefs(scene, id))).toEqual([['theirs'], []]);
+  });
+
   it('from list to access rules, and back', async () => {
     await scene.settle(wanted);
     scene.restart(toRules);

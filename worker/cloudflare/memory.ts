@@ -34,6 +34,7 @@ export function openMemory(sql: Sql, settings: ListSettings, calls?: Bucket | nu
   const state = stored?.of === of ? stored : freshState(of, stored);
   state.budgets.calls = calls ?? state.budgets.calls;
   const before = state.challenge;
+  state.zones = settings.zoneIds;
   if (createPages(sql, 'cf_item') || !sameChallenge(state, settings)) state.readAt = null;
   // loaded when first needed and kept
   const items = new Pages(sql, 'listed', z.array(ItemMemory), { pages: 4, keyOf: ({ address }) => address });
@@ -57,10 +58,8 @@ export function openMemory(sql: Sql, settings: ListSettings, calls?: Bucket | nu
       items.set({ id: ids.get(ip) ?? `${unread}${action} ${ip}`, address: ip, comment, action });
   }
 
-  if (state !== stored || state.challenge !== before) {
-    items.clear();
-    save();
-  }
+  if (state !== stored || state.challenge !== before) items.clear();
+  save();
   return { state, items: () => items.all, save, change, replaceItems: (next) => items.replace(next) };
 }
 
@@ -79,7 +78,7 @@ const none = { count: 0, addresses: [] };
 function freshState(of: string, before: State | null): State {
   const full = (left: number): Bucket => ({ left, at: 0 });
   return {
-    of,
+    ...{ of, zones: [] },
     list: null,
     challenge: null,
     elsewhere: 0,

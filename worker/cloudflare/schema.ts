@@ -70,6 +70,8 @@ export type OperationMemory = z.infer<typeof OperationMemory>;
 export const State = z.object({
   /** Whose state this is (account, list, instance): after a change of settings nothing of it holds. */
   of: z.string(),
+  /** Those of the settings: a rule of ours may stand in each, also one that a ledger made which was lost. */
+  zones: z.array(z.string()).readonly().default([]),
   list: z.string().nullable(),
   challenge: ChallengeList.nullable().default(null),
   /** Items in the account's other lists, which share the cap. */

@@ -4,7 +4,6 @@ import { text } from '../../../shared/store/row.ts';
 import type { Sql } from '../../../shared/store/sql.ts';
 import { budgetLimits } from '../budget.ts';
 import type { Action, EnforcementSettings, ListSettings } from '../contract.ts';
-import { listsOf } from '../read-list.ts';
 import { bucket, createTables, failure, loadState, type State, saveState, time } from '../schema.ts';
 import { rulesFor } from '../slots.ts';
 
@@ -96,18 +95,22 @@ function noteList(sql: Sql, state: State, action: Action, now: ListSettings | nu
   const [account = '', list = '', instance = 'main'] = state.of.split('/');
   const name = action === 'block' ? list : (state.challenge?.name ?? '');
   const of = [account, name, instance].join('/');
-  const zones = Object.keys(rulesFor(state, { action }));
-  const isFound = listsOf(state).some((each) => each.action === action);
-  if (!isFound && zones.length === 0) return;
+  const zones = zonesOf(state, action);
   const record = { ...blank, account, list: name, instance, action, zones };
   const items = now === null || !isCurrent(now, { ...record, items: true });
   saveFormer(sql, { ...record, of: action === 'block' ? of : challengeKey(of), items });
 }
 
+/** Where a rule of ours may stand, seen or not. */
+function zonesOf(state: State, action: Action): string[] {
+  return [...new Set([...Object.keys(rulesFor(state, { action })), ...state.zones])];
+}
+
 function noteDroppedZones(sql: Sql, state: State, zones: readonly string[]): void {
   for (const action of ['block', 'challenge'] as const) {
     const rules = rulesFor(state, { action });
-    const dropped = Object.keys(rules).filter((zone) => !zones.includes(zone));
+    if (action === 'challenge' && state.challenge === null) continue;
+    const dropped = zonesOf(state, action).filter((zone) => !zones.includes(zone));
     if (dropped.length === 0) continue;
     const [account = '', list = '', instance = 'main'] = state.of.split('/');
     const of = `${action === 'block' ? state.of : challengeKey(state.of)}/zones`;
