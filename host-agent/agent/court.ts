@@ -275,8 +275,9 @@ function sayAlready(log: Logger, jail: string, id: string, effects: Effects): vo
 }
 
 /** A new ban keeps what the failure that led to it has caught, for its actions. */
-function withGroups(verdict: Verdict, { groups }: Failure): Verdict {
-  return verdict.kind === 'ban' ? { ...verdict, ban: { ...verdict.ban, groups } } : verdict;
+function withGroups(verdict: Verdict, failure: Failure): Verdict {
+  // their names are put together when they are asked for
+  return verdict.kind === 'ban' ? { ...verdict, ban: { ...verdict.ban, groups: failure.groups } } : verdict;
 }
 
 /** What a firewall can be told of a ban; null if there is no address in it. */

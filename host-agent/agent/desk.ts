@@ -29,6 +29,9 @@ export interface Done<T> {
 
 /** In a burst; else at once. */
 const saved_every_ms = 1_000;
+/** Many counters are written more seldom, so that it takes no more of the time than this, but at least so often. */
+const saving_share = 1 / 20;
+const saved_every_ms_max = 5_000;
 /** So many lines together are a burst. */
 const burst_lines_min = 100;
 /** Beyond it the log waits until there is room on the disk. */
@@ -40,7 +43,8 @@ export class Desk {
   #reached = new Map<string, string>();
   /** What a full disk did not take. */
   #putOff: (() => void)[] = [];
-  #writtenAt = Number.NEGATIVE_INFINITY;
+  /** When counters and places are to be written again. */
+  #dueAt = Number.NEGATIVE_INFINITY;
   #broken = false;
 
   constructor(parts: DeskParts) {
@@ -59,8 +63,8 @@ export class Desk {
 
   /**
    * A transaction of lines, which `body` judges up to the place that it answers. In a burst counters and places are written
-   * only once a second, always together: a crash then has the last second's lines judged again, from where they were, with
-   * the counters of that moment. Their bans are written at once, and a ban that is there already is none.
+   * only once a second or more seldom, always together: a crash then has the lines since judged again, from where they were,
+   * with the counters of that moment. Their bans are written at once, and a ban that is there already is none.
    */
   judge<T>(
     source: string,
@@ -87,7 +91,7 @@ export class Desk {
   }
 
   #isDue(): boolean {
-    return this.#broken || performance.now() - this.#writtenAt >= saved_every_ms;
+    return this.#broken || performance.now() >= this.#dueAt;
   }
 
   /** Lines that were judged to their end count, though the disk is full: what they wrote is written when there is room. */
@@ -122,11 +126,13 @@ export class Desk {
     const { store, engine } = this.#parts;
     const effects = new Effects();
     let counters: DirtyCounters = { put: [], gone: [] };
+    let began = 0;
     try {
       const result = store.transaction(() => {
         for (const write of this.#putOff) write();
         const decided = body(effects, this.#parts.now());
         if (!withCounters()) return decided;
+        began = performance.now();
         counters = engine.takeDirtyCounters();
         store.counters.save(counters);
         for (const [source, place] of this.#reached) store.positions.set(source, place);
@@ -135,7 +141,7 @@ export class Desk {
       this.#putOff = [];
       if (withCounters()) {
         this.#reached.clear();
-        this.#writtenAt = performance.now();
+        this.#dueAt = nextAfter(began, performance.now());
         this.#written();
       }
       return { result, settled: this.#carryOut(effects) };
@@ -165,6 +171,12 @@ export class Desk {
     if (!this.#broken) this.#parts.log.error(`the database cannot be written: ${describeError(error)}`);
     this.#broken = true;
   }
+}
+
+/** When counters and places are written next, of which it took until `ended`. */
+function nextAfter(began: number, ended: number): number {
+  const rest_ms = (ended - began) / saving_share;
+  return ended + Math.min(Math.max(rest_ms, saved_every_ms), saved_every_ms_max);
 }
 
 async function allOf(told: readonly Promise<void>[]): Promise<void> {

@@ -112,7 +112,7 @@ export class Jail {
   read(line: Line, mode: LineMode, now: UnixTime, effects: Effects, { named, asked }: Waiting): void {
     const result = this.#filter === null ? null : this.#judge(this.#filter, line, mode, now, effects);
     if (result === null) return;
-    if (result.failures.length > 0) asked.push(...this.#hearOrWait(result.failures, now, effects));
+    if (result.failures.length > 0) this.#hearOrWait(result.failures, asked, now, effects);
     if (result.pending.length > 0) named.push(...result.pending);
     if (result.notice !== null && result.notice !== 'too-old')
       this.#tell(result.notice, noticeText(result.notice, result.time), now, effects);
@@ -140,7 +140,9 @@ export class Jail {
 
   /** The failures of a name whose addresses have come; returns those about which ignorecommand has to be asked. */
   hearNamed(pending: PendingFailure, addresses: readonly string[], now: UnixTime, effects: Effects): Failure[] {
-    return this.#hearOrWait(failuresOf(pending, addresses), now, effects);
+    const asked: Failure[] = [];
+    this.#hearOrWait(failuresOf(pending, addresses), asked, now, effects);
+    return asked;
   }
 
   /** Asks ignorecommand about a failure; the answer belongs into hearAnswered. Never rejects. */
@@ -155,14 +157,12 @@ export class Jail {
   }
 
   /** Whom the rules spare, nobody needs to ask about. */
-  #hearOrWait(failures: readonly Failure[], now: UnixTime, effects: Effects): Failure[] {
-    const waiting: Failure[] = [];
+  #hearOrWait(failures: readonly Failure[], asked: Failure[], now: UnixTime, effects: Effects): void {
     for (const failure of failures) {
       const asks = this.#ignoreCommand !== null && this.#world.engine.ignored(this.name, failure) === null;
-      if (asks) waiting.push(failure);
+      if (asks) asked.push(failure);
       else this.hear(failure, now, effects);
     }
-    return waiting;
   }
 
   /** Makes the firewall what the store says. */

@@ -71,11 +71,23 @@ export function formatOf(
   if (format !== '') return customFormat(name, format);
   const datetime = switched(name, options, 'datetime') ?? otherwise.datetime;
   const padding = switched(name, options, 'padding') ?? otherwise.padding;
-  return (entry) => {
-    const head = padding ? entry.name.padEnd(24) : entry.name;
-    const level = padding ? entry.level.padEnd(7) : entry.level;
-    const line = `${head}[${entry.pid}]: ${level} ${printable(entry.message)}`;
-    return datetime ? `${localTime(entry.at)} ${line}` : line;
+  const named = padding ? remembered((name) => name.padEnd(24)) : (name: string) => name;
+  const levelled = padding ? remembered((level) => level.padEnd(7)) : (level: string) => level;
+  return ({ at, name, pid, level, message }) => {
+    const line = `${named(name)}[${pid}]: ${levelled(level)} ${printable(message)}`;
+    return datetime ? `${localTime(at)} ${line}` : line;
+  };
+}
+
+/** Of names and levels there are few, of lines many. */
+function remembered(make: (word: string) => string): (word: string) => string {
+  const made = new Map<string, string>();
+  return (word) => {
+    const known = made.get(word);
+    if (known !== undefined) return known;
+    const fresh = make(word);
+    made.set(word, fresh);
+    return fresh;
   };
 }
 
@@ -145,18 +157,24 @@ export function escapeControls(text: string): string {
   });
 }
 
-/** The second that was told last: a burst tells many lines of one. */
+/** The millisecond and the second that were told last: a burst tells many lines of one. */
+let millisecond = Number.NaN;
+let millisecondText = '';
 let second = Number.NaN;
 let secondText = '';
 
 /** `2026-11-22 15:17:39,096`, in local time. */
 function localTime(at: Date): string {
-  const now = Math.floor(at.getTime() / 1000);
+  const time = at.getTime();
+  if (time === millisecond) return millisecondText;
+  const now = Math.floor(time / 1000);
   if (now !== second) {
     second = now;
     secondText = textOf(at);
   }
-  return `${secondText},${String(at.getMilliseconds()).padStart(3, '0')}`;
+  millisecond = time;
+  millisecondText = `${secondText},${String(time - now * 1000).padStart(3, '0')}`;
+  return millisecondText;
 }
 
 function textOf(at: Date): string {

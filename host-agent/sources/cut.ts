@@ -61,9 +61,14 @@ class LinesIn implements Lines {
 }
 
 /** Without the line end and the carriage returns before it, and not longer than allowed; one that was cut has no end. */
-function trimmed(bytes: Buffer, start: number, end: number): Buffer {
-  if (bytes[end - 1] !== NEWLINE) return bytes.subarray(start, end);
+function trimmed(bytes: Buffer, start: number, end: number): Uint8Array {
+  if (bytes[end - 1] !== NEWLINE) return viewOf(bytes, start, end);
   let stop = end - 1;
   while (stop > start && bytes[stop - 1] === RETURN) stop -= 1;
-  return bytes.subarray(start, Math.min(stop, start + LINE_BYTES_MAX));
+  return viewOf(bytes, start, Math.min(stop, start + LINE_BYTES_MAX));
+}
+
+/** Not a Buffer, which takes twice as long to make. */
+function viewOf({ buffer, byteOffset }: Buffer, start: number, end: number): Uint8Array {
+  return new Uint8Array(buffer, byteOffset + start, end - start);
 }

@@ -257,7 +257,7 @@ export class Engine {
     // with the jail's bantime, not the grown one: as fail2ban
     if (isOver(until, now)) return { kind: 'expired', id, until };
     const held = this.#history.held(jail, id);
-    if (held !== null && !isOver(held.until, now)) return already(held, { ...held, at, bantime: rules.bantime, until });
+    if (held !== null && !isOver(held.until, now)) return already(held, { at, bantime: rules.bantime, until });
     const past = this.#past(jail, rules, id);
     const bantime = bantimeOf(rules, past, this.#random);
     const count = (past?.count ?? 0) + 1;

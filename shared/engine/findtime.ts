@@ -77,7 +77,7 @@ export class Counters {
     tally.ip ??= failure.ip;
     tally.failures += 1;
     const matches = this.#bounded(failure.matches);
-    this.#put(tally, known === undefined ? matches : lastOnes([...tally.lines, ...matches], rules.maxmatches));
+    this.#put(tally, known === undefined ? matches : lastOnes(tally.lines.concat(matches), rules.maxmatches), known);
     return tally.retry;
   }
 
@@ -132,7 +132,7 @@ export class Counters {
     this.drop(id);
     this.#timesKept += times.length;
     const tally = Object.assign(newTally(id, ip, first), { time, retry, failures, times: [...times] });
-    this.#put(tally, this.#bounded(matches));
+    this.#put(tally, this.#bounded(matches), undefined);
     if (!wasDirty) this.#dirty.delete(id);
   }
 
@@ -148,9 +148,9 @@ export class Counters {
     this.#dirty.add(id);
   }
 
-  /** Behind all others, with these lines. */
-  #put(tally: Tally, lines: readonly string[]): void {
-    if (this.#tallies.get(tally.id) === tally) this.#takeOut(tally);
+  /** Behind all others, with these lines. `known`: the same, if it is there already. */
+  #put(tally: Tally, lines: readonly string[], known: Tally | undefined): void {
+    if (known !== undefined) this.#takeOut(known);
     else this.#tallies.set(tally.id, tally);
     this.#order.add(tally);
     this.#lined ??= tally;

@@ -54,11 +54,17 @@ const impossibleRanges = ['0.0.0.0/8', '127.0.0.0/8', '192.0.0.0/24', '224.0.0.0
 
 type Named = readonly [Prefix, string];
 
+interface Check {
+  readonly code: Refusal['code'];
+  readonly whose: string;
+  readonly set: PrefixSet<string>;
+}
+
 export class Guard {
   readonly #widest: { readonly 4: number; readonly 6: number };
   readonly #own: PrefixSet<string>;
   readonly #spared: NonNullable<GuardSettings['spared']>;
-  readonly #checks: readonly (readonly [Refusal['code'], string, PrefixSet<string>])[];
+  readonly #checks: readonly Check[];
 
   constructor(settings: GuardSettings = {}) {
     this.#widest = { 4: settings.prefix4 ?? 16, 6: settings.prefix6 ?? 48 };
@@ -67,11 +73,11 @@ export class Guard {
     const cloudflare = [...written(cloudflareRanges), ...named(settings.cloudflare ?? [])];
     const reserved = settings.private === true ? impossibleRanges : [...impossibleRanges, ...privateRanges];
     this.#checks = [
-      ['ERR_GUARD_CLOUDFLARE', "Cloudflare's", new PrefixSet(cloudflare)],
-      ['ERR_GUARD_OWN', 'the host itself,', this.#own],
-      ['ERR_GUARD_HOST', 'of an enrolled host,', new PrefixSet(named(settings.hosts ?? []))],
-      ['ERR_GUARD_ALLOWED', 'on the allow list,', new PrefixSet(named(settings.allowed ?? []))],
-      ['ERR_GUARD_RESERVED', 'private, local or reserved,', new PrefixSet(written(reserved))],
+      { code: 'ERR_GUARD_CLOUDFLARE', whose: "Cloudflare's", set: new PrefixSet(cloudflare) },
+      { code: 'ERR_GUARD_OWN', whose: 'the host itself,', set: this.#own },
+      { code: 'ERR_GUARD_HOST', whose: 'of an enrolled host,', set: new PrefixSet(named(settings.hosts ?? [])) },
+      { code: 'ERR_GUARD_ALLOWED', whose: 'on the allow list,', set: new PrefixSet(named(settings.allowed ?? [])) },
+      { code: 'ERR_GUARD_RESERVED', whose: 'private, local or reserved,', set: new PrefixSet(written(reserved)) },
     ];
   }
 
@@ -92,7 +98,7 @@ export class Guard {
 
   /** `told`: as which it is refused. */
   #guarded(prefix: Prefix, told: Prefix): Refusal | null {
-    for (const [code, whose, set] of this.#checks) {
+    for (const { code, whose, set } of this.#checks) {
       const range = set.overlapping(prefix);
       if (range !== undefined) return { code, message: `${formatPrefix(told)} is ${whose} ${range}` };
     }

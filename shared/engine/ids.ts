@@ -9,8 +9,12 @@ export interface Identified {
 
 /** What is banned may be told by the id, by the address behind it, or both: neither may be a guarded one. */
 export function prefixesOf({ id, ip }: Identified): Prefix[] {
-  const texts = ip === null || ip === id ? [id] : [id, ip];
-  return texts.map(parsePrefix).filter((prefix) => prefix !== null);
+  const prefixes: Prefix[] = [];
+  const first = parsePrefix(id);
+  if (first !== null) prefixes.push(first);
+  const second = ip === null || ip === id ? null : parsePrefix(ip);
+  if (second !== null) prefixes.push(second);
+  return prefixes;
 }
 
 /** Is the id an address or network inside of `network`? */

@@ -18,7 +18,7 @@ export function found(count: number, maxretry: number, bad: KnownBad | null): Fo
 }
 
 /** A failure while banned prolongs the ban if it would end later; it never ends sooner. */
-export function already(held: Ban, longer: Ban): Verdict {
+export function already(held: Ban, longer: Pick<Ban, 'at' | 'bantime' | 'until'>): Verdict {
   if (laterOf(held.until, longer.until) === held.until) return { kind: 'already', ban: held };
-  return { kind: 'prolong', ban: longer, was: held.until };
+  return { kind: 'prolong', ban: { ...held, ...longer }, was: held.until };
 }
