@@ -99,8 +99,9 @@ export class Tally {
     if (result.trouble !== null) this.troubled += 1;
     this.#countIgnored(result, failures);
     if (result.hits.length > 0) this.#countHits(result, failures);
-    const quiet = result.others.some(({ kind }) => kind === 'quiet');
-    const found = failures.length > 0 || result.others.some(({ kind }) => kind === 'waiting');
+    const { others } = result;
+    const quiet = others.length > 0 && others.some(({ kind }) => kind === 'quiet');
+    const found = failures.length > 0 || (others.length > 0 && others.some(({ kind }) => kind === 'waiting'));
     if (quiet || result.ignoredBy !== null) this.ignored.add(text);
     else if (found) this.matched.add(text);
     else this.missed.add(text);

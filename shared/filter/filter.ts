@@ -15,8 +15,8 @@ import { LogLines } from './log-lines.ts';
 import { type LineParts, splitAtMatch, textOf, wholeLine } from './matched-lines.ts';
 import { newDraft, Sessions } from './mlfid.ts';
 import { Prefix } from './prefix.ts';
-import { compilePattern, newBudget } from './regex/compile.ts';
-import type { PatternMatch } from './regex/pattern.ts';
+import { compilePattern, newBudget, renewBudget } from './regex/compile.ts';
+import type { Budget, PatternMatch } from './regex/pattern.ts';
 import { Subject } from './regex/subject.ts';
 import { Watch } from './regex/watch.ts';
 
@@ -81,12 +81,13 @@ class LineFilter implements Filter {
   readonly lines: LogLines;
   #findtime: Seconds;
   readonly #sessions = new Sessions();
-  readonly #watch: Watch | undefined;
+  /** Of the line that is being judged. */
+  readonly #budget: Budget;
   #buffer: readonly LineParts[] = [];
 
   constructor(conf: FilterConf, ports: FilterPorts, now: UnixTime) {
     this.#ports = ports;
-    this.#watch = ports.clock === undefined ? undefined : new Watch(ports.clock);
+    this.#budget = newBudget(undefined, ports.clock === undefined ? undefined : new Watch(ports.clock));
     this.#usedns = conf.usedns ?? 'warn';
     this.#checkAll = conf.checkAllRegex ?? false;
     this.#maxlines = checkedMaxlines(conf.maxlines ?? 1);
@@ -136,7 +137,8 @@ class LineFilter implements Filter {
   }
 
   process(line: Line, now: UnixTime, mode: LineMode = 'operation'): LineResult {
-    const budget = newBudget(undefined, this.#watch);
+    const budget = this.#budget;
+    renewBudget(budget);
     const { dated, exhausted } = this.lines.read(line, now, mode, budget);
     if (dated === 'error') return missed({ kind: 'date', where: 'datepattern' });
     const isOld = mode === 'initial' && dated.time !== null && dated.time < now - this.#findtime;
@@ -147,8 +149,9 @@ class LineFilter implements Filter {
   }
 
   #judge(verdict: Verdict): void {
-    const lines = this.#linesWith(verdict.line.parts);
-    const text = this.#maxlines > 1 ? Subject.ofText(textOf(lines)) : this.lines.searched(verdict.line.parts);
+    const { parts } = verdict.line;
+    const lines = this.#maxlines > 1 ? this.#linesWith(parts) : null;
+    const text = lines === null ? this.lines.searched(parts) : Subject.ofText(textOf(lines));
     const early = this.#ignoreregexes.length < this.#failregexes.length - 2;
     if (early && this.#isIgnored(text, verdict)) return;
     const prefix = this.#prefregex === null ? null : this.#prefix(this.#prefregex, text, verdict);
@@ -157,9 +160,7 @@ class LineFilter implements Filter {
   }
 
   /** The line, with those before it that are still looked at. */
-  #linesWith(parts: LineParts): readonly LineParts[] {
-    if (this.#maxlines === 1) return [parts];
-    const { before, date, after } = parts;
+  #linesWith({ before, date, after }: LineParts): readonly LineParts[] {
     this.#buffer = [...this.#buffer, { before, date, after }].slice(-this.#maxlines);
     return this.#buffer;
   }
@@ -167,35 +168,35 @@ class LineFilter implements Filter {
   /** Null where the prefregex does not match. */
   #prefix(prefregex: FilterRegex, text: Subject, verdict: Verdict): Prefix | null {
     const may = this.#sieve?.mayMatch(text) ?? true;
-    const match = may ? this.#search(prefregex, text, () => 'prefregex', verdict) : null;
+    const match = may ? this.#search(prefregex, text, 'prefregex', -1, verdict) : null;
     verdict.prefregex = match !== null;
     if (match === null) return null;
     const prefix = new Prefix(prefregex, match, text, this.#groups);
-    verdict.prefix = () => this.#groups.record(prefix.caught(), prefregex.order);
+    verdict.prefixed = prefix;
     const content = this.#maxlines > 1 ? prefix.content() : null;
     if (content !== null) this.#buffer = [{ before: '', date: '', after: content }];
     return prefix;
   }
 
-  /** `lines` are what the text was made of; a hit takes its lines out of the buffer. */
-  #searchAll({ lines, prefix }: Matched, text: Subject, verdict: Verdict): void {
+  /** A hit takes its lines out of the buffer. */
+  #searchAll({ lines, prefix }: Searched, text: Subject, verdict: Verdict): void {
     let current = text;
     const candidates = this.#candidates;
     candidates.look(text);
     for (let index = candidates.next(0); index >= 0; index = candidates.next(index + 1)) {
       const regex = this.#failregexes[index];
       if (regex === undefined) return;
-      const match = this.#search(regex, current, () => `failregex ${index}`, verdict);
+      const match = this.#search(regex, current, 'failregex', index, verdict);
       if (verdict.trouble !== null) return;
       if (match === null) continue;
       verdict.hit(index);
       const { matched, rest } =
-        this.#maxlines > 1 ? splitAtMatch(lines, current.text, match) : { matched: lines, rest: [] };
+        lines === null ? { matched: [verdict.line.parts], rest: noLines } : splitAtMatch(lines, current.text, match);
       const takesOut = !this.#checkAll || this.#maxlines > 1;
       const ignored = this.#isIgnored(this.#maxlines > 1 ? Subject.ofText(textOf(matched)) : current, verdict);
       if (verdict.line.time === null && verdict.mode !== 'unchecked' && !ignored) continue;
       if (takesOut) this.#buffer = rest;
-      const done = ignored || this.#hit({ regex, match, index }, { lines: matched, prefix }, verdict);
+      const done = ignored || this.#hit({ regex, match, index, prefix }, matched, verdict);
       if (done && !this.#checkAll) return;
       if (!takesOut) continue;
       current = Subject.ofText(textOf(rest));
@@ -204,7 +205,7 @@ class LineFilter implements Filter {
   }
 
   /** False where fail2ban goes on to the next regex. */
-  #hit({ regex, match, index }: Found, { lines, prefix }: Matched, verdict: Verdict): boolean {
+  #hit({ regex, match, index, prefix }: Found, lines: readonly LineParts[], verdict: Verdict): boolean {
     const groups = prefix?.groups() ?? this.#groups.none();
     regex.take(match, groups);
     const order = this.#orders[index] ?? regex.order;
@@ -250,31 +251,35 @@ class LineFilter implements Filter {
   #isIgnored(text: Subject, verdict: Verdict): boolean {
     if (this.#ignoreregexes.length === 0) return false;
     for (const [index, regex] of this.#ignoreregexes.entries()) {
-      if (this.#search(regex, text, () => `ignoreregex ${index}`, verdict) === null) continue;
+      if (this.#search(regex, text, 'ignoreregex', index, verdict) === null) continue;
       verdict.ignoredBy = index;
       return true;
     }
     return false;
   }
 
-  #search(regex: FilterRegex, text: Subject, where: () => string, verdict: Verdict): PatternMatch | null {
+  /** `index` is that of one regex among several; -1 for the only one. */
+  #search(regex: FilterRegex, text: Subject, what: string, index: number, verdict: Verdict): PatternMatch | null {
     const match = regex.pattern.search(text, verdict.budget);
-    if (verdict.budget.exhausted) verdict.giveUp(where());
+    if (verdict.budget.exhausted) verdict.giveUp(index < 0 ? what : `${what} ${index}`);
     return match;
   }
 }
 
-/** The lines of a text, and what the prefregex caught of it. */
-interface Matched {
-  readonly lines: readonly LineParts[];
+/** What the prefregex caught of a text, and the lines that it was made of, where they are several (`maxlines`). */
+interface Searched {
+  readonly lines: readonly LineParts[] | null;
   readonly prefix: Prefix | null;
 }
+
+const noLines: readonly LineParts[] = [];
 
 interface Found {
   readonly regex: FilterRegex;
   readonly match: PatternMatch;
   /** Of the failregex. */
   readonly index: number;
+  readonly prefix: Prefix | null;
 }
 
 interface Hit {

@@ -5,6 +5,7 @@ import { addressesOf } from './failure-id.ts';
 import { type Caught, type GroupNames, type GroupValue, textOfValue } from './groups.ts';
 import type { DatedLine, DateNotice, LineMode } from './line-date.ts';
 import type { Draft } from './mlfid.ts';
+import type { Prefix } from './prefix.ts';
 import type { Budget } from './regex/pattern.ts';
 
 /** A failure and the failregex that found it. */
@@ -94,9 +95,8 @@ export class FoundFailure {
     this.regex = regex;
     this.time = time;
     this.matches = matches;
-    // the session goes on with its own
-    this.users = users.length === 0 ? none : [...users];
-    this.#caught = [...groups];
+    this.users = users;
+    this.#caught = groups;
     this.#order = order;
     this.#names = names;
   }
@@ -153,7 +153,7 @@ export class Verdict implements LineResult {
   others: readonly OtherHit[] = none;
   ignoredBy: number | null = null;
   prefregex: boolean | null = null;
-  prefix: LineResult['prefix'] = null;
+  prefixed: Prefix | null = null;
   trouble: LineTrouble | null = null;
 
   constructor(line: DatedLine, now: UnixTime, mode: LineMode, budget: Budget) {
@@ -179,6 +179,11 @@ export class Verdict implements LineResult {
   get failureTime(): UnixTime {
     const time = this.line.time ?? this.now;
     return this.mode === 'unchecked' ? time : Math.min(time, this.now);
+  }
+
+  get prefix(): LineResult['prefix'] {
+    const { prefixed } = this;
+    return prefixed === null ? null : () => prefixed.record();
   }
 
   get status(): LineStatus {

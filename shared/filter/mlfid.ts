@@ -9,11 +9,14 @@ import {
   users_per_session_max,
 } from './limits.ts';
 
-/** A failure while it is being put together; in a session it is shared by all its lines. */
+/**
+ * A failure while it is being put together; in a session it is shared by all its lines. What has been handed out of it is not
+ * changed: a later line makes other groups and users.
+ */
 export interface Draft {
-  readonly groups: Caught;
+  groups: Caught;
   /** Different users of the session, in order of appearance. */
-  readonly users: string[];
+  users: readonly string[];
   matches: readonly string[];
   /** Lines held back while nothing has failed yet. */
   heldMatches: readonly string[];
@@ -29,7 +32,7 @@ interface Session {
 const none: readonly string[] = [];
 
 export function newDraft(groups: Caught): Draft {
-  return { groups, users: [], matches: none, heldMatches: none, pending: false };
+  return { groups, users: none, matches: none, heldMatches: none, pending: false };
 }
 
 /** The sessions of one filter. */
@@ -62,7 +65,7 @@ export class Sessions {
       quiet = false;
     }
     draft.pending = false;
-    keepLines(draft, lines.map(cut), { quiet, forget, gained: gained && !real });
+    keepLines(draft, lines.some(isLong) ? lines.map(cut) : lines, { quiet, forget, gained: gained && !real });
     return draft;
   }
 
@@ -98,6 +101,7 @@ export class Sessions {
 /** A known session takes over what the new line says; what was already handed out is forgotten. */
 function updated(draft: Draft, groups: Caught, gained: boolean): Draft {
   const wasQuiet = isSet(draft.groups[slot.nofail]) || isSet(draft.groups[slot.mlfgained]);
+  draft.groups = [...draft.groups];
   calm(draft.groups);
   if (gained) draft.pending = false;
   if (!wasQuiet && !draft.pending) draft.matches = none;
@@ -110,7 +114,7 @@ function updated(draft: Draft, groups: Caught, gained: boolean): Draft {
 
 function addUser(draft: Draft, user: GroupValue | undefined): void {
   if (typeof user !== 'string' || user === '') return;
-  if (draft.users.length < users_per_session_max && !draft.users.includes(user)) draft.users.push(user);
+  if (draft.users.length < users_per_session_max && !draft.users.includes(user)) draft.users = [...draft.users, user];
 }
 
 function keepLines(
@@ -128,8 +132,12 @@ function keepLines(
   }
 }
 
+function isLong(text: string): boolean {
+  return text.length > session_match_chars_max;
+}
+
 function cut(text: string): string {
-  return text.length > session_match_chars_max ? text.slice(0, session_match_chars_max) : text;
+  return isLong(text) ? text.slice(0, session_match_chars_max) : text;
 }
 
 /** It is a failure after all. */

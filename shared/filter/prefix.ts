@@ -1,6 +1,6 @@
 /** What the prefregex caught of a line: the text that the failregexes see, and groups that go along with theirs. */
 import type { FilterRegex } from './failregex.ts';
-import { type Caught, type GroupNames, slot } from './groups.ts';
+import { type Caught, type GroupNames, type GroupValue, slot } from './groups.ts';
 import type { PatternMatch } from './regex/pattern.ts';
 import { Subject } from './regex/subject.ts';
 
@@ -18,8 +18,13 @@ export class Prefix {
     this.#text = text;
   }
 
+  /** By the names of the groups. */
+  record(): Readonly<Record<string, GroupValue>> {
+    return this.#names.record(this.#caught(), this.#regex.order);
+  }
+
   /** Made anew each time: most lines need none of it. */
-  caught(): Caught {
+  #caught(): Caught {
     const caught = this.#names.none();
     this.#regex.take(this.#match, caught);
     return caught;
@@ -36,7 +41,7 @@ export class Prefix {
 
   /** Null where it caught none, or nothing: the failregexes then see the whole text. */
   content(): string | null {
-    const content = this.caught()[slot.content];
+    const content = this.#caught()[slot.content];
     return typeof content === 'string' && content !== '' ? content : null;
   }
 

@@ -30,6 +30,13 @@ export function newBudget(steps = lineStepsMax, watch?: Watch): Budget {
   return { steps, exhausted: false, watch };
 }
 
+/** For the next line, as a new one. */
+export function renewBudget(budget: Budget): void {
+  budget.steps = lineStepsMax;
+  budget.exhausted = false;
+  budget.watch?.begin();
+}
+
 /** A translation, compiled; without a program where RE2 finds it too large. */
 interface Route {
   readonly program: PricedProgram | null;
