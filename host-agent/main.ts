@@ -4,10 +4,7 @@ import { dirname, isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Finding as ConfigFinding } from '../shared/config/finding.ts';
 import { readServerConf, type ServerConf } from '../shared/config/server-conf.ts';
-import { runClient } from './cli/client.ts';
-import { runEdgeban } from './cli/edgeban.ts';
 import type { Enrolment, Finding, HostPorts, ServerSettings } from './cli/ports.ts';
-import { runServer } from './cli/server.ts';
 import { processTerminal } from './cli/terminal.ts';
 import { edgeFiles, enrolment } from './edge/files.ts';
 import { diskFiles } from './system/config-files.ts';
@@ -102,10 +99,14 @@ function shown(finding: ConfigFinding): Finding {
 async function run(program: string | undefined, argv: readonly string[]): Promise<number> {
   const terminal = processTerminal();
   switch (program) {
-    case 'edgeban-server':
+    case 'edgeban-server': {
+      const { runServer } = await import('./cli/server.ts');
       return await runServer(argv, ports, terminal);
-    case 'edgeban-client':
+    }
+    case 'edgeban-client': {
+      const { runClient } = await import('./cli/client.ts');
       return await runClient(argv, ports, terminal);
+    }
     case 'edgeban-regex': {
       const { runRegexProgram } = await import('./regex/main.ts');
       return await runRegexProgram(argv, version);
@@ -116,9 +117,12 @@ async function run(program: string | undefined, argv: readonly string[]): Promis
         const { dashboardPage } = await import('./dashboard-page.ts');
         return await runDashboard(argv.slice(1), ports, dashboardPage, terminal);
       }
-      if (argv[0] !== 'replay') return await runEdgeban(argv, ports, terminal);
-      const { realWorld, runReplay } = await import('./replay/main.ts');
-      return await runReplay(argv.slice(1), realWorld());
+      if (argv[0] === 'replay') {
+        const { realWorld, runReplay } = await import('./replay/main.ts');
+        return await runReplay(argv.slice(1), realWorld());
+      }
+      const { runEdgeban } = await import('./cli/edgeban.ts');
+      return await runEdgeban(argv, ports, terminal);
     }
     default:
       throw new Error(`main.ts runs edgeban-server, edgeban-client, edgeban-regex or edgeban, not ${program}`);
