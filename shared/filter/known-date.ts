@@ -75,10 +75,13 @@ export class KnownDate {
   /** But for the seconds. */
   #isSame(line: Subject, start: number, length: number, now: UnixTime): boolean {
     if (now !== this.#now || length !== this.#text.length) return false;
-    for (let at = 0; at < length; at += 1) {
-      const isSeconds = at === this.#secondsAt || (at === this.#secondsAt + 1 && at > 0 && this.#secondsAt >= 0);
-      if (!isSeconds && line.codeAt(start + at) !== this.#text.charCodeAt(at)) return false;
-    }
+    const seconds = this.#secondsAt < 0 ? length : this.#secondsAt;
+    return this.#isSamePart(line, start, 0, seconds) && this.#isSamePart(line, start, seconds + 2, length);
+  }
+
+  #isSamePart(line: Subject, start: number, from: number, to: number): boolean {
+    const text = this.#text;
+    for (let at = from; at < to; at += 1) if (line.codeAt(start + at) !== text.charCodeAt(at)) return false;
     return true;
   }
 
