@@ -136,8 +136,10 @@ export class Log {
 
   /** Throws ERR_LOG_LEVEL and keeps the old one. */
   setLevel(level: string): void {
-    this.#threshold = parseLevel(level);
-    this.#level = level.toUpperCase();
+    // in capitals in the refusal, too: fail2ban's words
+    const name = level.toUpperCase();
+    this.#threshold = parseLevel(name);
+    this.#level = name;
   }
 
   /** Throws ERR_LOG_TARGET and keeps the old one. */

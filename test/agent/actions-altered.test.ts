@@ -59,7 +59,7 @@ test('counts and what was set stay', async () => {
   await say('set', 'web', 'addaction', 'shell');
   await feed('fail 203.0.113.9', 'fail 203.0.113.9');
   expect(await say('get', 'web', 'maxretry')).toBe(2);
-  expect(await say('status', 'web', 'stats')).toEqual(['auto', [1, 1], [0, 0]]);
+  expect(await say('status', 'web', 'stats')).toEqual(['pyinotify', [1, 1], [0, 0]]);
   await feed('fail 203.0.113.1');
   expect(await say('get', 'web', 'banned')).toEqual(['203.0.113.1']);
 });

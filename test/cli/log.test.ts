@@ -132,7 +132,7 @@ describe('levels', () => {
 
   test('an unknown one is refused and the old one stays', () => {
     const log = open();
-    expect(() => log.setLevel('LOUD')).toThrow("Invalid log level 'LOUD'");
+    expect(() => log.setLevel('loud')).toThrow("Invalid log level 'LOUD'");
     expect(log.level).toBe('INFO');
   });
 });
