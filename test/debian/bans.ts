@@ -27,12 +27,12 @@ const login_ms_max = 15_000;
 const later_ms_max = 6_000;
 const logins_max = 12;
 
-/** Guesses passwords until the door is shut; what each login met. */
-export async function bruteForce(machine: Machine, source: string): Promise<Login[]> {
+/** Guesses passwords until the door is shut, or so often; what each login met. */
+export async function bruteForce(machine: Machine, source: string, logins = logins_max): Promise<Login[]> {
   const attacker = await attackerAt(machine, source);
   const target = source.includes(':') ? addresses.v6 : addresses.v4;
   const met: Login[] = [];
-  while (met.length < logins_max && met.at(-1) !== 'refused')
+  while (met.length < logins && met.at(-1) !== 'refused')
     met.push(await login(attacker, target, 'nobody-here', met.length === 0 ? login_ms_max : later_ms_max));
   return met;
 }

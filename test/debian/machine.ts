@@ -18,7 +18,7 @@ export interface Seat {
 
 export const addresses = { v4: '192.0.2.10', v6: '2001:db8:a::10' } as const;
 const alone: Seat = { name: 'debian', ...addresses };
-const gateway = { v4: '192.0.2.1', v6: '2001:db8:a::1' } as const;
+export const gateway = { v4: '192.0.2.1', v6: '2001:db8:a::1' } as const;
 
 /** The longest command is an installation. */
 const command_ms_max = 120_000;

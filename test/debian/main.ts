@@ -13,6 +13,7 @@ import { filters } from './filters.ts';
 import { otherFirewalls } from './firewalls.ts';
 import { type Release, suites } from './image.ts';
 import { installation, lastDays } from './life.ts';
+import { lockout } from './lockout.ts';
 import { logs } from './logs.ts';
 import { boot, type Machine, stop } from './machine.ts';
 import { packagesIn } from './packages.ts';
@@ -78,7 +79,7 @@ async function walk(release: Release, shelf: string, packages: Packages): Promis
 /** Without these there is nothing to walk in. */
 const always = [...installation, ...baseline];
 const others = [
-  ...[...bans, ...filters, ...logs, ...web, ...otherFirewalls, ...tools, ...fail2ban, ...takeover],
+  ...[...bans, ...lockout, ...filters, ...logs, ...web, ...otherFirewalls, ...tools, ...fail2ban, ...takeover],
   ...(values.figures ? figures : []),
   ...lastDays,
 ];
