@@ -41,7 +41,11 @@ function originRows({ asn, country, rir }: Origins): ReplyValue[] {
 function stats(backend: string, counts: JailCounts): ReplyValue {
   const { currentlyFailed, totalFailed, currentlyBanned, totalBanned } = counts;
   // fail2ban says what `auto` has come to: inotify, with polling behind it
-  return [backend === 'auto' ? 'pyinotify' : backend, tupleOf(currentlyFailed, totalFailed), tupleOf(currentlyBanned, totalBanned)];
+  return [
+    backend === 'auto' ? 'pyinotify' : backend,
+    tupleOf(currentlyFailed, totalFailed),
+    tupleOf(currentlyBanned, totalBanned),
+  ];
 }
 
 function filterStatus(counts: JailCounts, settings: JailSettings): ReplyValue {
