@@ -47,11 +47,12 @@ def too_long(number, frame):
 
 
 # tags that lead in circles make fail2ban's texts grow without end
-signal.signal(signal.SIGALRM, too_long)
+signal.signal(signal.SIGPROF, too_long)
 resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
 for line in sys.stdin:
     question = json.loads(line)
-    signal.alarm(2)
+    # of its own time: a busy machine is no fault of the tree's
+    signal.setitimer(signal.ITIMER_PROF, 2)
     try:
         answer = {'value': questions[question['ask']](question)}
     except BaseException as error:
