@@ -111,9 +111,9 @@ async function run({ settings, configDir, ready }: ServeOptions, log: Log, super
       ready();
       supervisor.ready();
       log.logger('server').info('Server ready');
-      restWhenQuiet(processRest());
       const figures = await openFigures(agent, configuration.server.metrics, supervisor, log);
       const alerts = await openAlerts(agent, configuration.server.alerts, { sql, enrolled, log });
+      restWhenQuiet(processRest());
       await untilStopped(agent, stopped, supervisor);
       alerts.close();
       await figures.close();

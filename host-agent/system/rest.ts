@@ -13,25 +13,30 @@ export interface RestWorld {
 }
 
 const look_ms = 15_000;
+/** The start has needed the most, and what comes next may need as much. */
+const first_look_ms = 2_000;
 /** Less is not worth the work. */
 const worth_bytes = 4 * 1024 * 1024;
 /** Who has used less of the processor since the last look has nothing to do. */
 const quiet_share = 0.02;
 
-/** Looks every 15 s; returns what ends it. */
+/** Looks after 2 s, and then every 15 s; returns what ends it. */
 export function restWhenQuiet(world: RestWorld): () => void {
   let kept_bytes = 0;
   let before_ms = world.cpu_ms();
-  const timer = setInterval(() => {
+  const look = (since_ms: number) => {
     const now_ms = world.cpu_ms();
-    const isQuiet = now_ms - before_ms < look_ms * quiet_share;
+    const isQuiet = now_ms - before_ms < since_ms * quiet_share;
     before_ms = now_ms;
     if (!isQuiet || world.heap_bytes() < kept_bytes + worth_bytes) return;
     world.collect();
     kept_bytes = world.heap_bytes();
-  }, look_ms);
-  timer.unref();
-  return () => clearInterval(timer);
+  };
+  let timer = setTimeout(() => {
+    look(first_look_ms);
+    timer = setInterval(() => look(look_ms), look_ms).unref();
+  }, first_look_ms).unref();
+  return () => clearTimeout(timer);
 }
 
 /** Also takes out of the memory what only the start needed of Node's program, where the compiled part for that is there. */

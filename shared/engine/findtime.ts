@@ -77,7 +77,7 @@ export class Counters {
     tally.ip ??= failure.ip;
     tally.failures += 1;
     const matches = this.#bounded(failure.matches);
-    this.#put(tally, known === undefined ? matches : lastOnes(tally.lines.concat(matches), rules.maxmatches), known);
+    this.#put(tally, known === undefined ? matches : lastOnes(tally.lines, matches, rules.maxmatches), known);
     return tally.retry;
   }
 
@@ -201,9 +201,15 @@ function estimate(tally: Tally, time: UnixTime, weight: number, findtime: Second
   if (tally.times.length > 0) tally.times = [];
 }
 
-function lastOnes(matches: readonly string[], max: number): readonly string[] {
-  if (max <= 0) return [];
-  return matches.length > max ? matches.slice(-max) : matches;
+/** The last `max` of both, in one array that is no larger than they are. */
+function lastOnes(before: readonly string[], more: readonly string[], max: number): readonly string[] {
+  const count = before.length + more.length;
+  const first = Math.max(0, count - Math.max(0, max));
+  const kept = new Array<string>(count - first);
+  for (let at = first; at < count; at += 1) {
+    kept[at - first] = (at < before.length ? before[at] : more[at - before.length]) ?? '';
+  }
+  return kept;
 }
 
 function charsOf(lines: readonly string[]): number {

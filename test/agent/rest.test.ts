@@ -32,8 +32,16 @@ function look(cpu_ms: number): number {
   return world.collected;
 }
 
-test('what the start has needed goes at the first quiet look', () => {
-  expect([look(2_000), look(100)]).toEqual([0, 1]);
+test('what the start has needed goes at the first quiet look: soon, or after what keeps it busy', () => {
+  world.cpu += 30;
+  vi.advanceTimersByTime(2_000);
+  expect(world.collected).toBe(1);
+});
+
+test('a start that goes on working is left alone', () => {
+  world.cpu += 500;
+  vi.advanceTimersByTime(2_000);
+  expect([world.collected, look(2_000), look(100)]).toEqual([0, 0, 1]);
 });
 
 test('nothing is collected for what is not worth it, nor in a burst, but behind it', () => {

@@ -93,6 +93,6 @@ test("`edgeban-client start` gives the daemon the room that edgeban-server's lau
   const pid = readFileSync(join(root, 'pidfile'), 'utf8').trim();
   const [words, environment] = ['cmdline', 'environ'].map((file) => readFileSync(`/proc/${pid}/${file}`, 'utf8'));
   client('stop');
-  expect(words?.split('\0').slice(1, 3)).toEqual(['--max-semi-space-size=16', '--heap-growing-percent=40']);
+  expect(words?.split('\0').slice(1, 3)).toEqual(['--max-semi-space-size=8', '--heap-growing-percent=40']);
   expect(environment?.split('\0')).toContain('MALLOC_ARENA_MAX=1');
 });
