@@ -14,6 +14,8 @@ export class Alike {
   /** Where the places begin, from the begin of the text. */
   readonly #from: number;
   readonly #marks: readonly number[];
+  /** Whether a shift moves all that the groups have caught. */
+  readonly movesGroups: boolean;
 
   /** The marks, from the text's begin on, are those of the match in `bytes[start, end)`. Null where it cannot be told what else would match so. */
   static of(program: Program, bytes: Uint8Array, start: number, end: number, marks: readonly number[]): Alike | null {
@@ -32,6 +34,7 @@ export class Alike {
     for (const [place, mask] of masks.entries()) this.#masks.set(mask, 128 * place);
     this.#from = from;
     this.#marks = marks;
+    this.movesGroups = marks.every((mark, index) => index < 2 || mark < 0 || mark >= from);
   }
 
   /** The marks of the match in an ASCII text that is alike; null for all others. */
@@ -51,11 +54,6 @@ export class Alike {
       if (masks[128 * place + (bytes[from + place] ?? 0)] !== 1) return null;
     }
     return from - start - this.#from;
-  }
-
-  /** Whether a shift moves all that the groups have caught. */
-  get movesGroups(): boolean {
-    return this.#marks.every((mark, index) => index < 2 || mark < 0 || mark >= this.#from);
   }
 }
 
