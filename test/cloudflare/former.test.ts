@@ -57,6 +57,26 @@ describe('a change of mode', () => {
     expect(listed(scene)).toEqual({ ours: [], foreign: ['192.0.2.1'] });
   });
 
+  it.each([
+    ['a ledger that was lost had made', () => scene.lose()],
+    [
+      'the last reading missed by a slip of Cloudflare',
+      async () => {
+        scene.fake.control.fault({ kind: 'null-200' });
+        scene.clock.now += 601;
+        await scene.step([]);
+      },
+    ],
+  ])('takes away access rules that %s', async (_, forget) => {
+    scene.restart(toRules);
+    await scene.settle(wanted);
+    await forget();
+    scene.restart(toList);
+    await cleared([]);
+    expect(ruled(scene)).toEqual([]);
+    expect(others(scene)).toEqual(['whitelist 192.0.2.2 by hand']);
+  });
+
   it('leaves a list alone that is not ours, though it was set for a moment', async () => {
     scene.restart(toRules);
     await cleared();

@@ -19,6 +19,8 @@ CREATE TABLE IF NOT EXISTS cf_access (
 
 export const ScopeState = z.object({
   kind: z.enum(['account', 'zone']),
+  /** Settings name it no more, and it is read once more for that. */
+  retired: z.boolean().default(false),
   /** Set before the first change of a step, taken back after the last: found so after a crash, something may be done that we do not know. */
   changing: z.boolean(),
   readAt: time.nullable(),
@@ -157,5 +159,15 @@ function freshState(of: string, before: State | null): State {
 function freshScope(kind: Scope['kind']): ScopeState {
   const counts = { ours: 0, missing: 0, surplus: 0 };
   const standing = { waitUntil: null, failures: 0, error: null };
-  return { kind, changing: false, readAt: null, doubts: [], setAside: {}, notesAgainAt: 0, ...standing, ...counts };
+  return {
+    kind,
+    retired: false,
+    changing: false,
+    readAt: null,
+    doubts: [],
+    setAside: {},
+    notesAgainAt: 0,
+    ...standing,
+    ...counts,
+  };
 }

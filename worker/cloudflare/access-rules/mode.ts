@@ -29,6 +29,9 @@ const named_max = 100;
 /** Makes its tables if they are not there. */
 export function createAccessRulesMode(parts: EnforcementParts<AccessRulesSettings>): Enforcement {
   const memory = openMemory(parts.sql, parts.settings, parts.calls);
+  // on record from now on: a ledger that was lost may have made rules there, though nothing is read before the settings change
+  for (const scope of scopesOf(parts.settings)) memory.scope(scope).retired = false;
+  memory.save();
 
   async function step(wanted: readonly Wanted[], now: UnixTime): Promise<{ again: UnixTime | null }> {
     const run = createRun(parts, memory, cut(enforced(wanted), now), now);
@@ -112,6 +115,7 @@ async function runScope(run: Run, scope: Scope, task: Task): Promise<void> {
   state.waitUntil = null;
   if (state.changing) state.doubts = doubtsFrom(run.now);
   state.changing = false;
+  if (isRetired(run, scope) && !state.retired) retire(state, run.now);
   try {
     await task(run, scope);
     recovered(run, scope, state);
@@ -121,6 +125,12 @@ async function runScope(run: Run, scope: Scope, task: Task): Promise<void> {
     else if (error instanceof CloudflareFailure) setBack(run, scope, state, error);
     else throw error;
   }
+}
+
+/** What was read of it last may have been a slip of Cloudflare's, and nobody will look again once it is forgotten. */
+function retire(state: ScopeState, now: UnixTime): void {
+  state.retired = true;
+  state.doubts = [now, ...state.doubts];
 }
 
 function isEmpty(run: Run, scope: Scope): boolean {
