@@ -60,10 +60,13 @@ describe('a change of mode', () => {
   it.each([
     ['a ledger that was lost had made', () => scene.lose()],
     [
-      'the last reading missed by a slip of Cloudflare',
+      'readings missed by slips of Cloudflare',
       async () => {
-        scene.fake.control.fault({ kind: 'null-200' });
         scene.clock.now += 601;
+        scene.fake.control.fault({ kind: 'null-200' });
+        await scene.step([]);
+        scene.restart({ mode: 'none' });
+        scene.fake.control.fault({ kind: 'null-200' });
         await scene.step([]);
       },
     ],

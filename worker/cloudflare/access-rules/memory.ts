@@ -19,7 +19,7 @@ CREATE TABLE IF NOT EXISTS cf_access (
 
 export const ScopeState = z.object({
   kind: z.enum(['account', 'zone']),
-  /** Settings name it no more, and it is read once more for that. */
+  /** Settings name it no more: it is read a few times more before it is forgotten. */
   retired: z.boolean().default(false),
   /** Set before the first change of a step, taken back after the last: found so after a crash, something may be done that we do not know. */
   changing: z.boolean(),

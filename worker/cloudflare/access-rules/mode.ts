@@ -127,10 +127,10 @@ async function runScope(run: Run, scope: Scope, task: Task): Promise<void> {
   }
 }
 
-/** What was read of it last may have been a slip of Cloudflare's, and nobody will look again once it is forgotten. */
+/** One reading may be a slip of Cloudflare's, and nobody looks again once the scope is forgotten. */
 function retire(state: ScopeState, now: UnixTime): void {
   state.retired = true;
-  state.doubts = [now, ...state.doubts];
+  state.doubts = doubtsFrom(now);
 }
 
 function isEmpty(run: Run, scope: Scope): boolean {
