@@ -86,6 +86,11 @@ export function expectAgreement(world: World): void {
     same(`the jail edge of ${host.name}`, host.edgeBans.map(({ id }) => id).sort(), edgeOf(host, holders));
     expectKernel(host);
   }
+  const known = ['operator', 'fleet', 'recovered', ...hosts.map(({ id }) => id)];
+  none(
+    'held by nobody who may',
+    holders.filter(({ host }) => !known.includes(host)),
+  );
   expectFleet(world);
   expectEdge(world);
 }
