@@ -19,7 +19,7 @@ import { Desk } from './ledger/desk.ts';
 import { Door } from './ledger/door.ts';
 import { Emergency, type Switch } from './ledger/emergency.ts';
 import { enrol, rotate } from './ledger/enrolment.ts';
-import { type EventsParts, readBatch, takeEvents } from './ledger/events.ts';
+import { type EventsParts, readBatch, type Teller, takeEvents } from './ledger/events.ts';
 import { greet, hangUp, isBehind, listen, pageAfter, push } from './ledger/feed.ts';
 import { Roll } from './ledger/roll.ts';
 import { prepareTables } from './ledger/schema.ts';
@@ -27,7 +27,7 @@ import { readState } from './ledger/state.ts';
 import { Upkeep } from './ledger/upkeep.ts';
 import { makeWorld, type World } from './ledger/world.ts';
 import { type Answer, answer, problemOf, problemResponse } from './problem.ts';
-import type { Env } from './settings.ts';
+import { type Env, rowsPerDayOf } from './settings.ts';
 import type * as shapes from './shapes.ts';
 import { durableSql } from './sqlite.ts';
 
@@ -59,7 +59,7 @@ export class Ledger extends DurableObject<Env> {
     this.#holders = new Holders(this.#sql);
     this.#roll = new Roll(this.#sql);
     // without settings there is no guard that could be renewed
-    this.#door = new Door(this.#sql, () => this.#world?.renewGuard(), now);
+    this.#door = new Door(this.#sql, () => this.#world?.renewGuard(), rowsPerDayOf(env), now);
     this.#upkeep = new Upkeep(this.#sql, () => this.#enforcement());
     this.#id = readState(this.#sql).id;
     const world = () => this.#worldNow();
@@ -91,11 +91,11 @@ export class Ledger extends DurableObject<Env> {
   /** `body`: the JSON of an EventBatch, whose hash is in `request`. */
   events(request: SignedRequest, body: string): Promise<Answer<EventReceipt>> {
     return answer(async () => {
-      const host = await this.#door.admit(request);
-      const allow = (count: number) => this.#door.take('events', host.id, count);
-      const taken = takeEvents(this.#eventsParts(), host.id, readBatch(body), allow, now());
-      this.#upkeep.note(host, taken, now());
-      this.#door.noteLag(host.id, taken.newest);
+      const teller = await this.#door.admitTeller(request);
+      const allow = (count: number) => this.#door.take('events', request.host, count);
+      const taken = takeEvents(this.#eventsParts(), teller, readBatch(body), allow, now());
+      this.#upkeep.note(teller.host, taken, now());
+      this.#door.noteLag(request.host, taken.newest);
       if (taken.changed) await this.#changed();
       return taken.receipt;
     });
@@ -103,7 +103,7 @@ export class Ledger extends DurableObject<Env> {
 
   feed(request: SignedRequest): Promise<Answer<FeedPage>> {
     const parts = this.#feedParts();
-    return this.#told(request, ({ id }) => pageAfter(parts, this.#door.catchUp(id, parts, request.path, 'page')));
+    return this.#told(request, (host) => pageAfter(parts, this.#door.catchUp(host, parts, request.path, 'page')));
   }
 
   /** For a host that passes them on to people. */
@@ -117,7 +117,7 @@ export class Ledger extends DurableObject<Env> {
       if (new URL(request.url).pathname !== '/v1/feed') return this.#dashboard.open(request);
       const host = await this.#door.admit(readSigned(request, await sha256('')));
       const { 0: client, 1: server } = new WebSocketPair();
-      listen(this.ctx, server, host.id, this.#door.catchUp(host.id, this.#feedParts(), request.url, 'live'));
+      listen(this.ctx, server, host.id, this.#door.catchUp(host, this.#feedParts(), request.url, 'live'));
       if (greet(this.#feedParts(), server)) this.#behind = true;
       await this.#wake();
       return new Response(null, { status: 101, webSocket: client });
@@ -196,11 +196,11 @@ export class Ledger extends DurableObject<Env> {
   /** `body`: the JSON of a RotateRequest, whose hash is in `request`. */
   rotate(request: SignedRequest, body: string): Promise<Answer<RotateReply>> {
     return answer(async () => {
-      const host = await this.#door.admit(request);
-      this.#door.take('new keys', host.id, 1);
-      const { key, fresh } = rotate(this.#sql, host, body, request.place, now());
-      if (fresh) hangUp(this.ctx, host.id, 'rotated');
-      return { host: host.id, key };
+      const teller = await this.#door.admitTeller(request);
+      this.#door.take('new keys', request.host, 1);
+      const { key, fresh } = rotate(this.#sql, teller, body, request.place, now());
+      if (fresh) hangUp(this.ctx, request.host, 'rotated');
+      return { host: request.host, key };
     });
   }
 
@@ -235,7 +235,7 @@ export class Ledger extends DurableObject<Env> {
   }
 
   /** To a host that only looks. */
-  #told<T>(request: SignedRequest, body: (host: { readonly id: string }) => T): Promise<Answer<T>> {
+  #told<T>(request: SignedRequest, body: (host: Teller['host']) => T): Promise<Answer<T>> {
     return answer(() => this.#door.admit(request).then(body));
   }
 

@@ -25,6 +25,7 @@ export interface Env extends AlertVars {
   readonly OPERATOR_TOKEN?: string;
   readonly METRICS_TOKEN?: string;
   readonly MAX_BANTIME?: string;
+  readonly ROWS_PER_DAY?: string;
   readonly FLEET_MAXRETRY?: string;
   readonly FLEET_FINDTIME?: string;
   readonly FLEET_BANTIME?: string;
@@ -71,6 +72,20 @@ const fleetMaxretry = z
 /** In `gate` the Worker itself stands before the origin, with what KV holds: nothing is changed at Cloudflare. */
 const modes = ['list', 'access-rules', 'gate', 'none'] as const;
 
+/** What a free plan has; 0: a paid one, without an end. */
+const rowsPerDay = z
+  .number()
+  .int()
+  .refine((rows) => rows === 0 || rows >= 10_000, 'must be 0 (no end) or 10000 and more')
+  .transform((rows) => (rows === 0 ? Number.POSITIVE_INFINITY : rows));
+
+const RowsVars = z.object({ ROWS_PER_DAY: word.default('100000').transform(Number).pipe(rowsPerDay) });
+
+/** Of what the ledger may write in a day each host has its part. Where that is set wrongly nothing is taken in anyway. */
+export function rowsPerDayOf(env: Pick<Env, 'ROWS_PER_DAY'>): number {
+  return RowsVars.safeParse(env).data?.ROWS_PER_DAY ?? Number.POSITIVE_INFINITY;
+}
+
 const Vars = z.object({
   OPERATOR_TOKEN: word.min(16, 'missing or shorter than 16 characters: wrangler secret put OPERATOR_TOKEN'),
   METRICS_TOKEN: word.min(16, 'shorter than 16 characters: wrangler secret put METRICS_TOKEN').optional(),
@@ -78,6 +93,7 @@ const Vars = z.object({
   FLEET_FINDTIME: word.default('10m').transform(toSeconds).pipe(z.number().min(60).max(86_400)),
   FLEET_BANTIME: word.default('1h').transform(toSeconds).pipe(z.number().min(60)),
   MAX_BANTIME: word.default('1y').transform(toSeconds),
+  ...RowsVars.shape,
   ALLOW: words.pipe(z.array(z.string().transform(toPrefix)).max(allow_entries_max)),
   ENFORCEMENT: z.enum(modes, `must be one of ${modes.join(', ')}`).default('none'),
 });

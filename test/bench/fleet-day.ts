@@ -13,6 +13,7 @@ const account = 'a'.repeat(32);
 const zones = ['b'.repeat(32)];
 const token = 'cfat_bench-secret-0123456789';
 
+const statements_shown = 20;
 const count = z.number();
 const Outcome = z.object({
   costs: z.object({
@@ -20,6 +21,7 @@ const Outcome = z.object({
     ...{ kv_writes: count, kv_reads: count, kv_bytes: count, api_calls: count, messages: count },
   }),
   standing: z.object({ bans: count, rows: count, missing: count, leftOut: count }),
+  statements: z.array(z.tuple([z.string(), count])),
 });
 type Outcome = z.infer<typeof Outcome>;
 
@@ -108,7 +110,7 @@ function writeConfig(folder: string): string {
   return file;
 }
 
-function print({ hosts, bans_a_day, bantime_s, seconds }: Day, { costs, standing }: Outcome): void {
+function print({ hosts, bans_a_day, bantime_s, seconds }: Day, { costs, standing, statements }: Outcome): void {
   const inDay = (n: number) => (n * 86_400) / seconds;
   const text = (n: number) => Math.round(n).toLocaleString('en');
   console.log(
@@ -132,5 +134,7 @@ function print({ hosts, bans_a_day, bantime_s, seconds }: Day, { costs, standing
     'bans in force at the end',
     `${text(standing.bans)}; not in the list: ${text(standing.leftOut)} for its cap, ${text(standing.missing)} not yet`,
   );
+  for (const [query, rows] of statements.slice(0, statements_shown))
+    figure(`   rows a day`, `${text(inDay(rows))}: ${query.replace(/\s+/g, ' ').slice(0, 90)}`);
   figure('rows of holders; bans refused', `${text(standing.rows)}; ${text(inDay(costs.refused))}`);
 }

@@ -9,7 +9,7 @@ import { BanList } from '../../worker/ban-list.ts';
 import type { Enforcement } from '../../worker/cloudflare/enforcement.ts';
 import { nextWork, type WorkParts, work } from '../../worker/ledger/alarm.ts';
 import { takeEvents } from '../../worker/ledger/events.ts';
-import { enrollHost } from '../../worker/ledger/hosts.ts';
+import { enrolledHost, enrollHost } from '../../worker/ledger/hosts.ts';
 import { Roll } from '../../worker/ledger/roll.ts';
 import { prepareTables } from '../../worker/ledger/schema.ts';
 import { snapshotKey } from '../../worker/ledger/snapshot.ts';
@@ -92,7 +92,8 @@ export class TestLedger {
       fleet: null,
     };
     const batch = { stream, first, events: [...events] };
-    return takeEvents(parts, host, batch, (count) => count, this.#scene.clock.now).receipt;
+    const teller = { host: enrolledHost(this.sql, host), seen: {} };
+    return takeEvents(parts, teller, batch, (count) => count, this.#scene.clock.now).receipt;
   }
 
   get status(): StatusView {

@@ -169,25 +169,26 @@ describe('the alarm', () => {
 
   it('survives a stage that fails', async () => {
     const host = await newHost('web1');
-    await withSql((sql) => sql.exec('ALTER TABLE nonces RENAME TO away'));
+    await withSql((sql) => sql.exec('ALTER TABLE enroll_tokens RENAME TO away'));
     await withSql((sql) => sql.exec('UPDATE ledger SET swept_at = 0'));
     await runDurableObjectAlarm(ledgerStub());
     expect(await alarmAt()).not.toBeNull();
-    await withSql((sql) => sql.exec('ALTER TABLE away RENAME TO nonces'));
+    await withSql((sql) => sql.exec('ALTER TABLE away RENAME TO enroll_tokens'));
     await tell(host, ban('203.0.113.7'));
     await until(async () => (await addresses())?.includes('203.0.113.7'));
   });
 
-  it('sweeps spent nonces and old holders', async () => {
+  it('sweeps old tokens and old holders', async () => {
     const host = await newHost('web1');
     await tell(host, ban('203.0.113.7'), unban('203.0.113.7'));
-    await withSql((sql) => sql.exec('UPDATE nonces SET expires_at = 1'));
+    await withSql((sql) => sql.exec('UPDATE enroll_tokens SET expires_at = 1'));
     await withSql((sql) => sql.exec('UPDATE holders SET lifted_at = 1'));
     await withSql((sql) => sql.exec('UPDATE ledger SET swept_at = 0, purged_at = 0'));
     await runDurableObjectAlarm(ledgerStub());
     const left = () =>
       withSql(
-        (sql) => sql.exec('SELECT (SELECT COUNT(*) FROM nonces) + (SELECT COUNT(*) FROM holders) AS n').one()['n'],
+        (sql) =>
+          sql.exec('SELECT (SELECT COUNT(*) FROM enroll_tokens) + (SELECT COUNT(*) FROM holders) AS n').one()['n'],
       );
     await until(async () => (await left()) === 0);
   });

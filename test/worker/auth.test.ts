@@ -1,5 +1,5 @@
 /** Enrolment once only, and every way in which a signed or an operator's request is refused. */
-import { reset } from 'cloudflare:test';
+import { evictDurableObject, reset } from 'cloudflare:test';
 import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { randomText } from '../../worker/auth.ts';
@@ -9,6 +9,7 @@ import {
   call,
   codeOf,
   enroll,
+  ledgerStub,
   newHost,
   newKey,
   newToken,
@@ -117,6 +118,19 @@ describe('a signed request', () => {
     const headers = await sign(host, 'POST', '/v1/events', body);
     expect((await call('/v1/events', { method: 'POST', headers, body })).status).toBe(200);
     expect(codeOf(await read(await call('/v1/events', { method: 'POST', headers, body })))).toBe('ERR_AUTH_REPLAY');
+  });
+
+  it('is refused the second time over a waking, too, and what is signed later is taken', async () => {
+    const host = await newHost('web1');
+    const body = batchOf(ban('203.0.113.7'));
+    const headers = await sign(host, 'POST', '/v1/events', body);
+    expect((await call('/v1/events', { method: 'POST', headers, body })).status).toBe(200);
+    await evictDurableObject(ledgerStub());
+    const again = await read(await call('/v1/events', { method: 'POST', headers, body }));
+    expect([again.status, codeOf(again)]).toEqual([503, 'ERR_AUTH_AGAIN']);
+    expect(Number(again.headers.get('retry-after'))).toBeLessThanOrEqual(2);
+    expect((await signed(host, 'POST', '/v1/events', body)).status).toBe(200);
+    expect(codeOf(await read(await call('/v1/events', { method: 'POST', headers, body })))).toBe('ERR_AUTH_AGAIN');
   });
 
   it('is refused once the host is revoked, and its bans are lifted', async () => {

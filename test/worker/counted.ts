@@ -1,14 +1,20 @@
 /** A Durable Object's storage that counts the rows which Cloudflare bills. */
 import { type DurableStorage, durableSql } from '../../worker/sqlite.ts';
 
-/** The ledger's storage with a count of what is read and written. */
+interface Billed {
+  readonly rowsRead: number;
+  readonly rowsWritten: number;
+}
+
+/** The ledger's storage with a count of what is read and written; `written`: by statement, what rows() has counted. */
 export function counted(storage: Pick<DurableObjectStorage, 'sql' | 'transactionSync'>) {
-  const cursors: { readonly rowsRead: number; readonly rowsWritten: number }[] = [];
+  const cursors: { readonly query: string; readonly cursor: Billed }[] = [];
+  const written = new Map<string, number>();
   const counting: DurableStorage = {
     sql: {
       exec: (query, ...values) => {
         const cursor = storage.sql.exec<never>(query, ...values);
-        cursors.push(cursor);
+        cursors.push({ query, cursor });
         return cursor;
       },
     },
@@ -16,11 +22,12 @@ export function counted(storage: Pick<DurableObjectStorage, 'sql' | 'transaction
   };
   const rows = () => {
     const sum = { read: 0, written: 0 };
-    for (const { rowsRead, rowsWritten } of cursors.splice(0)) {
-      sum.read += rowsRead;
-      sum.written += rowsWritten;
+    for (const { query, cursor } of cursors.splice(0)) {
+      sum.read += cursor.rowsRead;
+      sum.written += cursor.rowsWritten;
+      if (cursor.rowsWritten > 0) written.set(query, (written.get(query) ?? 0) + cursor.rowsWritten);
     }
     return sum;
   };
-  return { sql: durableSql(counting), rows };
+  return { sql: durableSql(counting), rows, written };
 }

@@ -2,16 +2,22 @@
 import { Guard } from '../../shared/engine/guard.ts';
 import { Holders } from '../../shared/store/holders.ts';
 import type { Sql } from '../../shared/store/sql.ts';
-import { randomText } from '../../worker/auth.ts';
+import { Book } from '../../worker/alerts/book.ts';
+import { Watch } from '../../worker/alerts/watch.ts';
 import { createEnforcement, type Enforcement, type Fetch } from '../../worker/cloudflare/enforcement.ts';
 import { nextWork, work } from '../../worker/ledger/alarm.ts';
-import { takeEvents } from '../../worker/ledger/events.ts';
+import { kvWrites } from '../../worker/ledger/enforcement-view.ts';
+import { type Teller, takeEvents } from '../../worker/ledger/events.ts';
 import { pageAfter } from '../../worker/ledger/feed.ts';
 import { noteAddress } from '../../worker/ledger/host-addresses.ts';
-import { enrolledHost, noteSeen, spendNonce } from '../../worker/ledger/hosts.ts';
+import { enrolledHost, seenBy } from '../../worker/ledger/hosts.ts';
 import { Roll } from '../../worker/ledger/roll.ts';
 import { prepareTables } from '../../worker/ledger/schema.ts';
+import { stanceOf } from '../../worker/ledger/standing.ts';
 import { readState } from '../../worker/ledger/state.ts';
+import { viewStatus } from '../../worker/ledger/status.ts';
+import { Tally } from '../../worker/ledger/tally.ts';
+import { Upkeep } from '../../worker/ledger/upkeep.ts';
 import { randomOf } from '../random.ts';
 import { counted } from './counted.ts';
 
@@ -53,19 +59,26 @@ class Life {
   readonly #plan: Plan;
   readonly #sql: Sql;
   readonly #rows: ReturnType<typeof counted>['rows'];
+  readonly #written: Map<string, number>;
   readonly #roll: Roll;
   readonly #holders: Holders;
   readonly #guard = new Guard();
   readonly #random = randomOf(1);
   readonly #streams = new Map<string, { readonly id: string; next: number }>();
+  readonly #upkeep: Upkeep;
+  readonly #tally: Tally;
+  readonly #watch: Watch;
   #enforcement: Enforcement;
+  /** The cursor when the counting began. */
+  #begun = 0;
   #snapshot: ArrayBuffer | null = null;
   #now = 1_800_000_000;
   #alarmAt: number | null = null;
   #banned = 0;
 
   constructor(storage: DurableObjectStorage, plan: Plan) {
-    const { sql, rows } = counted(storage);
+    const { sql, rows, written } = counted(storage);
+    this.#written = written;
     this.#plan = plan;
     this.#sql = sql;
     this.#rows = rows;
@@ -74,6 +87,31 @@ class Life {
     this.#holders = new Holders(sql);
     this.#roll = new Roll(sql);
     this.#enforcement = this.#enforce();
+    this.#upkeep = new Upkeep(sql, () => this.#enforcement);
+    this.#tally = new Tally(sql, this.#holders);
+    this.#watch = new Watch({
+      book: new Book(sql, () => 'ledger'),
+      settings: () => ({ webhook: null, ntfy: null }),
+      signs: (now) => ({ ...this.#signs(now), trouble: '', hosts: [] }),
+      stance: () => stanceOf(sql),
+      isNeeded: () => true,
+      isWaiting: () => this.#enforcement.waitsUntil() !== null,
+      fetch,
+    });
+  }
+
+  #signs(now: number) {
+    const roll = { sql: this.#sql, roll: this.#roll };
+    const status = viewStatus(roll, { enforcement: this.#enforcement, gate: null }, 0, now);
+    return { status, writes: kvWrites(this.#sql, now) };
+  }
+
+  /** What the rows of the bans that were counted cost when they are forgotten, a week later. */
+  purge(): void {
+    this.#sql.all('UPDATE holders SET ended = 1, until = 0 WHERE cursor > ?', this.#begun);
+    this.#rows();
+    this.#holders.purge(this.#now, 0);
+    this.costs.rows_written += this.#rows().written;
   }
 
   /** All is in force at the beginning; what is at hand for a burst is used up, as after a busy day. */
@@ -87,6 +125,8 @@ class Life {
     this.#enforcement = this.#enforce();
     await this.live(this.#plan.seconds / 4);
     Object.assign(this.costs, nothing);
+    this.#begun = this.#holders.last();
+    this.#written.clear();
   }
 
   async live(seconds: number): Promise<void> {
@@ -104,6 +144,11 @@ class Life {
       this.costs.rows_read += read;
       this.costs.rows_written += written;
     }
+  }
+
+  /** Rows written by each statement, the most first. */
+  get statements(): (readonly [string, number])[] {
+    return [...this.#written].toSorted(([, a], [, b]) => b - a);
   }
 
   get standing() {
@@ -140,7 +185,7 @@ class Life {
     const id = `h${1 + Math.floor(this.#random() * hosts)}`;
     const stream = this.#streams.get(id) ?? { id: crypto.randomUUID(), next: 1 };
     this.#streams.set(id, stream);
-    this.#admit(id);
+    const teller = this.#admit(id);
     this.#banned += 1;
     const address = `60.${(this.#banned >> 16) & 255}.${(this.#banned >> 8) & 255}.${this.#banned & 255}`;
     const until = this.#now + bantime_s;
@@ -148,10 +193,11 @@ class Life {
     const parts = { ...this.#parts, guard: this.#guard, longest: null, soften: false, fleet: null };
     const before = this.#holders.last();
     const batch = { stream: stream.id, first: stream.next, events: [event] };
-    const { receipt } = takeEvents(parts, id, batch, (count) => count, this.#now);
+    const taken = takeEvents(parts, teller, batch, (count) => count, this.#now);
+    this.#upkeep.note(teller.host, taken, this.#now);
     stream.next += 1;
     this.costs.requests += 1;
-    this.costs.refused += receipt.refused.length;
+    this.costs.refused += taken.receipt.refused.length;
     const page = pageAfter(
       { sql: this.#sql, holders: this.#holders, ledger: id },
       { cursor: before, resetting: false },
@@ -161,18 +207,17 @@ class Life {
   }
 
   /** What the door writes down of a request (worker/ledger/door.ts). */
-  #admit(id: string): void {
+  #admit(id: string): Teller {
     const host = enrolledHost(this.#sql, id);
-    const request = { host: id, time: Math.floor(this.#now), nonce: randomText(16) };
-    spendNonce(this.#sql, { ...request, method: 'POST', path: '/v1/events', bodyHash: '' });
-    noteSeen(this.#sql, host, null, null, this.#now);
     const n = Number(id.slice(1));
     noteAddress(this.#sql, id, `70.0.${n >> 8}.${n & 255}`, this.#now);
+    return { host, seen: seenBy(host, { time: this.#now, version: null }, null, this.#now) };
   }
 
   async #ring(): Promise<void> {
     this.#alarmAt = null;
     this.costs.alarms += 1;
+    this.#upkeep.save();
     await work(this.#parts);
     this.#wake();
   }
@@ -183,6 +228,7 @@ class Life {
     if (this.#alarmAt !== null && this.#alarmAt <= at) return;
     this.#alarmAt = at;
     this.costs.rows_written += 1;
+    this.#written.set('setAlarm', (this.#written.get('setAlarm') ?? 0) + 1);
   }
 
   get #parts() {
@@ -199,7 +245,8 @@ class Life {
     };
     const now = () => this.#now;
     const tables = { sql: this.#sql, holders: this.#holders, roll: this.#roll };
-    return { ...tables, kv, enforcement: this.#enforcement, guard: () => this.#guard, chores: [], now };
+    const chores = [...this.#upkeep.chores(null), this.#tally];
+    return { ...tables, kv, enforcement: this.#enforcement, guard: () => this.#guard, chores, watch: this.#watch, now };
   }
 
   #enforce(): Enforcement {
@@ -234,7 +281,8 @@ export class ManyHosts {
     const life = new Life(this.#storage, plan);
     await life.begin();
     await life.live(plan.seconds);
-    return Response.json({ costs: life.costs, standing: life.standing });
+    life.purge();
+    return Response.json({ costs: life.costs, standing: life.standing, statements: life.statements });
   }
 }
 

@@ -7,6 +7,7 @@ import { Holders } from '../../shared/store/holders.ts';
 import type { Wanted } from '../../worker/cloudflare/enforcement.ts';
 import { nextWork, work } from '../../worker/ledger/alarm.ts';
 import { takeEvents } from '../../worker/ledger/events.ts';
+import { enrolledHost } from '../../worker/ledger/hosts.ts';
 import { Roll } from '../../worker/ledger/roll.ts';
 import type { durableSql } from '../../worker/sqlite.ts';
 import { counted } from './counted.ts';
@@ -76,9 +77,26 @@ class Rig {
   tell(...events: readonly unknown[]): void {
     const batch = { stream: this.#stream, first: this.#next, events: [...events] };
     const parts = { ...this.#parts, guard: new Guard(), roll: this.roll, longest: null, fleet: null };
-    const { receipt } = takeEvents(parts, this.#host, batch, (count) => count, this.now);
+    const { receipt } = takeEvents(
+      parts,
+      { host: enrolledHost(this.#sql, this.#host), seen: {} },
+      batch,
+      (count) => count,
+      this.now,
+    );
     expect(receipt.refused).toEqual([]);
     this.#next += events.length;
+  }
+
+  get billed(): number {
+    return enrolledHost(this.#sql, this.#host).spent.rows;
+  }
+
+  /** Until the bans are over and their rows forgotten. */
+  async forgetBans(): Promise<void> {
+    this.now += 2 * 3_600;
+    await this.work();
+    new Holders(this.#sql).purge(this.now + 1, 0);
   }
 
   /** As after an eviction. */
@@ -129,5 +147,35 @@ describe(`with ${held} bans held`, () => {
       expect(rig.rows().read).toBeLessThan(step_rows_max);
       expect(rig.handed.at(-1)).toHaveLength(held);
     });
+  });
+});
+
+describe('a host is billed', () => {
+  it.each([
+    ['one a request', 20, 1],
+    ['many a request', 3, 200],
+  ])('no less than its bans come to write: %s', async (_, requests, bans) => {
+    await rig(async (rig) => {
+      await rig.work();
+      rig.rows();
+      for (let n = 0; n < requests; n++) {
+        rig.tell(...Array.from({ length: bans }, (_, i) => ban(`198.51.${n}.${i}`)));
+        await rig.work();
+      }
+      await rig.forgetBans();
+      // each request sets the alarm, which sets itself
+      const written = rig.rows().written + 3 * requests;
+      expect(rig.billed).toBeGreaterThanOrEqual(written);
+      expect(rig.billed).toBeLessThan(2 * written);
+    });
+  });
+});
+
+it('a ban is few rows: its own with two indices, and one of its host', async () => {
+  await rig(async (rig) => {
+    await rig.work();
+    rig.rows();
+    rig.tell(ban('203.0.113.7'));
+    expect(rig.rows().written).toBeLessThanOrEqual(4);
   });
 });

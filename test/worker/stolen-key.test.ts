@@ -1,13 +1,15 @@
 /** Second thoughts of somebody who has a host's key: odd names and times, others' bans, the feed asked for again and again. */
-import { reset } from 'cloudflare:test';
+import { evictDurableObject, reset } from 'cloudflare:test';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ledgerLimits } from '../../worker/ledger/limits.ts';
 import {
   ban,
+  batch,
   call,
   codeOf,
   enroll,
   feed,
+  ledgerStub,
   newHost,
   newKey,
   newToken,
@@ -15,6 +17,8 @@ import {
   read,
   sign,
   signed,
+  streamOf,
+  type TestHost,
   tell,
   unban,
   withSql,
@@ -113,5 +117,51 @@ describe('the feed', () => {
     // what is new goes on, and so do others
     expect((await signed(thief, 'GET', `/v1/feed?ledger=${thief.ledger}&cursor=${changes}`)).status).toBe(200);
     expect((await signed(honest, 'GET', '/v1/feed')).status).toBe(200);
+  });
+});
+
+describe('what one key can cost a day', () => {
+  const spendAll = (host: TestHost, rows: number) =>
+    withSql((sql) =>
+      sql.exec(
+        'UPDATE hosts SET spent = ?, spent_day = ? WHERE id = ?',
+        rows,
+        Math.floor(Date.now() / 86_400_000),
+        host.id,
+      ),
+    );
+  const plan = 100_000;
+
+  it('is half of the plan, also over a waking; others and the operator go on, and it is told', async () => {
+    const [thief, honest] = [await newHost('web1'), await newHost('web2')];
+    await spendAll(thief, plan * ledgerLimits.allowance_share - 1);
+    expect((await tell(thief, ban('203.0.113.7'))).refused).toEqual([]);
+    await evictDurableObject(ledgerStub());
+    const reply = await batch(thief, streamOf(thief).stream, 2, [ban('203.0.113.8')]);
+    expect([reply.status, codeOf(reply)]).toEqual([429, 'ERR_CAP_ROWS']);
+    const wait = Number(reply.headers.get('retry-after'));
+    expect(Math.abs(wait - (86_400 - ((Date.now() / 1000) % 86_400)))).toBeLessThan(5);
+    await tell(honest, ban('203.0.113.9'));
+    await operator('POST', '/v1/bans', { address: '203.0.113.10', bantime: 600 });
+    expect([await isBanned('203.0.113.8'), await isBanned('203.0.113.9'), await isBanned('203.0.113.10')]).toEqual([
+      ...[false, true, true],
+    ]);
+    expect((await operator('GET', '/v1/status')).body).toMatchObject({
+      over_share: [{ name: 'web1', code: 'ERR_CAP_ROWS' }],
+    });
+    // the feed goes on, and tomorrow is another day
+    expect((await signed(thief, 'GET', '/v1/feed')).status).toBe(200);
+    await withSql((sql) => sql.exec('UPDATE hosts SET spent_day = spent_day - 1'));
+    expect((await tell(thief, ban('203.0.113.8'))).refused).toEqual([]);
+  });
+
+  it('is an equal part once all together have used most of the plan', async () => {
+    const hosts = [await newHost('web1'), await newHost('web2'), await newHost('web3')];
+    const [a, b, c] = hosts;
+    if (a === undefined || b === undefined || c === undefined) throw new Error('no hosts');
+    await spendAll(a, 45_000);
+    await spendAll(b, 40_000);
+    expect((await batch(a, streamOf(a).stream, 1, [ban('203.0.113.7')])).status).toBe(429);
+    expect((await tell(c, ban('203.0.113.8'))).refused).toEqual([]);
   });
 });

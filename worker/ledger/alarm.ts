@@ -10,7 +10,7 @@ import type { Enforcement } from '../cloudflare/enforcement.ts';
 import { log } from '../problem.ts';
 import { type Chore, nextChore } from './chores.ts';
 import { sweepAddresses } from './host-addresses.ts';
-import { sweepNonces, sweepTokens } from './hosts.ts';
+import { sweepTokens } from './hosts.ts';
 import { pace } from './limits.ts';
 import { type Remains, recoveryDue, takeOver } from './recovery.ts';
 import type { Roll } from './roll.ts';
@@ -160,7 +160,6 @@ async function sweep(parts: WorkParts, outwards: boolean): Promise<void> {
   const time = now();
   if (time < readState(sql).sweptAt + pace.sweep_every) return;
   sql.transaction(() => {
-    sweepNonces(sql, time);
     sweepTokens(sql, time);
     sweepAddresses(sql, time);
     purge(parts, time);

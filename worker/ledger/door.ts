@@ -2,13 +2,17 @@
 import { formatPrefix, parsePrefix, widened } from '../../shared/address.ts';
 import type { Sql } from '../../shared/store/sql.ts';
 import type { UnixTime } from '../../shared/time.ts';
+import { wireLimits } from '../../shared/wire.ts';
 import { checkClock, checkSignature, type SignedRequest } from '../auth.ts';
 import { RequestRefusal } from '../problem.ts';
+import { checkAllowance, spend } from './allowance.ts';
 import { Buckets } from './buckets.ts';
+import type { Teller } from './events.ts';
 import { behindBy, type FeedParts, type FeedPlace, readPlace } from './feed.ts';
 import { noteAddress } from './host-addresses.ts';
-import { enrolledHost, type Host, noteSeen, spendNonce } from './hosts.ts';
+import { enrolledHost, type Host, isSeenDue, saveHost, seenBy } from './hosts.ts';
 import { ledgerLimits } from './limits.ts';
+import { Nonces } from './nonces.ts';
 
 const { events_burst, events_per_minute_max, requests_burst, requests_per_minute_max } = ledgerLimits;
 const { rotations_burst, rotations_per_minute_max, enrolments_burst, enrolments_per_minute_max } = ledgerLimits;
@@ -28,29 +32,47 @@ export class Door {
   };
 
   readonly #enrolments = new Buckets(enrolments_burst, enrolments_per_minute_max, enrolling_addresses_max);
+  readonly #plan: number;
+  readonly #nonces = new Nonces();
   readonly #onAddress: () => void;
   /** Of hosts that have told events since the ledger woke. */
   readonly #lags = new Map<string, number>();
 
-  /** `onAddress`: a host has come from an address that was not known. */
-  constructor(sql: Sql, onAddress: () => void, now: () => UnixTime) {
+  /** `onAddress`: a host has come from an address that was not known. `plan`: rows that all hosts may write in a day. */
+  constructor(sql: Sql, onAddress: () => void, plan: number, now: () => UnixTime) {
     this.#sql = sql;
     this.#onAddress = onAddress;
+    this.#plan = plan;
     this.#now = now;
   }
 
   /** The host that has signed `request`, once. Throws ERR_AUTH_…, ERR_CAP_EVENTS. */
   async admit(request: SignedRequest): Promise<Host> {
+    const { host, seen } = await this.#verify(request);
+    if (isSeenDue(host, seen)) saveHost(this.#sql, host.id, seen);
+    return host;
+  }
+
+  /**
+   * The same for a request that changes something: its caller writes what is new of the host, with the change. Throws
+   * ERR_CAP_ROWS, too.
+   */
+  async admitTeller(request: SignedRequest): Promise<Teller> {
+    const teller = await this.#verify(request);
+    checkAllowance(this.#sql, teller.host, this.#plan, this.#now());
+    return teller;
+  }
+
+  async #verify(request: SignedRequest): Promise<{ host: Host; seen: ReturnType<typeof seenBy> }> {
     const { key } = enrolledHost(this.#sql, request.host);
     checkClock(request.time, this.#now());
     await checkSignature(request, key);
     const host = enrolledHost(this.#sql, request.host); // again: it may have been revoked meanwhile
     if (host.key !== key) await checkSignature(request, host.key); // or have got another key
     this.take('requests', host.id, 1);
-    spendNonce(this.#sql, request);
-    noteSeen(this.#sql, host, request.version, this.#lags.get(host.id) ?? host.lag, this.#now());
+    this.#nonces.spend(request, host.signedAt, this.#now());
     if (request.place !== null && noteAddress(this.#sql, host.id, request.place, this.#now())) this.#onAddress();
-    return host;
+    return { host, seen: seenBy(host, request, this.lagOf(host.id), this.#now()) };
   }
 
   /** Takes `count` of the host's tokens, or as many as there are; throws ERR_CAP_EVENTS where there is none. */
@@ -64,10 +86,15 @@ export class Door {
    * The host is to be told the changes that it is behind: each is a row to be read, of which a free plan has so many a day,
    * and one key might ask for all of them again and again. Returns its place. Throws ERR_CAP_EVENTS.
    */
-  catchUp(host: string, feed: FeedParts, url: string, by: 'page' | 'live'): FeedPlace {
+  catchUp(host: Host, feed: FeedParts, url: string, by: 'page' | 'live'): FeedPlace {
     const place = readPlace(new URL(url, 'https://ledger').searchParams, feed.ledger);
     const changes = behindBy(feed, place, by);
-    if (!this.#rates[farBehind].takeAll(host, changes, this.#now())) throw this.#tooMuch(farBehind, host, changes);
+    if (changes >= wireLimits.feed_changes_max) {
+      checkAllowance(this.#sql, host, this.#plan, this.#now());
+      saveHost(this.#sql, host.id, spend(host, changes / ledgerLimits.rows_read_per_written, this.#now()));
+    }
+    if (!this.#rates[farBehind].takeAll(host.id, changes, this.#now()))
+      throw this.#tooMuch(farBehind, host.id, changes);
     return place;
   }
 

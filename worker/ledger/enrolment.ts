@@ -6,7 +6,9 @@ import { sha256 } from '../auth.ts';
 import { readJson } from '../body.ts';
 import { log } from '../problem.ts';
 import { noteAct } from './acts.ts';
-import { enrollHost, type Host, rotateKey } from './hosts.ts';
+import { rowsOf, spend } from './allowance.ts';
+import type { Teller } from './events.ts';
+import { enrollHost, rotateKey, saveHost } from './hosts.ts';
 
 /** The new host's id. Throws ERR_ENROLL_TOKEN, ERR_ENROLL_TAKEN, ERR_CAP_HOSTS. */
 export async function enrol(sql: Sql, request: EnrollRequest, place: string | null, now: UnixTime): Promise<string> {
@@ -25,7 +27,7 @@ export async function enrol(sql: Sql, request: EnrollRequest, place: string | nu
 /** `body`: the JSON of a RotateRequest. False if the key is the host's already. Throws ERR_AUTH_KEY_TAKEN. */
 export function rotate(
   sql: Sql,
-  host: Host,
+  { host, seen }: Teller,
   body: string,
   place: string | null,
   now: UnixTime,
@@ -33,6 +35,7 @@ export function rotate(
   const { key } = readJson(RotateRequest, body);
   const fresh = sql.transaction(() => {
     const changed = rotateKey(sql, host, key, now);
+    saveHost(sql, host.id, { ...seen, ...spend(host, rowsOf({ changes: 1, failures: 0 }), now) });
     if (changed) noteAct(sql, { who: host.id, place }, 'rotated', host.name, now);
     return changed;
   });

@@ -4,19 +4,20 @@ import { formatPrefix, isSingle } from '../../shared/address.ts';
 import type { Guard } from '../../shared/engine/guard.ts';
 import { EdgebanError, type ErrorCode } from '../../shared/errors.ts';
 import type { Holders, Holding, Lift } from '../../shared/store/holders.ts';
-import { number } from '../../shared/store/row.ts';
 import type { Sql } from '../../shared/store/sql.ts';
 import { isOver, laterOf, type Seconds, type UnixTime, type Until } from '../../shared/time.ts';
 import { EventBatch, type EventReceipt, HostEvent, wireLimits } from '../../shared/wire.ts';
 import { readJson } from '../body.ts';
 import { log, RequestRefusal } from '../problem.ts';
 import { readAddress } from './address.ts';
+import { rowsOf, spend } from './allowance.ts';
 import type { Fleet, FleetFailure, FleetRules } from './fleet.ts';
+import { type Host, type HostChanges, saveHost } from './hosts.ts';
 import { fleetName, ledgerLimits, recoveredName } from './limits.ts';
 import { handOver } from './recovery.ts';
 import type { Roll } from './roll.ts';
 import { Share } from './share.ts';
-import { noteChange } from './state.ts';
+import { advanced, lastOf, readStreams } from './streams.ts';
 import { weightOf } from './weight.ts';
 
 type RefusedEvent = EventReceipt['refused'][number];
@@ -30,6 +31,12 @@ export interface EventsParts {
   readonly longest: Seconds | null;
   /** Null: failures do not count. */
   readonly fleet: { readonly rules: FleetRules; readonly counters: Fleet } | null;
+}
+
+/** Who tells, and what is to be written of him with the events. */
+export interface Teller {
+  readonly host: Host;
+  readonly seen: HostChanges;
 }
 
 export interface Taken {
@@ -53,23 +60,23 @@ export interface Taken {
  */
 export function takeEvents(
   parts: EventsParts,
-  host: string,
+  { host, seen }: Teller,
   batch: EventBatch,
   allow: (count: number) => number,
   now: UnixTime,
 ): Taken {
-  const last = lastOf(parts.sql, host, batch.stream);
+  const streams = readStreams(parts.sql, host.id);
+  const last = lastOf(streams, batch.stream);
   if (batch.first > last + 1) throw gap(batch, last);
-  const seen = Math.min(last + 1 - batch.first, batch.events.length);
-  const fresh = seen < batch.events.length ? allow(batch.events.length - seen) : 0;
-  const taking = batch.events.slice(0, seen + fresh);
+  const known = Math.min(last + 1 - batch.first, batch.events.length);
+  const fresh = known < batch.events.length ? allow(batch.events.length - known) : 0;
+  const taking = batch.events.slice(0, known + fresh);
   parts.roll.follow(now);
   return parts.sql.transaction(() => {
     const intake = new Intake(parts, host, now);
-    for (const [index, event] of taking.entries()) intake.take(batch.first + index, event, index >= seen);
-    intake.end();
-    if (fresh > 0) advance(parts.sql, host, batch.stream, last + fresh, now);
-    if (intake.changed) noteChange(parts.sql);
+    for (const [index, event] of taking.entries()) intake.take(batch.first + index, event, index >= known);
+    const moved = fresh > 0 ? { streams: JSON.stringify(advanced(streams, batch.stream, last + fresh, now)) } : {};
+    saveHost(parts.sql, host.id, { ...seen, ...moved, ...intake.hostChanges });
     const { refused, changed, weight, cut, newest } = intake;
     return { receipt: { stream: batch.stream, acked: last + fresh, refused }, changed, weight, cut, newest };
   });
@@ -85,28 +92,29 @@ const shareCodes: readonly ErrorCode[] = ['ERR_CAP_HOLDERS', 'ERR_CAP_BANS'];
 /** One batch on its way in. */
 class Intake {
   readonly refused: RefusedEvent[] = [];
-  changed = false;
   weight = 0;
   cut = 0;
   newest: UnixTime | null = null;
   readonly #parts: EventsParts;
-  readonly #host: string;
+  readonly #host: Host;
   readonly #now: UnixTime;
   readonly #share: Share;
   #overShare = 0;
   #code: ErrorCode | null = null;
+  #changes = 0;
+  #failures = 0;
 
-  constructor(parts: EventsParts, host: string, now: UnixTime) {
+  constructor(parts: EventsParts, host: Host, now: UnixTime) {
     this.#parts = parts;
     this.#host = host;
     this.#now = now;
-    this.#share = new Share(parts.sql, parts.roll, host, now);
+    this.#share = new Share(parts.sql, parts.roll, host.id, now);
   }
 
   take(seq: number, raw: unknown, fresh: boolean): void {
     try {
       const event = judge(raw, this.#parts.guard);
-      if (fresh && this.#apply(event)) this.changed = true;
+      if (fresh && this.#apply(event)) this.#changes += 1;
     } catch (error) {
       if (!(error instanceof EdgebanError)) throw error;
       this.refused.push({ seq, code: error.code, message: error.message });
@@ -114,9 +122,22 @@ class Intake {
     }
   }
 
+  /** Is anything banned or lifted that was not before? */
+  get changed(): boolean {
+    return this.#changes > 0;
+  }
+
   /** After the last event. */
-  end(): void {
-    this.#share.save(this.#overShare, this.#code);
+  get hostChanges(): HostChanges {
+    const rows = rowsOf({ changes: this.#changes, failures: this.#failures });
+    return { ...this.#share.changes, ...this.#refusals, ...spend(this.#host, rows, this.#now) };
+  }
+
+  get #refusals(): HostChanges {
+    if (this.#overShare === 0) return {};
+    const { refused } = this.#host;
+    const before = refused !== null && refused.at > this.#now - ledgerLimits.refusal_told ? refused.count : 0;
+    return { refused: before + this.#overShare, refused_at: this.#now, refused_code: this.#code };
   }
 
   #apply(event: HostEvent): boolean {
@@ -124,7 +145,7 @@ class Intake {
     this.newest = Math.max(this.newest ?? 0, event.at);
     // a host's clock may be ahead as far as its signature's; beyond that nobody gets to the front by dating ahead
     const at = Math.min(event.at, this.#now + wireLimits.clock_skew_max);
-    const holding = { address, jail, at, host: this.#host };
+    const holding = { address, jail, at, host: this.#host.id };
     if (event.kind === 'unban') return this.#lift(holding);
     if (event.kind === 'failure') return this.#count({ ...event, at: Math.min(at, this.#now) });
     const { edge, hosts } = event;
@@ -135,11 +156,12 @@ class Intake {
   #count(failure: FleetFailure): boolean {
     const { fleet, holders, roll } = this.#parts;
     const { address } = failure;
+    this.#failures += 1;
     if (fleet === null || roll.heldBy(fleetName).weight >= ledgerLimits.fleet_held_max) return false;
-    if (!fleet.counters.count(fleet.rules, this.#host, failure, this.#now)) return false;
+    if (!fleet.counters.count(fleet.rules, this.#host.id, failure, this.#now)) return false;
     const until = this.#now + fleet.rules.bantime;
     const planes = { edge: 'block', hosts: true } as const;
-    log('fleet-ban', { address, host: this.#host });
+    log('fleet-ban', { address, host: this.#host.id });
     this.weight += weightOf(address);
     return holders.hold({ address, host: fleetName, jail: fleetName, at: this.#now, until, ...planes });
   }
@@ -202,22 +224,6 @@ function judge(raw: unknown, guard: Guard): HostEvent {
   const refusal = parsed.data.kind === 'unban' ? null : guard.check(prefix);
   if (refusal !== null) throw new EdgebanError(refusal.code, refusal.message);
   return { ...parsed.data, address: formatPrefix(prefix) };
-}
-
-function lastOf(sql: Sql, host: string, stream: string): number {
-  const row = sql.all('SELECT last FROM streams WHERE host = ? AND stream = ?', host, stream)[0];
-  return row === undefined ? 0 : number(row, 'last');
-}
-
-/** Of a host that begins ever new streams only the newest are remembered. */
-function advance(sql: Sql, host: string, stream: string, last: number, now: UnixTime): void {
-  sql.all('INSERT OR REPLACE INTO streams (host, stream, last, at) VALUES (?, ?, ?, ?)', host, stream, last, now);
-  if (last > wireLimits.batch_events_max) return;
-  sql.all(
-    `DELETE FROM streams WHERE host = ? AND stream NOT IN
-       (SELECT stream FROM streams WHERE host = ? ORDER BY at DESC, stream = ? DESC LIMIT ?)`,
-    ...[host, host, stream, ledgerLimits.streams_per_host_max],
-  );
 }
 
 function gap(batch: EventBatch, last: number): RequestRefusal {

@@ -1,9 +1,10 @@
-/** Who may speak: enrolment tokens, enrolled hosts and their keys, and the nonces they have spent. */
+/** Who may speak: enrolment tokens, enrolled hosts and their keys, and what is known of each. */
 import { EdgebanError } from '../../shared/errors.ts';
 import { number, numberOrNull, text, textOrNull } from '../../shared/store/row.ts';
-import type { Sql, SqlRow } from '../../shared/store/sql.ts';
+import type { Sql, SqlRow, SqlValue } from '../../shared/store/sql.ts';
 import type { UnixTime } from '../../shared/time.ts';
-import { type EnrollRequest, type SignedParts, wireLimits } from '../../shared/wire.ts';
+import type { EnrollRequest } from '../../shared/wire.ts';
+import type { SignedRequest } from '../auth.ts';
 import { ledgerLimits } from './limits.ts';
 import { countOf } from './state.ts';
 
@@ -21,7 +22,17 @@ export interface Host {
   readonly lag: number | null;
   /** Bans that its share has refused (share.ts); null: none. */
   readonly refused: { readonly count: number; readonly at: UnixTime; readonly code: string } | null;
+  /** The time of its newest request that was written down. */
+  readonly signedAt: UnixTime;
+  /** Rows that it has cost on a day (allowance.ts). */
+  readonly spent: { readonly day: number; readonly rows: number };
 }
+
+/** What of a host's row is to be written, by column: all that a request changes goes in one writing. */
+export type HostChanges = Partial<Readonly<Record<HostColumn, SqlValue>>>;
+type HostColumn =
+  | ('signed_at' | 'seen_at' | 'version' | 'lag' | 'streams' | 'spent' | 'spent_day')
+  | ('ban_tokens' | 'ban_tokens_at' | 'refused' | 'refused_at' | 'refused_code');
 
 const seen_step = 60;
 
@@ -119,28 +130,29 @@ export function enrolledHost(sql: Sql, id: string): Host {
   return host;
 }
 
-/**
- * Notes that the (verified) request has come; throws ERR_AUTH_REPLAY the second time. Its nonce may not come again
- * before its time has left the window on both sides.
- */
-export function spendNonce(sql: Sql, request: SignedParts): void {
-  const fresh = sql.all(
-    'INSERT OR IGNORE INTO nonces (host, nonce, expires_at) VALUES (?, ?, ?) RETURNING 1 AS fresh',
-    request.host,
-    request.nonce,
-    request.time + wireLimits.clock_skew_max + 1,
-  );
-  if (fresh.length === 0) throw new EdgebanError('ERR_AUTH_REPLAY', 'this nonce has been used already');
+export function saveHost(sql: Sql, id: string, changes: HostChanges): void {
+  const columns = Object.entries(changes);
+  if (columns.length === 0) return;
+  const names = columns.map(([name]) => `${name} = ?`).join(', ');
+  sql.all(`UPDATE hosts SET ${names} WHERE id = ?`, ...columns.map(([, value]) => value), id);
 }
 
-/** `version`: null leaves it as it is. `lag`: how late the host's newest events came, in seconds. */
-export function noteSeen(sql: Sql, host: Host, version: string | null, lag: number | null, now: UnixTime): void {
-  const isOther = version !== null && version !== host.version;
-  if (now - host.seenAt < seen_step && !isOther) return;
-  sql.all(
-    'UPDATE hosts SET seen_at = ?, version = COALESCE(?, version), lag = ? WHERE id = ?',
-    ...[now, version, lag, host.id],
-  );
+/** Of a verified request. `lag`: how late the host's newest events came, in seconds. */
+export function seenBy(
+  host: Host,
+  request: Pick<SignedRequest, 'time' | 'version'>,
+  lag: number | null,
+  now: UnixTime,
+) {
+  return {
+    ...{ seen_at: now, signed_at: Math.max(host.signedAt, request.time) },
+    ...{ version: request.version ?? host.version, lag: lag ?? host.lag },
+  } satisfies HostChanges;
+}
+
+/** Is it time to write that down, though the request changes nothing? */
+export function isSeenDue(host: Host, changes: ReturnType<typeof seenBy>): boolean {
+  return changes.seen_at - host.seenAt >= seen_step || (host.version === null && changes.version !== null);
 }
 
 /** Throws ERR_HOST_UNKNOWN; revoking twice changes nothing. */
@@ -149,17 +161,12 @@ export function revokeHost(sql: Sql, id: string, now: UnixTime): Host {
   if (host === null) throw new EdgebanError('ERR_HOST_UNKNOWN', 'no host of this id is enrolled here');
   if (host.revokedAt !== null) return host;
   sql.all('UPDATE hosts SET revoked_at = ? WHERE id = ?', now, id);
-  sql.all('DELETE FROM streams WHERE host = ?', id);
+  saveHost(sql, id, { streams: null });
   return { ...host, revokedAt: now };
 }
 
 export function sweepTokens(sql: Sql, now: UnixTime): void {
   sql.all('DELETE FROM enroll_tokens WHERE expires_at <= ?', now);
-}
-
-/** Nonces whose requests are too old to be let in anyway. */
-export function sweepNonces(sql: Sql, now: UnixTime): void {
-  sql.all('DELETE FROM nonces WHERE expires_at <= ?', now);
 }
 
 function hostOf(row: SqlRow): Host {
@@ -173,6 +180,8 @@ function hostOf(row: SqlRow): Host {
     version: textOrNull(row, 'version'),
     lag: numberOrNull(row, 'lag'),
     refused: refusedOf(row),
+    signedAt: number(row, 'signed_at'),
+    spent: { day: number(row, 'spent_day'), rows: number(row, 'spent') },
   };
 }
 

@@ -21,6 +21,25 @@ export const ledgerLimits = {
   /** Events of one host: so many at once, and then so many a minute. */
   events_burst: 10_000,
   events_per_minute_max: 3_000,
+  /**
+   * Rows that one host may cost a day, as parts of those that all may write: most of them where it is alone, half where
+   * there are others, an equal part once all together have used most. Below the floor no others are counted.
+   */
+  allowance_alone: 0.8,
+  allowance_share: 0.5,
+  allowance_floor: 0.02,
+  /** How often it is written down that a host is refused for it, in seconds. */
+  allowance_told: 600,
+  /**
+   * What is known to be written for a request and what follows it (its host's row, alarms, enforcement), for a ban from
+   * its beginning until its row is purged, for a failure; rows read are that many times cheaper.
+   */
+  rows_per_request: 5,
+  rows_per_change: 8,
+  rows_per_failure: 3,
+  rows_read_per_written: 50,
+  /** Requests that are remembered, so that none counts twice. */
+  nonces_max: 200_000,
   /** Signed requests of one host. */
   requests_burst: 600,
   requests_per_minute_max: 600,
@@ -74,7 +93,7 @@ export const ledgerLimits = {
   ability_patience: 300,
   /** Addresses of one host that are never banned; how long one must be unseen before another takes its place, and is forgotten. */
   addresses_per_host_max: 8,
-  host_address_step: 3_600,
+  host_address_step: 43_200,
   host_address_rest: 86_400,
   host_address_life: 30 * 86_400,
   /** Bans on one page of the operator's list. */
@@ -113,7 +132,7 @@ export const pace = {
   ranges_retry: 3_600,
   /** After a stage of the alarm has failed. */
   retry_after: 10,
-  /** Spent nonces and old tokens are swept so often. */
+  /** Old tokens are swept so often. */
   sweep_every: 600,
   /** Lifted and ended holders are kept so long for hosts that were away; who stays away longer begins anew. */
   tombstone_life: 7 * 86_400,

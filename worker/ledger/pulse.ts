@@ -7,6 +7,8 @@ import type { UnixTime } from '../../shared/time.ts';
 const step_s = 10;
 const steps_per_minute = 6;
 const steps_kept = 61 * steps_per_minute;
+/** A jump is far more than that; a writing is a row of the plan's. */
+const unsaved_max = 20;
 const key = 'edge.pulse';
 const State = z.array(z.tuple([z.number().int(), z.number().int()]));
 
@@ -15,7 +17,8 @@ export class Pulse {
   readonly #sql: Sql;
   /** By the number of the step. */
   readonly #counts: Map<number, number>;
-  #saved = true;
+  /** What was added since it was written down. */
+  #unsaved = 0;
 
   constructor(sql: Sql) {
     this.#sql = sql;
@@ -27,7 +30,7 @@ export class Pulse {
     if (weight === 0) return;
     const step = stepOf(now);
     this.#counts.set(step, (this.#counts.get(step) ?? 0) + weight);
-    this.#saved = false;
+    this.#unsaved += weight;
     for (const old of this.#counts.keys()) if (old <= step - steps_kept) this.#counts.delete(old);
   }
 
@@ -44,9 +47,9 @@ export class Pulse {
   }
 
   save(): void {
-    if (this.#saved) return;
+    if (this.#unsaved < unsaved_max) return;
     new Meta(this.#sql).set(key, JSON.stringify([...this.#counts]));
-    this.#saved = true;
+    this.#unsaved = 0;
   }
 
   #sum(first: number, last: number): number {

@@ -1,4 +1,4 @@
-/** The ledger's own tables beside the store's `holders`: hosts, streams, nonces, enrolment tokens, and one row of state. */
+/** The ledger's own tables beside the store's `holders`: hosts, enrolment tokens, what was done and told, and one row of state. */
 import { type Migrations, migrate, storeMigrations } from '../../shared/store/schema.ts';
 import type { Sql } from '../../shared/store/sql.ts';
 import type { UnixTime } from '../../shared/time.ts';
@@ -92,6 +92,21 @@ const ledgerMigrations: Migrations = [
   CREATE TABLE alert_deliveries (
     n INTEGER NOT NULL, target TEXT NOT NULL, attempts INTEGER NOT NULL, due REAL NOT NULL, PRIMARY KEY (n, target)
   ) WITHOUT ROWID;
+  `,
+  `
+  -- each table and index costs a row a ban: what a request writes of its host is one row now. signed_at: the newest
+  -- request that was written down (nonces.ts); streams: JSON (streams.ts); spent, spent_day: rows (allowance.ts)
+  ALTER TABLE hosts ADD COLUMN signed_at REAL NOT NULL DEFAULT 0;
+  ALTER TABLE hosts ADD COLUMN streams TEXT;
+  ALTER TABLE hosts ADD COLUMN spent REAL NOT NULL DEFAULT 0;
+  ALTER TABLE hosts ADD COLUMN spent_day INTEGER NOT NULL DEFAULT 0;
+  UPDATE hosts SET
+    signed_at = (SELECT COALESCE(MAX(expires_at) - 121, 0) FROM nonces WHERE host = hosts.id),
+    streams = (SELECT json_group_array(json_array(stream, last, at) ORDER BY at DESC) FROM streams WHERE host = hosts.id);
+  DROP TABLE nonces;
+  DROP TABLE streams;
+  -- asked for by a revocation only
+  DROP INDEX holders_host;
   `,
 ];
 

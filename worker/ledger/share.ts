@@ -1,8 +1,9 @@
 /** What one host may hold and ban: a stolen key can neither fill the ledger nor push out what the others ban. */
-import { EdgebanError, type ErrorCode } from '../../shared/errors.ts';
+import { EdgebanError } from '../../shared/errors.ts';
 import { number } from '../../shared/store/row.ts';
 import type { Sql } from '../../shared/store/sql.ts';
 import type { UnixTime } from '../../shared/time.ts';
+import type { HostChanges } from './hosts.ts';
 import { ledgerLimits } from './limits.ts';
 import type { Held, Roll } from './roll.ts';
 import { countOf } from './state.ts';
@@ -63,20 +64,9 @@ export class Share {
     this.#bans -= 1;
   }
 
-  /** Writes what was spent, and how many bans were refused; belongs into the batch's transaction. */
-  save(refused: number, code: ErrorCode | null): void {
-    const { refusal_told } = ledgerLimits;
-    if (this.#spent)
-      this.#sql.all(
-        'UPDATE hosts SET ban_tokens = ?, ban_tokens_at = ? WHERE id = ?',
-        ...[this.#tokens(), this.#now, this.#host],
-      );
-    if (refused > 0)
-      this.#sql.all(
-        `UPDATE hosts SET refused = ? + CASE WHEN refused_at > ? THEN refused ELSE 0 END, refused_at = ?,
-           refused_code = ? WHERE id = ?`,
-        ...[refused, this.#now - refusal_told, this.#now, code, this.#host],
-      );
+  /** What was spent; to be written in the batch's transaction. */
+  get changes(): HostChanges {
+    return this.#spent ? { ban_tokens: this.#tokens(), ban_tokens_at: this.#now } : {};
   }
 
   #tokens(): number {

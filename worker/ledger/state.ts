@@ -1,11 +1,12 @@
 /** The ledger's one row of state: its identity, how often it has changed, and how far KV and Cloudflare have followed. */
+import { Holders } from '../../shared/store/holders.ts';
 import { number, numberOrNull, text, textOrNull } from '../../shared/store/row.ts';
 import type { Sql, SqlRow, SqlValue } from '../../shared/store/sql.ts';
 import type { UnixTime } from '../../shared/time.ts';
 
 export interface LedgerState {
   readonly id: string;
-  /** Counts changes of what is effectively banned. */
+  /** Grows with every change of what is effectively banned: the feed's cursor, and a count of what moves no cursor. */
   readonly revision: number;
   /** The revision that KV has. */
   readonly snapshotRevision: number;
@@ -34,7 +35,7 @@ export function readState(sql: Sql): LedgerState {
   const row = onlyRow(sql.all('SELECT * FROM ledger'));
   return {
     id: text(row, 'id'),
-    revision: number(row, 'revision'),
+    revision: number(row, 'revision') + new Holders(sql).last(),
     snapshotRevision: number(row, 'snapshot_revision'),
     snapshotAt: numberOrNull(row, 'snapshot_at'),
     snapshotTriedAt: numberOrNull(row, 'snapshot_tried_at'),
@@ -53,7 +54,7 @@ export function readState(sql: Sql): LedgerState {
   };
 }
 
-/** To be called in the transaction that changes who is banned, so that the need to act on it is never lost. */
+/** What is to be enforced has changed, though no holder has. */
 export function noteChange(sql: Sql): void {
   sql.all('UPDATE ledger SET revision = revision + 1');
 }
@@ -65,8 +66,9 @@ export function noteUrgent(sql: Sql): void {
 
 /** Bans have ended by themselves: KV knows their ends and need not be written for that, if it was up to date. */
 export function noteExpiry(sql: Sql): void {
-  sql.all(`UPDATE ledger SET revision = revision + 1,
-    snapshot_revision = CASE snapshot_revision WHEN revision THEN revision + 1 ELSE snapshot_revision END`);
+  const { revision, snapshotRevision } = readState(sql);
+  const told = revision === snapshotRevision ? 1 : 0;
+  sql.all('UPDATE ledger SET revision = revision + 1, snapshot_revision = snapshot_revision + ?', told);
 }
 
 export function noteEnforced(sql: Sql, revision: number, again: UnixTime | null, now: UnixTime): void {

@@ -13,7 +13,7 @@ export const tallyLimits = {
   keys_per_hour_max: 200,
   hours_kept: viewLimits.hours_max,
   /** How often it is written, in seconds: a free plan has 100,000 rows a day. */
-  save_every: 60,
+  save_every: 300,
   /** Changes that are counted at a time; the next ones come with the next run. */
   changes_max: 20_000,
 } as const;

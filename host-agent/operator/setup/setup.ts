@@ -106,7 +106,7 @@ async function begin(world: OperatorWorld, values: Values, known: SetupRecord | 
 }
 
 /** What may be set beside what setup sets itself; none of these is a secret. */
-const settable = ['MAX_BANTIME', 'FLEET_MAXRETRY', 'FLEET_FINDTIME', 'FLEET_BANTIME'];
+const settable = ['MAX_BANTIME', 'ROWS_PER_DAY', 'FLEET_MAXRETRY', 'FLEET_FINDTIME', 'FLEET_BANTIME'];
 
 /** `NAME=VALUE`. Throws ERR_USAGE for a name that is none of those. */
 function varsOf(texts: readonly string[]): Record<string, string> {
