@@ -4,9 +4,11 @@ import { dirname, isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Finding as ConfigFinding } from '../shared/config/finding.ts';
 import { readServerConf, type ServerConf } from '../shared/config/server-conf.ts';
+import type { EdgeAbility } from '../shared/wire.ts';
 import type { Enrolment, Finding, HostPorts, ServerSettings } from './cli/ports.ts';
 import { processTerminal } from './cli/terminal.ts';
 import { edgeFiles, enrolment } from './edge/files.ts';
+import type { EdgeSettings } from './edge/settings.ts';
 import { diskFiles } from './system/config-files.ts';
 import { version } from './version.ts';
 
@@ -22,11 +24,13 @@ const ports: HostPorts = {
   testConfiguration: async (configDir) => {
     const { readConfiguration } = await import('./daemon/configuration.ts');
     const { configurationPorts } = await import('./daemon/kit.ts');
-    const isEnrolled = (await enrolmentOf(settingsIn(configDir))) !== null;
+    const { edgeFindings } = await import('./daemon/edge-test.ts');
+    const enrolled = await enrolment(settingsIn(configDir).dbfile);
     const { neighbourhood, sharedJails } = await import('./daemon/neighbour.ts');
-    const { findings, plan } = readConfiguration(configDir, isEnrolled, configurationPorts());
+    const { findings, plan } = readConfiguration(configDir, enrolled !== null, configurationPorts());
     const jails = plan.jails.map(({ name }) => name);
-    return [...findings, ...sharedJails(jails, neighbourhood(diskFiles))].map(shown);
+    const edge = enrolled === null ? [] : await edgeFindings(plan.jails, () => abilityOnce(enrolled));
+    return [...findings, ...sharedJails(jails, neighbourhood(diskFiles)), ...edge].map(shown);
   },
   commandStream: async (configDir, { loglevel, logtarget, syslogsocket, dbfile }) => {
     const { commandStreamOf } = await import('./daemon/command-stream.ts');
@@ -66,6 +70,17 @@ function serverCommand(): string[] {
   const launchers = [join(folder, 'bin/edgeban-server'), join(folder, '../../../bin/edgeban-server')];
   const launcher = launchers.find((file) => existsSync(file));
   return launcher === undefined ? [process.execPath, here, 'edgeban-server'] : [launcher];
+}
+
+/** A person waits for the answer. */
+const ability_ms_max = 5_000;
+
+async function abilityOnce({ url, host, key }: EdgeSettings): Promise<EdgeAbility> {
+  const { EdgeClient } = await import('./edge/client.ts');
+  const { readKey } = await import('./edge/key.ts');
+  const { realWorld } = await import('./edge/world.ts');
+  const client = new EdgeClient({ url, world: realWorld, identity: { host, key: readKey(key) } });
+  return await client.ability(AbortSignal.timeout(ability_ms_max)).finally(() => client.close());
 }
 
 function settingsIn(configDir: string): ServerSettings {

@@ -15,6 +15,8 @@ export interface PlaneConf {
   readonly proxied: boolean;
   /** Where the jail says what leaves nobody to enforce its bans, if it does. */
   readonly misgivings: { readonly unenrolled: Finding; readonly nowhere: Finding } | null;
+  /** Where it says what only an edge could do; null: nowhere. */
+  readonly lonely: Finding | null;
 }
 
 /** What it comes to. */
@@ -36,6 +38,7 @@ export function planeConfOf(values: JailValues): PlaneConf {
     plane: wordOf(values, 'plane', planes),
     proxied: values.bool('plane.proxied', false),
     misgivings: misgivingsOf(values),
+    lonely: lonelyEdgeOf(values),
   };
 }
 
@@ -47,6 +50,22 @@ export function lonelyFleetOf(values: JailValues): Finding | null {
   const remedy = 'enrol the host (edgeban edge enroll), or leave fleet out';
   const error = configError('ERR_CONFIG_PLANE', message, originAt(source), remedy);
   return mildFinding('warning', error, values.reading.name);
+}
+
+/** `edge = challenge` or `block`, `plane = both`. */
+function lonelyEdgeOf(values: JailValues): Finding | null {
+  const [name] = (['edge', 'plane'] as const).filter((each) =>
+    /^(challenge|block|both)$/i.test(values.text(each) ?? ''),
+  );
+  const source = name === undefined ? undefined : values.option(name)?.source;
+  if (name === undefined || source === undefined) return null;
+  const message = `${name} = ${values.text(name)}, but this host is enrolled at no Worker: its bans are enforced on this host alone`;
+  const remedy = `enrol the host (edgeban edge enroll), or leave ${name} out`;
+  return mildFinding(
+    'warning',
+    configError('ERR_CONFIG_PLANE', message, originAt(source), remedy),
+    values.reading.name,
+  );
 }
 
 function wordOf<T extends string>(values: JailValues, name: string, words: readonly [T, ...T[]]): T {
@@ -90,13 +109,14 @@ export function planesFor(
   isEnrolled: boolean,
 ): { readonly planes: Planes; readonly finding: Finding | null } {
   const { plane, misgivings } = conf;
+  const lonely = isEnrolled ? null : conf.lonely;
   const edge = conf.edge === 'auto' ? 'block' : conf.edge;
   const isOff = edge === 'off';
   if (plane === 'host' || (plane === 'auto' && isOff))
     return { planes: { ...usualPlanes, edge: 'off' }, finding: null };
   const alone = plane === 'edge' || (plane === 'auto' && conf.proxied);
-  if (!alone) return { planes: { ...usualPlanes, edge }, finding: null };
+  if (!alone) return { planes: { ...usualPlanes, edge }, finding: lonely };
   if (isOff) return { planes: { ...usualPlanes, edge }, finding: misgivings?.nowhere ?? null };
   if (isEnrolled) return { planes: { edge, own: false, hosts: false }, finding: null };
-  return { planes: usualPlanes, finding: plane === 'edge' ? (misgivings?.unenrolled ?? null) : null };
+  return { planes: usualPlanes, finding: plane === 'edge' ? (misgivings?.unenrolled ?? null) : lonely };
 }

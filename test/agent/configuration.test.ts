@@ -97,6 +97,16 @@ test('edge and plane: values that are none are errors; a plane that leaves nobod
   expect(JSON.stringify(readStream(diskFiles, dir, () => []).commands)).not.toMatch(/challenge|plane|edge"/);
 });
 
+test('an edge or plane that only a Worker could serve is a warning at its line on a host that is enrolled nowhere', () => {
+  const lonely = (said: string) =>
+    `5 warning ERR_CONFIG_PLANE: ${said}, but this host is enrolled at no Worker: its bans are enforced on this host alone`;
+  for (const said of ['edge = challenge', 'edge = block', 'plane = both']) {
+    expect(findings(said)).toEqual([lonely(said)]);
+    expect(findings(said, true)).toEqual([]);
+  }
+  for (const said of ['edge = auto', 'edge = off', 'plane = host', 'plane = auto']) expect(findings(said)).toEqual([]);
+});
+
 test('fleet = true on a host that is enrolled nowhere is a warning at its line', () => {
   expect([findings('fleet = true', true), findings('fleet = false')]).toEqual([[], []]);
   expect(findings('fleet = true')).toEqual([

@@ -1,4 +1,6 @@
 /** What the doctor finds in the second list and its rule, in the gate, and of a former mode; each provoked at the fake. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { CloudflareApi } from '../../host-agent/operator/cloudflare-api.ts';
 import { cloudflareFindings } from '../../host-agent/operator/doctor/cloudflare-checks.ts';
@@ -96,4 +98,37 @@ test('the gate is well as long as KV follows', () => {
     false,
   ]);
   expect(told({ mode: 'gate', current: false, detail: null, former: [], gate })[1]?.[0]).toBe('warning');
+});
+
+test('routes of the gate that are gone, or lead elsewhere, and a zone that has none', async () => {
+  await account.close();
+  account = await openAccount();
+  expect(await account.setup(['--mode', 'gate'])).toMatchObject({ code: 0 });
+  const routes = async () => {
+    const { out } = await account.run(['doctor', '--json', '--token-file', '-'], { stdin: secrets.user });
+    const { findings } = JSON.parse(out) as { findings: { about: string; grade: string; text: string }[] };
+    return findings.filter(({ about }) => about.startsWith('routes')).map(({ grade, text }) => `${grade}: ${text}`);
+  };
+  expect(await routes()).toEqual(['ok: *example.test/*']);
+  account.fake.control.state().workerRoutes.splice(0);
+  const record = join(account.dir, 'etc/worker/setup.json');
+  const known = JSON.parse(readFileSync(record, 'utf8'));
+  const pattern = 'shop.example.test/*';
+  writeFileSync(record, JSON.stringify({ ...known, routes: [{ pattern, zone: zone.id }] }));
+  expect(await routes()).toEqual([`broken: ${pattern}: does not lead to the Worker; visits go past the gate`]);
+  writeFileSync(record, JSON.stringify({ ...known, routes: [] }));
+  expect(await routes()).toEqual(['warning: no visit to this zone goes through the gate']);
+});
+
+test('a token that may more than the mode needs', async () => {
+  await account.close();
+  account = await openAccount();
+  await account.setup();
+  const made = account.fake.control.state().tokens[0];
+  if (made === undefined) throw new Error('no token');
+  const operator = JSON.parse(readFileSync(account.file, 'utf8'));
+  const wide = { ...operator, cloudflare: { ...operator.cloudflare, token: secrets.user } };
+  writeFileSync(account.file, JSON.stringify(wide), { mode: 0o600 });
+  const { out } = await account.run(['doctor']);
+  expect(out).toContain('it may more than that: Account, Account Firewall Access Rules, Edit');
 });

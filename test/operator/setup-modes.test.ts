@@ -124,14 +124,15 @@ describe('the gate', () => {
 });
 
 describe('a change of mode', () => {
-  test('keeps the token that the Worker needs to take away the former one, and then forgets that', async () => {
+  test('keeps the token that the Worker needs to take away the former one, and then takes it away', async () => {
     account = await openAccount();
     await account.setup();
-    const token = bound('CLOUDFLARE_API_TOKEN');
     const run = await account.setup(['--mode', 'gate']);
     expect(run).toMatchObject({ code: 0, err: '' });
     expect(run.out).toContain('what the mode list had left: taken away');
-    expect([bound('ENFORCEMENT'), bound('CLOUDFLARE_API_TOKEN')]).toEqual(['gate', token]);
+    expect(run.out).toMatch(/run-time token .*: taken away/);
+    expect([bound('ENFORCEMENT'), bound('CLOUDFLARE_API_TOKEN')]).toEqual(['gate', undefined]);
+    expect(account.fake.control.state().tokens).toEqual([]);
     const back = await account.setup(['--mode', 'access-rules']);
     expect(back).toMatchObject({ code: 0, err: '' });
     expect(routes()).toEqual([]);
@@ -141,14 +142,18 @@ describe('a change of mode', () => {
     expect([scripts, namespaces, tokens, lists()]).toEqual([{}, [], [], []]);
   });
 
-  test('between list and access rules makes a token that is good for both until nothing is left', async () => {
+  test('between list and access rules makes a token that is good for both, and one that may less once nothing is left', async () => {
     account = await openAccount();
     await account.setup();
-    expect(await account.setup(['--mode', 'access-rules'])).toMatchObject({ code: 0, err: '' });
-    expect(account.fake.control.state().tokens.at(-1)?.scopes).toEqual([
-      'Account Rule Lists Write',
-      'Zone WAF Write',
-      'Account Firewall Access Rules Write',
-    ]);
+    let both: readonly string[] = [];
+    const heard = (line: string) => {
+      if (line.includes('had left')) both = account.fake.control.state().tokens.at(-1)?.scopes ?? [];
+    };
+    expect(await account.setup(['--mode', 'access-rules'], { heard })).toMatchObject({ code: 0, err: '' });
+    expect(both).toEqual(['Account Rule Lists Write', 'Zone WAF Write', 'Account Firewall Access Rules Write']);
+    const { tokens } = account.fake.control.state();
+    expect(tokens.map(({ scopes }) => scopes)).toEqual([['Account Firewall Access Rules Write']]);
+    expect(bound('CLOUDFLARE_API_TOKEN')).toBe(tokens[0]?.secret);
+    expect(await account.setup()).toMatchObject({ code: 0, out: expect.stringContaining('Nothing was changed.') });
   });
 });

@@ -5,7 +5,7 @@ import { EdgebanError } from '../../../shared/errors.ts';
 import type { CloudflareApi } from '../cloudflare-api.ts';
 import type { OperatorFile } from '../operator-file.ts';
 import type { Mode } from '../setup/record.ts';
-import { missingPermissions, runtimeNeeds, verifyToken } from '../setup/token.ts';
+import { missingPermissions, runtimeNeeds, surplusPermissions, verifyToken } from '../setup/token.ts';
 import { customRules, isOurs, namesList, ourRules, type Rule, type Ruleset } from '../waf.ts';
 import { broken, type Finding, ok, warning } from './finding.ts';
 
@@ -34,11 +34,15 @@ export async function cloudflareFindings(api: CloudflareApi, access: Access, now
 
 async function tokenFindings(api: CloudflareApi, access: Access, now: number): Promise<Finding[]> {
   const again = 'run edgeban edge setup again: it makes a new one';
+  const narrower = `${again}, with less; one that was pasted is yours to replace (--runtime-token-file)`;
   try {
     const { kind, expiresAt } = await verifyToken(api, access.account);
     const missing = await missingPermissions(api, runtimeNeeds({ ...access, mode: modeOf(access.mode) }));
     if (missing.length > 0) return [broken('token', `it lacks: ${missing.join('; ')}`, again)];
     const whose = `of ${kind === 'user' ? 'a user' : 'the account'}, with all that the mode ${access.mode} needs`;
+    const surplus = await surplusPermissions(api, { ...access, mode: modeOf(access.mode) });
+    if (surplus.length > 0)
+      return [warning('token', `${whose}; it may more than that: ${surplus.join('; ')}`, narrower)];
     if (expiresAt === null) return [ok('token', `${whose}; it does not expire`)];
     const days = Math.floor((expiresAt - now) / day);
     return [

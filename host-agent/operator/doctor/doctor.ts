@@ -2,7 +2,8 @@
 import { describeError, EdgebanError } from '../../../shared/errors.ts';
 import { CloudflareApi } from '../cloudflare-api.ts';
 import type { OperatorFile } from '../operator-file.ts';
-import { operatorOf, parseWords } from '../words.ts';
+import { readRecord, type SetupRecord, setupFiles } from '../setup/record.ts';
+import { operatorOf, parseWords, secretOf } from '../words.ts';
 import type { WorkerApi } from '../worker-api.ts';
 import type { OperatorWorld } from '../world.ts';
 import { cloudflareFindings } from './cloudflare-checks.ts';
@@ -11,11 +12,13 @@ import { broken, exitCodeOf, type Finding, screen } from './finding.ts';
 import { cloudflarePlace, hostPlaces, ledgerPlace, type Place, snapshotPlace } from './places.ts';
 import { momentLine, proofAddress, prove } from './prove.ts';
 import { realIpFindings } from './real-ip.ts';
+import { routeFindings } from './route-checks.ts';
 import { ownFindings, type ThisHost, thisHost } from './this-host.ts';
 import { askWorker, hostFindings, statusFindings } from './worker-checks.ts';
 
 const options = {
   prove: { type: 'string' },
+  'token-file': { type: 'string' },
   conf: { type: 'string', short: 'c', default: '/etc/edgeban' },
   socket: { type: 'string', short: 's' },
   root: { type: 'string', default: '/' },
@@ -28,6 +31,9 @@ interface Patient {
   readonly access: OperatorFile['cloudflare'];
   readonly host: ThisHost;
   readonly root: string;
+  readonly record: SetupRecord | null;
+  /** With a token that the operator gives for this look alone. */
+  readonly given: CloudflareApi | null;
 }
 
 export async function runDoctor(argv: readonly string[], world: OperatorWorld): Promise<number> {
@@ -36,16 +42,25 @@ export async function runDoctor(argv: readonly string[], world: OperatorWorld): 
   const { cloudflare: access } = file;
   const api = access === null ? null : new CloudflareApi(access.base, access.token, world);
   const host = await thisHost(world, values, worker.url);
-  const patient = { world, worker, api, access, host, root: values.root };
+  const record = readRecord(setupFiles(values['operator-file']).record);
+  const given = await givenApi(world, record, values['token-file']);
+  const patient = { world, worker, api, access, host, root: values.root, record, given };
   if (values.prove !== undefined) return await runProof(patient, values.prove, values.json);
   const findings = await examine(patient);
   world.terminal.out(values.json ? JSON.stringify({ findings }) : screen(findings));
   return exitCodeOf(findings);
 }
 
+async function givenApi(world: OperatorWorld, record: SetupRecord | null, file: string | undefined) {
+  if (record === null || file === undefined) return null;
+  const question = 'A token that may read Workers Routes: ';
+  const secret = await secretOf(world, { file, variable: 'CLOUDFLARE_API_TOKEN', question });
+  return secret === null ? null : new CloudflareApi(record.base, secret, world);
+}
+
 /** A part that fails is a finding, and keeps nothing from the others. */
 async function examine(patient: Patient): Promise<Finding[]> {
-  const { world, worker, api, access, host, root } = patient;
+  const { world, worker, api, access, host, root, record, given } = patient;
   const { status, findings } = await askWorker(worker, world.now);
   const parts = [
     ...(status === null
@@ -58,6 +73,7 @@ async function examine(patient: Patient): Promise<Finding[]> {
     ...(api === null || access === null
       ? []
       : [part('Cloudflare', () => cloudflareFindings(api, access, world.now()))]),
+    part('routes', () => routeFindings(record, given)),
     part('this host', () => ownFindings(host, world.now())),
     part('web server', () => realIpFindings(root)),
   ];

@@ -30,7 +30,7 @@ function zoneOf(pattern: string, zones: Zones): string {
   throw usage(`'${pattern}' is not a route of these zones`, 'write it as shop.example.org/* with --zone example.org');
 }
 
-async function routesIn(api: CloudflareApi, zone: string): Promise<z.infer<typeof Route>[]> {
+export async function routesIn(api: CloudflareApi, zone: string): Promise<z.infer<typeof Route>[]> {
   return await api.call({ path: `/zones/${zone}/workers/routes` }, z.array(Route));
 }
 

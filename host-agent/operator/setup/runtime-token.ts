@@ -7,7 +7,14 @@ import { CloudflareRefusal, isGone } from '../cloudflare-refusal.ts';
 import { secretOf } from '../words.ts';
 import type { SetupRecord } from './record.ts';
 import type { Setup } from './setup-run.ts';
-import { missingPermissions, permissionError, runtimeNeeds, type VerifiedToken, verifyToken } from './token.ts';
+import {
+  missingPermissions,
+  permissionError,
+  runtimeNeeds,
+  surplusPermissions,
+  type VerifiedToken,
+  verifyToken,
+} from './token.ts';
 
 const Group = z.object({ id: z.string(), name: z.string() });
 const Listed = z.object({ id: z.string(), name: z.string() });
@@ -34,6 +41,29 @@ export async function runtimeToken(setup: Setup, known: string | null): Promise<
   await check(setup, secret);
   setup.tell('run-time token', idOf(setup), made === null ? 'taken' : 'made');
   return secret;
+}
+
+/**
+ * The token as it should be once nothing of a former mode is left: `known`, or another one that may less, or null where the
+ * mode needs none. One that was pasted is a person's to replace: it is told, and stays.
+ */
+export async function narrowedToken(setup: Setup, known: string | null): Promise<string | null> {
+  const { record, api } = setup;
+  if (known === null || record.left.length > 0) return known;
+  const needsNone = record.mode === 'none' || record.mode === 'gate';
+  const surplus = await surplusPermissions(new CloudflareApi(record.base, known, setup.world), record);
+  if (surplus.length === 0) return known;
+  if (record.token?.made !== true) {
+    setup.say(
+      `   run-time token: it may more than the mode needs (${surplus.join('; ')}): replace it (--runtime-token-file)`,
+    );
+    return known;
+  }
+  if (!needsNone) return await runtimeToken(setup, null);
+  await removeOwnToken(api, record);
+  setup.tell('run-time token', idOf(setup), 'removed');
+  setup.keep({ token: null });
+  return null;
 }
 
 function idOf({ record: { token } }: Setup): string {

@@ -24,8 +24,8 @@ export interface Given extends CommonWords {
   readonly takeOver: boolean;
 }
 
-/** How a thing was found: `made`, `changed`, `taken` (pasted), `adopted` (shared with others), or the `same` as before. */
-export type Outcome = 'made' | 'changed' | 'taken' | 'adopted' | 'same';
+/** How a thing was found: `removed` (no longer needed), `made`, `changed`, `taken` (pasted), `adopted` (shared with others), or the `same` as before. */
+export type Outcome = 'removed' | 'made' | 'changed' | 'taken' | 'adopted' | 'same';
 
 export interface Step {
   readonly what: string;
@@ -34,6 +34,7 @@ export interface Step {
 }
 
 const words: Readonly<Record<Outcome, string>> = {
+  removed: 'taken away',
   made: 'made',
   changed: 'changed',
   taken: 'taken as given',

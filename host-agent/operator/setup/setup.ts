@@ -9,7 +9,7 @@ import { bringUp, keepOperator, knownOperator, refuseForeign, workerUrl } from '
 import { choosePlace } from './place.ts';
 import { Mode, readRecord, type SetupRecord, setupFiles } from './record.ts';
 import { checkRoutes, dropRoutes, routesOf } from './routes.ts';
-import { runtimeToken } from './runtime-token.ts';
+import { narrowedToken, runtimeToken } from './runtime-token.ts';
 import { type Given, Setup } from './setup-run.ts';
 import { makeChallengeList, makeList, makeNamespace } from './things.ts';
 import { missingPermissions, permissionError, setupNeeds, verifyToken } from './token.ts';
@@ -183,7 +183,8 @@ async function make(
   await makeList(setup);
   await makeChallengeList(setup);
   const token = await runtimeToken(setup, known?.cloudflare?.token ?? null);
-  const operator = keepOperator(setup, known, url, { token, turnstile: await turnstileSecret(setup, known) });
+  const turnstile = await turnstileSecret(setup, known);
+  const operator = keepOperator(setup, known, url, { token, turnstile });
   // visits go on to the origin before the Worker is another one
   if (setup.record.mode !== 'gate') await dropRoutes(setup, before, []);
   await bringUp(setup, operator);
@@ -192,6 +193,9 @@ async function make(
   for (const { zone, rule, action } of status.enforcement.detail?.rules ?? [])
     setup.say(`   WAF rule ${rule} in the zone ${zoneName(setup, zone)}: seen to by the Worker (${action})`);
   for (const line of await clearedText(setup, operator)) setup.say(line);
+  const narrowed = await narrowedToken(setup, token);
+  if (narrowed === token) return;
+  await bringUp(setup, keepOperator(setup, operator, url, { token: narrowed, turnstile }));
 }
 
 /** What a change of mode has left is the Worker's to take away; until then the record knows of it. */

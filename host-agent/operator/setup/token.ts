@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { EdgebanError } from '../../../shared/errors.ts';
 import type { CloudflareApi } from '../cloudflare-api.ts';
 import { CloudflareRefusal } from '../cloudflare-refusal.ts';
+import { setbackOf } from '../patience.ts';
 import { tryToWrite } from '../waf.ts';
 import type { Mode } from './record.ts';
 
@@ -124,6 +125,27 @@ export async function missingPermissions(api: CloudflareApi, needs: readonly Nee
     }
   }
   return missing;
+}
+
+/** What the token may that no mode needs which is, or was of late, in force: whoever steals it could do that, too. */
+export async function surplusPermissions(api: CloudflareApi, place: Place): Promise<string[]> {
+  const needed = [place.mode, ...(place.left ?? [])];
+  const others = (['list', 'access-rules'] as const).filter((mode) => !needed.includes(mode));
+  const surplus: string[] = [];
+  for (const { permission, attempt } of others.flatMap((mode) => needsOf({ ...place, mode })))
+    if (await isPermitted(() => attempt(api))) surplus.push(permission);
+  return surplus;
+}
+
+/** A refusal of another kind comes after the permission. */
+async function isPermitted(attempt: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await attempt();
+    return true;
+  } catch (error) {
+    if (error instanceof CloudflareRefusal) return !error.isForbidden && setbackOf(error) === null;
+    throw error;
+  }
 }
 
 export function permissionError(whose: string, missing: readonly string[]): EdgebanError {
