@@ -5,6 +5,7 @@ import { HTTPException } from 'hono/http-exception';
 import { secureHeaders } from 'hono/secure-headers';
 import { formatPrefix } from '../shared/address.ts';
 import { EdgebanError } from '../shared/errors.ts';
+import { addAlertRoutes } from './alert-routes.ts';
 import { checkBearer, checkClock, placeOf, readSigned, type SignedRequest, sha256 } from './auth.ts';
 import { BanList } from './ban-list.ts';
 import { readBody, readJson, readText } from './body.ts';
@@ -85,6 +86,7 @@ export function createApi(): OpenAPIHono<Hono> {
   addSignedRoutes(app);
   addOperatorRoutes(app);
   addSwitches(app);
+  addAlertRoutes(app);
   addViews(app);
   for (const [name, scheme] of Object.entries(securitySchemes))
     app.openAPIRegistry.registerComponent('securitySchemes', name, scheme);

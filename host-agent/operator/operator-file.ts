@@ -31,6 +31,8 @@ const OperatorFile = z.strictObject({
   cloudflare: Cloudflare.nullable().default(null),
   /** The secret of the gate's Turnstile widget. */
   turnstile: z.string().nullable().default(null),
+  /** Whom the Worker tells when the edge is broken; '': nobody. */
+  alerts: z.strictObject({ ntfy: z.string(), webhook: z.string() }).default({ ntfy: '', webhook: '' }),
 });
 export type OperatorFile = z.infer<typeof OperatorFile>;
 

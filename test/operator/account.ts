@@ -142,6 +142,7 @@ async function standIn(fake: FakeCloudflare): Promise<{ url: string; close(): Pr
     const isOperator = request.headers.authorization === `Bearer ${String(value('OPERATOR_TOKEN'))}`;
     const isOpen = bindings.length > 0 && (request.url === '/v1/health' || isOperator);
     response.writeHead(isOpen ? 200 : 404, { 'content-type': 'application/json' });
+    if (isOpen && request.url === '/v1/alert-targets') return void response.end(JSON.stringify(targetsOf(value)));
     response.end(
       JSON.stringify(isOpen ? status(String(value('ENFORCEMENT')), String(value('CLOUDFLARE_ZONE_IDS'))) : {}),
     );
@@ -158,6 +159,10 @@ async function standIn(fake: FakeCloudflare): Promise<{ url: string; close(): Pr
       await once(server, 'close');
     },
   };
+}
+
+function targetsOf(value: (name: string) => unknown) {
+  return { targets: (['webhook', 'ntfy'] as const).filter((name) => value(`ALERT_${name.toUpperCase()}`)) };
 }
 
 function status(mode: string, zones: string) {

@@ -157,3 +157,26 @@ describe('a change of mode', () => {
     expect(await account.setup()).toMatchObject({ code: 0, out: expect.stringContaining('Nothing was changed.') });
   });
 });
+
+describe('whom the Worker tells', () => {
+  const topic = 'https://ntfy.sh/our-topic';
+
+  test('is a secret of its, kept, in no argument and no file but one; the doctor says whether it is anybody', async () => {
+    account = await openAccount();
+    expect((await account.setup()).code).toBe(0);
+    expect((await account.run(['doctor'])).out).toContain('the Worker itself tells nobody');
+    expect(await account.setup([], { env: { EDGEBAN_ALERT_NTFY: topic } })).toMatchObject({ code: 0, err: '' });
+    expect(await account.setup()).toMatchObject({ code: 0, out: expect.stringContaining('Nothing was changed.') });
+    expect([bound('ALERT_NTFY'), bound('ALERT_WEBHOOK')]).toEqual([topic, undefined]);
+    expect(JSON.stringify(config()) + readFileSync(join(account.dir, 'argv.json'), 'utf8')).not.toContain(topic);
+    expect((await account.run(['doctor'])).out).toContain('by ntfy');
+  });
+
+  test('is asked of a person at the first set-up, and must be an address', async () => {
+    account = await openAccount();
+    const bad = await account.setup([], { env: { EDGEBAN_ALERT_WEBHOOK: 'somebody' } });
+    expect(bad).toMatchObject({ code: 255, err: expect.stringContaining('is not an address') });
+    const asked = await account.setup([], { answers: ['y', topic] });
+    expect(asked).toMatchObject({ code: 0, out: expect.stringContaining('Who is told when the edge is broken') });
+  });
+});

@@ -108,7 +108,8 @@ class Life {
 
   /** What the rows of the bans that were counted cost when they are forgotten, a week later. */
   purge(): void {
-    this.#sql.all('UPDATE holders SET ended = 1, until = 0 WHERE cursor > ?', this.#begun);
+    this.#sql.all('DELETE FROM holders WHERE cursor <= ?', this.#begun);
+    this.#sql.all('UPDATE holders SET ended = 1, until = 0');
     this.#rows();
     this.#holders.purge(this.#now, 0);
     this.costs.rows_written += this.#rows().written;
@@ -175,6 +176,10 @@ class Life {
       `${n} INSERT INTO holders SELECT '20.' || (i / 65536) || '.' || (i / 256 % 256) || '.' || (i % 256),
          'h' || (1 + i % ?), 'sshd', ?, ? + (i * ?) / ?, 0, NULL, 0, i, 0, 'block', 1, 1 FROM n`,
       ...[(bans_a_day * bantime_s) / 86_400, hosts, this.#now, this.#now, bantime_s, (bans_a_day * bantime_s) / 86_400],
+    );
+    this.#sql.all(
+      `${n} INSERT INTO host_addresses SELECT 'h' || i, '70.0.' || (i / 256) || '.' || (i % 256), ? FROM n`,
+      ...[hosts, this.#now],
     );
     this.#sql.all('UPDATE ledger SET recovered_at = 0');
   }

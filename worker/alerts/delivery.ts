@@ -26,14 +26,26 @@ export async function deliver(book: Book, parts: DeliveryParts): Promise<void> {
 }
 
 async function deliverOne(book: Book, delivery: Delivery, parts: DeliveryParts): Promise<void> {
-  const why = await send(delivery, parts);
+  const why = await send(delivery.target, delivery.alert, parts);
   if (why === null) return book.done(delivery);
   const again = book.failed(delivery, parts.now());
   log('ERR_ALERT_DELIVERY', { target: delivery.target, alert: delivery.alert.id, message: why, again });
 }
 
+/** A message of trial to each target; `error` null: it has arrived. */
+export async function tryOut(parts: DeliveryParts): Promise<{ target: Target; error: string | null }[]> {
+  const now = parts.now();
+  const alert: Alert = {
+    ...{ id: `test/${Math.floor(now)}`, phase: 'began', kind: 'test', about: '', title: 'a message of trial' },
+    ...{ text: 'Somebody asked whether alerts arrive (edgeban edge doctor --test-alert).', remedy: 'nothing' },
+    ...{ source: 'worker', since: now, ended: null },
+  };
+  const tries = targetsOf(parts.settings).map(async (target) => ({ target, error: await send(target, alert, parts) }));
+  return await Promise.all(tries);
+}
+
 /** Null: it has arrived. Never names the address: it is a secret often enough. */
-async function send({ target, alert }: Delivery, { settings, fetch, now }: DeliveryParts): Promise<string | null> {
+async function send(target: Target, alert: Alert, { settings, fetch, now }: DeliveryParts): Promise<string | null> {
   const request = await requestOf(target, alert, settings, now());
   if (request === null) return null;
   const signal = AbortSignal.timeout(answer_ms_max);

@@ -6,6 +6,7 @@ import { readRecord, type SetupRecord, setupFiles } from '../setup/record.ts';
 import { operatorOf, parseWords, secretOf } from '../words.ts';
 import type { WorkerApi } from '../worker-api.ts';
 import type { OperatorWorld } from '../world.ts';
+import { alertFindings } from './alert-checks.ts';
 import { cloudflareFindings } from './cloudflare-checks.ts';
 import { driftFindings } from './drift.ts';
 import { broken, exitCodeOf, type Finding, screen } from './finding.ts';
@@ -19,6 +20,7 @@ import { askWorker, hostFindings, statusFindings } from './worker-checks.ts';
 const options = {
   prove: { type: 'string' },
   'token-file': { type: 'string' },
+  'test-alert': { type: 'boolean', default: false },
   conf: { type: 'string', short: 'c', default: '/etc/edgeban' },
   socket: { type: 'string', short: 's' },
   root: { type: 'string', default: '/' },
@@ -31,6 +33,7 @@ interface Patient {
   readonly access: OperatorFile['cloudflare'];
   readonly host: ThisHost;
   readonly root: string;
+  readonly isAlertTried: boolean;
   readonly record: SetupRecord | null;
   /** With a token that the operator gives for this look alone. */
   readonly given: CloudflareApi | null;
@@ -44,7 +47,17 @@ export async function runDoctor(argv: readonly string[], world: OperatorWorld): 
   const host = await thisHost(world, values, worker.url);
   const record = readRecord(setupFiles(values['operator-file']).record);
   const given = await givenApi(world, record, values['token-file']);
-  const patient = { world, worker, api, access, host, root: values.root, record, given };
+  const patient = {
+    world,
+    worker,
+    api,
+    access,
+    host,
+    root: values.root,
+    record,
+    given,
+    isAlertTried: values['test-alert'],
+  };
   if (values.prove !== undefined) return await runProof(patient, values.prove, values.json);
   const findings = await examine(patient);
   world.terminal.out(values.json ? JSON.stringify({ findings }) : screen(findings));
@@ -67,6 +80,7 @@ async function examine(patient: Patient): Promise<Finding[]> {
       ? []
       : [
           part('Worker', () => statusFindings(status, world.now())),
+          part('alerts', () => alertFindings(worker, patient.isAlertTried)),
           part('hosts', () => hostFindings(worker, status, world.now())),
           part('drift', () => driftFindings({ worker, api, access, sleep: world.sleep, now: world.now }, status)),
         ]),

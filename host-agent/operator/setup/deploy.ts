@@ -90,11 +90,13 @@ export async function bringUp(setup: Setup, operator: OperatorFile): Promise<voi
 
 function secretsOf(operator: OperatorFile): Record<string, string> {
   const token = operator.cloudflare?.token;
-  const { turnstile } = operator;
+  const { turnstile, alerts } = operator;
   return {
     OPERATOR_TOKEN: operator.token,
     ...(token === undefined ? {} : { CLOUDFLARE_API_TOKEN: token }),
     ...(turnstile === null ? {} : { TURNSTILE_SECRET: turnstile }),
+    ...(alerts.ntfy === '' ? {} : { ALERT_NTFY: alerts.ntfy }),
+    ...(alerts.webhook === '' ? {} : { ALERT_WEBHOOK: alerts.webhook }),
   };
 }
 
@@ -122,7 +124,7 @@ export function keepOperator(
   setup: Setup,
   known: OperatorFile | null,
   url: string,
-  { token, turnstile }: { readonly token: string | null; readonly turnstile: string | null },
+  { token, turnstile, alerts }: { readonly token: string | null } & Pick<OperatorFile, 'turnstile' | 'alerts'>,
 ): OperatorFile {
   const { record, files } = setup;
   const { base, account, zones, mode } = record;
@@ -136,6 +138,7 @@ export function keepOperator(
     token: known?.token ?? randomBytes(32).toString('base64url'),
     cloudflare: token === null ? null : { base, account, zones, mode, ...lists, token },
     turnstile,
+    alerts,
   };
   const isSame = known !== null && JSON.stringify(known) === JSON.stringify(operator);
   // a file that no record owns would be taken for somebody else's the next time

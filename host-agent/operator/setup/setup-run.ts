@@ -17,6 +17,7 @@ export interface Given extends CommonWords {
   readonly allow: string;
   readonly url: string | undefined;
   readonly runtimeTokenFile: string | undefined;
+  readonly alertFiles: { readonly ntfy: string | undefined; readonly webhook: string | undefined };
   readonly wrangler: string | undefined;
   readonly worker: string | undefined;
   readonly adoptList: boolean;

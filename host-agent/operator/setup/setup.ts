@@ -5,6 +5,7 @@ import { CloudflareApi, defaultApiBase } from '../cloudflare-api.ts';
 import type { OperatorFile } from '../operator-file.ts';
 import { confirm, parseWords, secretOf, tell } from '../words.ts';
 import type { OperatorWorld } from '../world.ts';
+import { alertAddresses } from './alerts.ts';
 import { bringUp, keepOperator, knownOperator, refuseForeign, workerUrl } from './deploy.ts';
 import { choosePlace } from './place.ts';
 import { Mode, readRecord, type SetupRecord, setupFiles } from './record.ts';
@@ -32,6 +33,8 @@ const options = {
   url: text,
   'token-file': text,
   'runtime-token-file': text,
+  'ntfy-file': text,
+  'webhook-file': text,
   wrangler: text,
   worker: text,
   'adopt-list': flag,
@@ -168,6 +171,7 @@ function givenOf(values: Values, known: SetupRecord | null): Given {
     allow: values.allow ?? known?.allow ?? '',
     url: values.url ?? known?.worker?.url,
     runtimeTokenFile: values['runtime-token-file'],
+    alertFiles: { ntfy: values['ntfy-file'], webhook: values['webhook-file'] },
     adoptList: values['adopt-list'],
     takeOver: values['take-over'],
   };
@@ -183,8 +187,8 @@ async function make(
   await makeList(setup);
   await makeChallengeList(setup);
   const token = await runtimeToken(setup, known?.cloudflare?.token ?? null);
-  const turnstile = await turnstileSecret(setup, known);
-  const operator = keepOperator(setup, known, url, { token, turnstile });
+  const kept = { turnstile: await turnstileSecret(setup, known), alerts: await alertAddresses(setup, known) };
+  const operator = keepOperator(setup, known, url, { token, ...kept });
   // visits go on to the origin before the Worker is another one
   if (setup.record.mode !== 'gate') await dropRoutes(setup, before, []);
   await bringUp(setup, operator);
@@ -195,7 +199,7 @@ async function make(
   for (const line of await clearedText(setup, operator)) setup.say(line);
   const narrowed = await narrowedToken(setup, token);
   if (narrowed === token) return;
-  await bringUp(setup, keepOperator(setup, operator, url, { token: narrowed, turnstile }));
+  await bringUp(setup, keepOperator(setup, operator, url, { token: narrowed, ...kept }));
 }
 
 /** What a change of mode has left is the Worker's to take away; until then the record knows of it. */
