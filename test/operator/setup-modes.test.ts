@@ -174,9 +174,9 @@ describe('whom the Worker tells', () => {
 
   test('is asked of a person at the first set-up, and must be an address', async () => {
     account = await openAccount();
-    const bad = await account.setup([], { env: { EDGEBAN_ALERT_WEBHOOK: 'somebody' } });
-    expect(bad).toMatchObject({ code: 255, err: expect.stringContaining('is not an address') });
     const asked = await account.setup([], { answers: ['y', topic] });
     expect(asked).toMatchObject({ code: 0, out: expect.stringContaining('Who is told when the edge is broken') });
+    const bad = await account.setup([], { env: { EDGEBAN_ALERT_WEBHOOK: 'somebody' } });
+    expect(bad).toMatchObject({ code: 255, err: expect.stringContaining('is not an address') });
   });
 });

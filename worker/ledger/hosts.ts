@@ -4,7 +4,6 @@ import { number, numberOrNull, text, textOrNull } from '../../shared/store/row.t
 import type { Sql, SqlRow, SqlValue } from '../../shared/store/sql.ts';
 import type { UnixTime } from '../../shared/time.ts';
 import type { EnrollRequest } from '../../shared/wire.ts';
-import type { SignedRequest } from '../auth.ts';
 import { ledgerLimits } from './limits.ts';
 import { countOf } from './state.ts';
 
@@ -137,13 +136,14 @@ export function saveHost(sql: Sql, id: string, changes: HostChanges): void {
   sql.all(`UPDATE hosts SET ${names} WHERE id = ?`, ...columns.map(([, value]) => value), id);
 }
 
+/** What of a verified request is noted: when it was signed, what the host runs. */
+interface Seen {
+  readonly time: UnixTime;
+  readonly version: string | null;
+}
+
 /** Of a verified request. `lag`: how late the host's newest events came, in seconds. */
-export function seenBy(
-  host: Host,
-  request: Pick<SignedRequest, 'time' | 'version'>,
-  lag: number | null,
-  now: UnixTime,
-) {
+export function seenBy(host: Host, request: Seen, lag: number | null, now: UnixTime) {
   return {
     ...{ seen_at: now, signed_at: Math.max(host.signedAt, request.time) },
     ...{ version: request.version ?? host.version, lag: lag ?? host.lag },
