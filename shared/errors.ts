@@ -123,7 +123,10 @@ const table = {
   ERR_AUTH_SIGNATURE: { status: 401, title: 'the signature is wrong' },
   ERR_AUTH_STALE: { status: 401, title: "the host's clock and the Worker's differ too much" },
   ERR_AUTH_REPLAY: { status: 401, title: 'the request has been sent before' },
-  ERR_AUTH_AGAIN: { status: 503, title: 'the ledger has just woken, and cannot tell whether the request has come before' },
+  ERR_AUTH_AGAIN: {
+    status: 503,
+    title: 'the ledger has just woken, and cannot tell whether the request has come before',
+  },
   ERR_AUTH_OPERATOR: { status: 401, title: "the operator's token is missing or wrong" },
   ERR_AUTH_SESSION: { status: 401, title: 'the session of the dashboard is over' },
   ERR_AUTH_CSRF: { status: 403, title: 'the request does not come from the dashboard itself' },

@@ -25,11 +25,11 @@ export function rowsOf({ changes, failures }: Work, read = 0): number {
   return rows_per_request + changes * rows_per_change + failures * rows_per_failure + read / rows_read_per_written;
 }
 
-export function dayOf(now: UnixTime): number {
+function dayOf(now: UnixTime): number {
   return Math.floor(now / day_s);
 }
 
-export function spentToday({ spent }: Host, now: UnixTime): number {
+function spentToday({ spent }: Host, now: UnixTime): number {
   return spent.day === dayOf(now) ? spent.rows : 0;
 }
 
