@@ -60,8 +60,9 @@ const atDesk = (source: string): Step => ({
   },
 });
 
+/** With dates: what stands in a log before it is opened counts by its time, and the service is ready a moment earlier. */
 const log = '/var/log/desk.log';
-const jail = `[desk]\nenabled = true\nbackend = polling\nlogpath = ${log}\nmaxretry = 1\nfailregex = ^denied <HOST>$\nfilter =\n`;
+const jail = `[desk]\nenabled = true\nbackend = polling\nlogpath = ${log}\nmaxretry = 1\nfailregex = ^\\s*denied <HOST>$\nfilter =\n`;
 
 /** Who, and what the log says of why. */
 const spared: readonly (readonly [string, string])[] = [
@@ -82,7 +83,7 @@ const bystanders: Step = {
     await write(machine, log, '');
     try {
       return await withDropIn(machine, jail, async () => {
-        for (const [address] of [...spared, [stranger]]) await sh(machine, `echo denied ${address} >>${log}`);
+        for (const [address] of [...spared, [stranger]]) await sh(machine, `date '+%F %T denied ${address}' >>${log}`);
         await until('the ban after them', async () => (await setOf(machine, stranger)) !== null);
         const told: string[] = [];
         for (const [address, why] of spared) {
