@@ -30,7 +30,7 @@ export interface Done<T> {
 /** In a burst; else at once. */
 const saved_every_ms = 1_000;
 /** Many counters are written more seldom, so that it takes no more of the time than this, but at least so often. */
-const saving_share = 1 / 20;
+const saving_share = 1 / 50;
 const saved_every_ms_max = 5_000;
 /** So many lines together are a burst. */
 const burst_lines_min = 100;
