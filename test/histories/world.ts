@@ -12,7 +12,7 @@ export const modes: readonly Mode[] = ['list', 'lists', 'access-rules', 'zones',
 const fates: readonly Fate[] = ['good', 'good', 'good', 'good', 'lost', 'answer lost', 'replayed', 'repeated'];
 
 /** Nobody may ban these: the operator's, Cloudflare's, loopback. */
-export const guarded = ['198.51.100.7', '104.16.0.9', '127.0.0.9'];
+export const guarded = [...Array.from({ length: 5 }, (_, n) => `198.51.100.${n}`), ...['104.16.0.9', '127.0.0.9']];
 /** Those that the operator allows and disallows in the course of a history. */
 export const sometimesAllowed = ['203.0.113.200', '203.0.113.201'];
 export const pool = [
