@@ -43,6 +43,13 @@ export class Refused extends Error {
   }
 }
 
+/** Somebody before the server, such as Cloudflare Access, wants a login of its own: only a page that is loaded anew gets there. */
+export class Intercepted extends Error {
+  constructor() {
+    super('somebody before the dashboard, such as Cloudflare Access, asks for a login: load the page again');
+  }
+}
+
 export async function logIn(token: string, name: string): Promise<Session> {
   const reply = await send('POST', '/v1/session', { body: JSON.stringify({ token, name }) });
   const session: Session = await reply.json();
@@ -82,18 +89,23 @@ export async function act(session: Session, method: 'POST' | 'DELETE', path: str
 
 async function send(method: string, path: string, init: RequestInit): Promise<Response> {
   const headers = { ...(init.body == null ? {} : { 'content-type': 'application/json' }), ...init.headers };
-  const reply = await fetch(path, { ...init, method, headers, credentials: 'same-origin', cache: 'no-store' });
+  const own = { credentials: 'same-origin', cache: 'no-store', redirect: 'manual' } as const;
+  const reply = await fetch(path, { ...init, method, headers, ...own });
+  // nothing here answers by leading elsewhere
+  if (reply.type === 'opaqueredirect') throw new Intercepted();
   if (reply.ok) return reply;
   throw await refusal(reply);
 }
 
-async function refusal(reply: Response): Promise<Refused> {
+async function refusal(reply: Response): Promise<Refused | Intercepted> {
   const wait = reply.headers.get('retry-after');
   const later = wait === null ? '' : ` Try again in ${wait} s.`;
   try {
     const { code, detail } = await reply.json();
     return new Refused(reply.status, String(code), `${String(detail)}.${later}`);
   } catch {
+    // who serves this page says by JSON why
+    if (reply.status === 401 || reply.status === 403) return new Intercepted();
     return new Refused(reply.status, 'ERR_INTERNAL', `the server answered ${reply.status}.${later}`);
   }
 }

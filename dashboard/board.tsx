@@ -1,7 +1,7 @@
 /** The dashboard's frame: navigation, live events, dialogs; and the view that the address bar names. */
 import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { LiveEvent, Session } from '../shared/view.ts';
-import { act } from './api.ts';
+import { act, Intercepted, Refused } from './api.ts';
 import { BansView } from './bans.tsx';
 import { Confirm } from './confirm.tsx';
 import { type Ask, type Desk, DeskContext } from './desk.ts';
@@ -13,7 +13,7 @@ import { Overview } from './overview.tsx';
 import { AllowView, RecordView } from './record.tsx';
 import { StoryView } from './story.tsx';
 import type { Theme } from './theme.ts';
-import { plain } from './words.ts';
+import { messageOf, plain } from './words.ts';
 
 const events_kept_max = 100;
 /** A burst of events is one reason to read again, and a stream of them is one every few seconds. */
@@ -38,7 +38,14 @@ export function Board({ session, theme, leave }: BoardProps) {
     const timer = window.setTimeout(() => setNotice(''), notice_ms);
     return () => window.clearTimeout(timer);
   }, [notice]);
-  const desk: Desk = { session, now, changes, done: own, events, line, ask: setAsk, leave: over };
+  const [isShut, setShut] = useState(false);
+  const fail = useCallback((error: unknown): string | null => {
+    if (error instanceof Intercepted) setShut(true);
+    else if (error instanceof Refused && error.isLoggedOut) over();
+    else return messageOf(error);
+    return null;
+  }, []);
+  const desk: Desk = { session, now, changes, done: own, events, line, ask: setAsk, fail };
   const logOut = () =>
     act(session, 'DELETE', '/v1/session').then(
       () => leave('You are logged out.'),
@@ -55,12 +62,24 @@ export function Board({ session, theme, leave }: BoardProps) {
       <button type="button" class="skip" onClick={skip}>
         Skip to the content
       </button>
+      {isShut ? <Shut /> : null}
       <Frame theme={theme} logOut={logOut} />
       <div class="notice" role="status">
         {notice === '' ? null : <p>{plain(notice)}</p>}
       </div>
       {ask === null ? null : <Confirm ask={ask} onDone={done} onCancel={() => setAsk(null)} />}
     </DeskContext.Provider>
+  );
+}
+
+function Shut() {
+  return (
+    <p class="banner bad shut" role="alert">
+      <span>Cloudflare Access, or whoever else stands before this page, asks for a login. What is shown is old.</span>
+      <button type="button" onClick={() => location.reload()}>
+        Log in again
+      </button>
+    </p>
   );
 }
 
@@ -103,8 +122,8 @@ function useEvents(session: Session, over: () => void) {
         },
         state: (state) => {
           setLine(state);
-          // what came meanwhile has been missed
-          if (state === 'open') change();
+          // what came meanwhile has been missed; a line that is refused may mean that the session is over
+          if (state !== 'opening') change();
         },
         over,
       }),
@@ -150,6 +169,10 @@ interface SideProps {
 const lineWords: Record<LineState, string> = { opening: 'Connecting', open: 'Live', broken: 'Reconnecting' };
 
 function Side({ desk: { session, line }, current, theme, logOut }: SideProps) {
+  useEffect(() => {
+    // a narrow screen shows a part of them
+    document.querySelector('nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  }, [current]);
   // a single host has neither other hosts nor an edge
   const shown = views.filter(([key]) => session.serves === 'fleet' || !['hosts', 'edge', 'allow'].includes(key));
   return (

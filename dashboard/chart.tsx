@@ -1,4 +1,4 @@
-/** New bans over time: a stacked chart (uPlot), its legend, and the same figures as a table. */
+/** New bans over time, if there were any: a stacked chart (uPlot), its legend, and the same figures as a table. */
 import { useEffect, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
 import type { Series } from '../shared/view.ts';
@@ -60,7 +60,6 @@ export function Chart({ series, span, isDark }: { series: Series; span: Span; is
             </span>
           </li>
         ))}
-        {series.keys.length === 0 ? <li class="hint">No bans in this time.</li> : null}
       </ul>
       <Figures series={series} />
     </>

@@ -3,9 +3,8 @@
 import { createContext } from 'preact';
 import { useContext, useEffect, useRef, useState } from 'preact/hooks';
 import type { LiveEvent, Session } from '../shared/view.ts';
-import { look, Refused, type View, type ViewName } from './api.ts';
+import { look, type View, type ViewName } from './api.ts';
 import type { LineState } from './live.ts';
-import { messageOf } from './words.ts';
 
 /** Something that is to be confirmed before it is done. */
 export type Ask =
@@ -25,8 +24,8 @@ export interface Desk {
   readonly events: readonly LiveEvent[];
   readonly line: LineState;
   readonly ask: (what: Ask) => void;
-  /** The session is over. */
-  readonly leave: () => void;
+  /** What could not be had, in words; null: the whole page says it, for the session is over or somebody stands before it. */
+  readonly fail: (error: unknown) => string | null;
 }
 
 export const DeskContext = createContext<Desk | null>(null);
@@ -35,6 +34,15 @@ export function useDesk(): Desk {
   const desk = useContext(DeskContext);
   if (desk === null) throw new Error('there is no desk');
   return desk;
+}
+
+/** What an act of one's own has taken away may have had the focus: whoever goes by keyboard goes on at the heading. */
+export function useKeptFocus(shown: unknown): void {
+  const { done } = useDesk();
+  useEffect(() => {
+    const isLost = done > 0 && document.activeElement === document.body;
+    if (isLost) document.querySelector<HTMLElement>('main h1')?.focus({ preventScroll: true });
+  }, [shown, done]);
 }
 
 export interface Loaded<T> {
@@ -51,7 +59,7 @@ export function useView<K extends ViewName>(
   again_s = 30,
   changes?: number,
 ): Loaded<View<K>> {
-  const { leave, changes: all } = useDesk();
+  const { fail, changes: all } = useDesk();
   const trigger = changes ?? all;
   const [loaded, setLoaded] = useState<Loaded<View<K>>>({ data: null, error: null });
   const [turn, setTurn] = useState(0);
@@ -68,10 +76,10 @@ export function useView<K extends ViewName>(
     if (isOther) setLoaded(({ data }) => ({ data: view === 'story' ? null : data, error: null }));
     look(view, query, rest, stop.signal).then(
       (data) => setLoaded({ data, error: null }),
-      (error: unknown) => {
+      (thrown: unknown) => {
         if (stop.signal.aborted) return;
-        if (error instanceof Refused && error.isLoggedOut) leave();
-        else setLoaded(({ data }) => ({ data, error: messageOf(error) }));
+        const error = fail(thrown);
+        setLoaded(({ data }) => ({ data, error }));
       },
     );
     return () => stop.abort();

@@ -176,7 +176,7 @@ function Rules({ edge: { rules } }: { edge: Enforcement }) {
               <Badge tone={there && enabled ? 'good' : 'bad'}>{!there ? 'missing' : enabled ? 'on' : 'off'}</Badge>
               {error === null ? null : <span class="hint"> {plain(error.message)}</span>}
             </td>
-            <td data-head="Place">{first ? 'first' : 'behind another rule'}</td>
+            <td data-head="Place">{!there ? '–' : first ? 'first' : 'behind another rule'}</td>
           </tr>
         ))}
       </Table>

@@ -3,11 +3,11 @@
 // biome-ignore-all lint/a11y/useFocusableInteractive: a table is read, what can be done stands in its cells
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { BanRow } from '../shared/view.ts';
-import { look, Refused } from './api.ts';
+import { look } from './api.ts';
 import type { Filters } from './bans.tsx';
-import { useDesk } from './desk.ts';
+import { useDesk, useKeptFocus } from './desk.ts';
 import { Address, Ago, Badge, Empty, Left, Name, Trouble } from './parts.tsx';
-import { many, messageOf } from './words.ts';
+import { many } from './words.ts';
 
 const page_rows = 100;
 const spare_rows = 8;
@@ -46,6 +46,7 @@ export function BanList({ filters }: { filters: Filters }) {
     return () => window.removeEventListener('resize', measure);
   }, []);
   const count = total ?? 0;
+  useKeptFocus(total);
   const shown = Array.from(
     { length: Math.max(0, Math.min(window_.last, count) - window_.first) },
     (_, n) => window_.first + n,
@@ -53,9 +54,7 @@ export function BanList({ filters }: { filters: Filters }) {
   return (
     <>
       <Trouble text={error} />
-      <p class="hint total" role="status">
-        {total === null ? 'Looking …' : many(total, 'ban')}
-      </p>
+      <Total total={total} search={key} />
       <div
         class={`list ${session.serves}`}
         role="table"
@@ -79,6 +78,20 @@ export function BanList({ filters }: { filters: Filters }) {
         </div>
       </div>
       {total === 0 ? <Empty>Nothing that is banned fits this.</Empty> : null}
+    </>
+  );
+}
+
+/** The first total of each search is said aloud; what comes and goes after that is not. */
+function Total({ total, search }: { total: number | null; search: string }) {
+  const first = useRef<{ readonly search: string; readonly total: number } | null>(null);
+  if (total !== null && first.current?.search !== search) first.current = { search, total };
+  return (
+    <>
+      <p class="hint total">{total === null ? 'Looking …' : many(total, 'ban')}</p>
+      <p class="unseen" role="status">
+        {first.current === null ? '' : many(first.current.total, 'ban')}
+      </p>
     </>
   );
 }
@@ -158,7 +171,7 @@ function Names({ names }: { names: readonly string[] }) {
 
 /** The pages from row `first` to `last`; read again when something has changed. */
 function usePages(filters: Filters, first: number, last: number): Pages {
-  const { changes, leave } = useDesk();
+  const { changes, fail } = useDesk();
   const [pages, setPages] = useState(nothing);
   const asked = useRef(new Map<number, number>());
   const key = JSON.stringify(filters);
@@ -179,9 +192,9 @@ function usePages(filters: Filters, first: number, last: number): Pages {
           if (of.current !== key) return;
           setPages((known) => ({ total, rows: new Map(known.rows).set(page, rows), error: null }));
         },
-        (error: unknown) => {
-          if (error instanceof Refused && error.isLoggedOut) leave();
-          else setPages((known) => ({ ...known, error: messageOf(error) }));
+        (thrown: unknown) => {
+          const error = fail(thrown);
+          setPages((known) => ({ ...known, error }));
         },
       );
     }

@@ -134,7 +134,9 @@ function History({ theme, hasHosts }: { theme: Theme; hasHosts: boolean }) {
   return (
     <Card title="New bans" aside={aside}>
       <Trouble text={error} />
-      {data === null ? <div class="chart" /> : <Chart series={data} span={hours} isDark={theme.isDark} />}
+      {data === null ? <div class="chart" /> : null}
+      {data?.keys.length === 0 ? <p class="chart blank">No bans in this time.</p> : null}
+      {data === null || data.keys.length === 0 ? null : <Chart series={data} span={hours} isDark={theme.isDark} />}
     </Card>
   );
 }
@@ -147,6 +149,7 @@ function TopCards() {
       {networks.length + addresses.length === 0 ? (
         <Empty>No network has more than one banned address, and no address is held twice.</Empty>
       ) : null}
+      {networks.length === 0 ? null : <h3>Networks</h3>}
       <ol class="bars">
         {networks.slice(0, 6).map(({ network, bans }) => (
           <BarRow key={network} value={bans} max={networks[0]?.bans ?? 1} unit="addresses">
@@ -155,6 +158,9 @@ function TopCards() {
             </a>
           </BarRow>
         ))}
+      </ol>
+      {addresses.length === 0 ? null : <h3>Addresses</h3>}
+      <ol class="bars">
         {addresses.slice(0, 6).map(({ address, holders }) => (
           <BarRow key={address} value={holders} max={addresses[0]?.holders ?? 1} unit="bans">
             <Address address={address} />

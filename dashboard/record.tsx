@@ -1,7 +1,7 @@
 /** What was done by hand, by whom and when; and the allow list. */
 import { useState } from 'preact/hooks';
 import type { Act } from '../shared/view.ts';
-import { useDesk, useView } from './desk.ts';
+import { useDesk, useKeptFocus, useView } from './desk.ts';
 import { Address, Ago, Badge, Card, Empty, Name, Table, Trouble } from './parts.tsx';
 import { plain } from './words.ts';
 
@@ -77,6 +77,7 @@ export function RecordView() {
 export function AllowView() {
   const { data, error } = useView('allowed');
   const { ask } = useDesk();
+  useKeptFocus(data?.allowed.length);
   return (
     <>
       <div class="head">
@@ -105,7 +106,7 @@ export function AllowView() {
                 {source === 'settings' ? null : (
                   <button
                     type="button"
-                    aria-label={`Take ${address} off`}
+                    aria-label={`Take off ${address}`}
                     onClick={() => ask({ kind: 'disallow', address })}
                   >
                     Take off

@@ -57,24 +57,34 @@ function Story({ story }: { story: AddressStory }) {
   return (
     <>
       <Verdict story={story} />
-      <div class="columns">
-        {story.edge === null && story.edge_trouble === null ? null : <AtTheEdge story={story} />}
-        <Card title="Done by hand">
-          {story.acts.length === 0 ? <Empty>Nobody has done anything to it by hand.</Empty> : null}
-          <ul class="events">
-            {story.acts.map((act) => (
-              <li key={act.n}>
-                <Ago at={act.at} /> <span>{actText(act)}</span>
-              </li>
-            ))}
-          </ul>
-        </Card>
-      </div>
+      {story.host === null ? null : <HostStory story={story.host} />}
+      {story.edge === null && story.edge_trouble === null ? (
+        <ByHand acts={story.acts} />
+      ) : (
+        <div class="columns">
+          <AtTheEdge story={story} />
+          <ByHand acts={story.acts} />
+        </div>
+      )}
       <Card title="Bans, now and before">
         <Holders held={story.held} />
       </Card>
-      {story.host === null ? null : <HostStory story={story.host} />}
     </>
+  );
+}
+
+function ByHand({ acts }: Pick<AddressStory, 'acts'>) {
+  return (
+    <Card title="Done by hand">
+      {acts.length === 0 ? <Empty>Nobody has done anything to it by hand.</Empty> : null}
+      <ul class="events">
+        {acts.map((act) => (
+          <li key={act.n}>
+            <Ago at={act.at} /> <span>{actText(act)}</span>
+          </li>
+        ))}
+      </ul>
+    </Card>
   );
 }
 
@@ -126,7 +136,9 @@ function Holders({ held }: { held: AddressStory['held'] }) {
           <td data-head="Banned">
             <Ago at={at} />
           </td>
-          <td data-head="Ends">{state === 'held' ? <Left until={until} /> : until === null ? 'never' : date(until)}</td>
+          <td data-head="Ends">
+            {state === 'held' ? <Left until={until} /> : until === null ? 'never' : <time>{date(until)}</time>}
+          </td>
         </tr>
       ))}
     </Table>
@@ -177,7 +189,9 @@ function Doing({ action, until }: { action: 'off' | 'challenge' | 'block'; until
   );
 }
 
-function AtCloudflare({ found: { asked, found, error } }: { found: NonNullable<AddressStory['edge']>['cloudflare'] }) {
+type AtCloudflareNow = NonNullable<AddressStory['edge']>['cloudflare'];
+
+function AtCloudflare({ found: { asked, found, rules, error } }: { found: AtCloudflareNow }) {
   if (error !== null) return <span class="bad">{plain(error)}</span>;
   if (!asked) return <>not asked: nothing is enforced through its API</>;
   if (found.length === 0) return <>neither in a list nor in a rule</>;
@@ -186,6 +200,12 @@ function AtCloudflare({ found: { asked, found, error } }: { found: NonNullable<A
       {found.map(({ where, said }) => (
         <li key={where + said}>
           {plain(where)} <span class="hint">{plain(said)}</span>
+        </li>
+      ))}
+      {rules.map(({ where, said, inForce }) => (
+        <li key={where + said}>
+          <Badge tone={inForce ? 'good' : 'bad'}>{inForce ? 'in force' : 'not in force'}</Badge> {plain(where)}{' '}
+          <span class="hint">{plain(said)}</span>
         </li>
       ))}
     </ul>

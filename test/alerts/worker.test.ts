@@ -120,6 +120,53 @@ describe('people hear once, and once when it is over', () => {
     await expectOnce(people, 'panic', { end: () => pass(hour) });
   });
 
+  test('of a Cloudflare that fails, but not for minutes', async () => {
+    const { scene, people, ledger, clock, pass } = await edge();
+    const fail = () => scene.fake.control.fault({ kind: '503', count: 10_000 });
+    fail();
+    ledger.hold('203.0.113.8', clock.now + week);
+    await pass(300);
+    scene.fake.control.clearFaults();
+    await pass(hour);
+    expect(people.told).toEqual([]);
+    fail();
+    ledger.hold('203.0.113.9', clock.now + week);
+    await pass(hour);
+    await expectOnce(people, 'cloudflare', {
+      end: async () => {
+        scene.fake.control.clearFaults();
+        await pass(2 * hour);
+      },
+    });
+  });
+
+  test('of an operation that does not end, also after it was given up', async () => {
+    const { scene, people, ledger, clock, pass } = await edge();
+    scene.fake.control.nextOperations({ fates: ['stuck'] });
+    ledger.hold('203.0.113.8', clock.now + week);
+    await pass(hour);
+    await expectOnce(people, 'behind', {
+      end: async () => {
+        scene.fake.control.releaseOperations();
+        await pass(2 * hour);
+      },
+    });
+    expect(people.told).toHaveLength(2);
+  });
+
+  test('of a ledger that was lost, while it cannot take over what is left', async () => {
+    const { scene, people, ledger, pass } = await edge();
+    ledger.sql.all('UPDATE ledger SET recovered_at = NULL');
+    scene.fake.control.fault({ kind: '503', count: 10_000 });
+    await pass(hour / 2);
+    await expectOnce(people, 'lost', {
+      end: async () => {
+        scene.fake.control.clearFaults();
+        await pass(2 * hour);
+      },
+    });
+  });
+
   test('of settings that are wrong', async () => {
     const { people, pass, unsettle, ledger } = await edge();
     ledger.enrol('web1');

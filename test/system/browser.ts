@@ -1,11 +1,14 @@
 /** A real Chromium before the dashboard: what it asks for, what it complains of, and axe's findings. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createServer, connect as dial } from 'node:net';
+import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import type { Edge } from '../world/edge.ts';
+import type { Place } from '../world/place.ts';
 
 const port = 9797;
+const program = '/usr/bin/chromium';
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const quiet = [
   ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'],
@@ -17,6 +20,13 @@ export interface Visit {
   readonly url: string;
   /** What went against the policy, what was asked of others, what failed in the page's own code. */
   readonly complaints: string[];
+}
+
+/** In the namespaces of a place: an address of loopback is that place's own there. */
+export function launchAt(place: Place, folder: string): Promise<Browser> {
+  const starter = join(folder, 'chromium');
+  writeFileSync(starter, `#!/bin/sh\n${place.shellPrefix} ${program} "$@"\n`, { mode: 0o755 });
+  return chromium.launch({ executablePath: starter, args: quiet });
 }
 
 /** Browsers take a cookie that is `Secure` over plain HTTP from this machine itself only: the Worker is reached through here. */
@@ -31,7 +41,7 @@ export function forward(edge: Edge): Promise<string> {
 }
 
 export function launch(): Promise<Browser> {
-  return chromium.launch({ executablePath: '/usr/bin/chromium', args: quiet });
+  return chromium.launch({ executablePath: program, args: quiet });
 }
 
 export async function visit(browser: Browser, url: string): Promise<Visit> {
@@ -45,8 +55,9 @@ export async function visit(browser: Browser, url: string): Promise<Visit> {
     if (message.type() === 'error' && !/status of (?:401|422)/.test(message.text())) complaints.push(message.text());
   });
   page.on('request', (request) => {
-    if (!/^data:/.test(request.url()) && new URL(request.url()).origin !== url)
-      complaints.push(`asks ${request.url()}`);
+    const isElsewhere = !/^data:/.test(request.url()) && new URL(request.url()).origin !== new URL(url).origin;
+    // where a person is led to is no business of the page's own code
+    if (isElsewhere && !request.isNavigationRequest()) complaints.push(`asks ${request.url()}`);
   });
   await page.goto(url);
   return { page, url, complaints };

@@ -6,6 +6,7 @@ import { inKernel, startAgent } from '../world/host.ts';
 import { addresses } from '../world/network.ts';
 import { until } from '../world/wait.ts';
 import { everywhere, inLedger, makeWorld, type World } from '../world/world.ts';
+import { behindAccess } from './access.ts';
 import { faults, forward, launch, overflows, tabTo, type Visit, visit } from './browser.ts';
 
 const address = addresses.attacker.v4;
@@ -23,7 +24,7 @@ export async function dashboardScene(): Promise<unknown> {
       steps[name] = Math.round(performance.now() - started);
     }
     expectNothing(seen.complaints, 'the browser complains');
-    return steps;
+    return { ...steps, 'led to Access': await behindAccess(world, browser) };
   } catch (error) {
     const shown = await seen.page.evaluate('document.body.innerText').catch(() => '');
     throw new Error(`${error instanceof Error ? error.stack : error}\n${seen.complaints.join('\n')}\n${shown}`);
@@ -117,7 +118,7 @@ async function liftsIt(world: World, { page }: Visit): Promise<void> {
   );
   if ((await connect(world.attacker, world.hostA.addresses.v4, 22)) !== 'open') throw new Error('the door is shut');
   await page.goto(new URL('/#/bans', page.url()).href);
-  await page.getByText('0 bans').waitFor();
+  await page.locator('.total').filter({ hasText: '0 bans' }).waitFor();
 }
 
 async function panics({ edge }: World, { page }: Visit): Promise<void> {
@@ -164,7 +165,7 @@ async function scrolls(_: World, { page }: Visit): Promise<void> {
     return route.fulfill({ json: { revision: '1', offset, total: rows_max, rows } });
   });
   await page.goto(new URL('/#/bans', page.url()).href);
-  await page.getByText('100,000 bans').waitFor();
+  await page.locator('.total').filter({ hasText: '100,000 bans' }).waitFor();
   await page.evaluate(
     `(() => { const list = document.querySelector('.list'); list.scrollTo(0, list.scrollHeight); })()`,
   );

@@ -3,6 +3,7 @@ import { badInput } from './bad-input.ts';
 import { dashboardScene } from './dashboard.ts';
 import { explainedEverywhere } from './explained.ts';
 import { fleetCounts } from './fleet.ts';
+import { hostDashboardScene } from './host-dashboard.ts';
 import { bansSurviveRestart, countsSurviveKill, reloads } from './host-scenes.ts';
 import { hostileScene } from './hostile-lines.ts';
 import { enrolledLater, killed } from './kill.ts';
@@ -18,6 +19,7 @@ export const scenes: ReadonlyMap<string, () => Promise<unknown>> = new Map([
   ['enrolled later', enrolledLater],
   ['proven', proven],
   ['dashboard', dashboardScene],
+  ['dashboard of one host', hostDashboardScene],
   ['explained', explainedEverywhere],
   ['the fleet counts', fleetCounts],
   ...partitionScenes,

@@ -16,7 +16,10 @@ export interface Signs {
 
 /** A host that polls is seen to the minute. */
 const silent_s = 300;
-const operation_s = 600;
+/** Most take seconds; after ten minutes enforcement gives one up, and reads again. */
+const operation_s = 300;
+/** One operation holds up all others of the account: no failure of ours, but bans wait. */
+const heldUp: readonly string[] = ['ERR_CLOUDFLARE_BUSY', 'ERR_CLOUDFLARE_OPERATION'];
 /** Of a bucket that refills. */
 const low_share = 0.1;
 
@@ -64,17 +67,25 @@ function budgets({ enforcement }: StatusView, writes: Budget): Symptom[] {
 
 function cloudflare({ enforcement: { current, detail }, panic }: StatusView, now: UnixTime): Symptom[] {
   if (detail === null) return [];
+  const { error } = detail;
+  return [
+    ...(error === null || heldUp.includes(error.code) ? [] : [failure(error)]),
+    ...(current ? [] : behind(detail, now)),
+    ...(detail.mode === 'list' && panic === null ? detail.rules.flatMap(drift) : []),
+  ];
+}
+
+type Detail = NonNullable<StatusView['enforcement']['detail']>;
+
+function behind(detail: Detail, now: UnixTime): Symptom[] {
   const { error, missing, surplus } = detail;
   const operation = detail.mode === 'list' ? detail.operation : null;
   const lag = `${missing} missing, ${surplus} too many`;
-  return [
-    ...(error === null ? [] : [failure(error)]),
-    ...(operation !== null && now - operation.since > operation_s
-      ? [symptom('behind', 'operation', `${operation.kind} of ${operation.items} item(s) does not end`, 0)]
-      : []),
-    ...(error === null && !current && missing + surplus > 0 ? [symptom('behind', '', lag, 1_800)] : []),
-    ...(detail.mode === 'list' && panic === null ? detail.rules.flatMap(drift) : []),
-  ];
+  if (operation !== null && now - operation.since > operation_s)
+    return [symptom('behind', '', `${operation.kind} of ${operation.items} item(s) does not end`, 300)];
+  if (error !== null)
+    return heldUp.includes(error.code) ? [symptom('behind', '', `${lag}: ${error.message}`, 600)] : [];
+  return missing + surplus > 0 ? [symptom('behind', '', lag, 1_800)] : [];
 }
 
 function failure({ code, message }: { readonly code: string; readonly message: string }): Symptom {
