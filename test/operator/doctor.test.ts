@@ -89,7 +89,7 @@ describe('the doctor', () => {
     expect(code).toBe(2);
     expect(findings.map(({ about }) => about)).toEqual([
       // workerd sends no Date; Cloudflare does
-      ...['Worker', 'ledger and KV', 'enforcement', 'hosts', 'drift KV', "drift Cloudflare's list", 'token'],
+      ...['Worker', 'ledger and KV', 'enforcement', 'alerts', 'hosts', 'drift KV', "drift Cloudflare's list", 'token'],
       ...['list', 'rule example.test', "Cloudflare's ranges", 'this host', 'web server'],
     ]);
     const screen = await account.run(['doctor', '--root', account.dir]);
