@@ -96,18 +96,16 @@ function optionsOf(
     font: '12px system-ui',
   };
   const bars = uPlot.paths.bars?.({ size: [0.86, 60], align: 1 });
-  const highest = (counts[0] ?? []).reduce(
-    (top, _, index) =>
-      Math.max(
-        top,
-        counts.reduce((sum, row) => sum + (row[index] ?? 0), 0),
-      ),
-    0,
-  );
   return {
-    ...{ width, height: height_px, legend: { show: false }, padding: [12, 24, 0, 0] },
+    width,
+    height: height_px,
+    legend: { show: false },
+    padding: [12, 24, 0, 0],
     cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
-    scales: { x: { range: (_, min, max) => [min, max + step] }, y: { range: () => [0, Math.max(4, highest * 1.1)] } },
+    scales: {
+      x: { range: (_, min, max) => [min, max + step] },
+      y: { range: () => [0, Math.max(4, highestOf(counts) * 1.1)] },
+    },
     axes: [
       {
         ...axis,
@@ -127,13 +125,22 @@ function optionsOf(
       {},
       ...keys
         .map((key, index) => ({
-          ...{ label: plain(key, 80), fill: colorOf(index), width: 0, points: { show: false } },
+          label: plain(key, 80),
+          fill: colorOf(index),
+          width: 0,
+          points: { show: false },
           ...(bars === undefined ? {} : { paths: bars }),
         }))
         .toReversed(),
     ],
     hooks: { setCursor: [({ cursor }) => setAt(cursor.idx ?? null)] },
   };
+}
+
+/** Of the sums of all keys. */
+function highestOf(counts: Series['counts']): number {
+  const sums = (counts[0] ?? []).map((_, index) => counts.reduce((sum, row) => sum + (row[index] ?? 0), 0));
+  return sums.reduce((top, sum) => Math.max(top, sum), 0);
 }
 
 function tick(time: number, span: Span): string {

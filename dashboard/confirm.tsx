@@ -116,14 +116,20 @@ function planOf(ask: Ask, session: Session): Plan {
   switch (ask.kind) {
     case 'unban':
       return {
-        ...{ title: `Unban ${ask.address}?`, button: 'Unban', isGrave: false, fields: [] },
+        title: `Unban ${ask.address}?`,
+        button: 'Unban',
+        isGrave: false,
+        fields: [],
         text: `Every ban of it is lifted ${where}. New failures count as ever.`,
         done: () => `${ask.address} is unbanned.`,
         run: () => act(session, 'DELETE', `/v1/bans/${encodeURIComponent(ask.address)}`),
       };
     case 'disallow':
       return {
-        ...{ title: `Take ${ask.address} off the allow list?`, button: 'Take off', isGrave: false, fields: [] },
+        title: `Take ${ask.address} off the allow list?`,
+        button: 'Take off',
+        isGrave: false,
+        fields: [],
         text: 'It may be banned again from now on.',
         done: () => `${ask.address} is no longer on the allow list.`,
         run: () => act(session, 'DELETE', `/v1/allow/${encodeURIComponent(ask.address)}`),
@@ -147,7 +153,9 @@ function banPlan(address: string, session: Session, where: string): Plan {
   const jails = session.jails ?? [];
   const check = (value: string) => (bantime(value) === null ? 'Not a length of time such as 1h, 1d, 4w or -1.' : '');
   return {
-    ...{ title: address === '' ? 'Ban an address' : `Ban ${address}?`, button: 'Ban', isGrave: true },
+    title: address === '' ? 'Ban an address' : `Ban ${address}?`,
+    button: 'Ban',
+    isGrave: true,
     text: `It is refused ${where}. Addresses that guards protect cannot be banned.`,
     fields: [
       addressField(address),
@@ -157,7 +165,8 @@ function banPlan(address: string, session: Session, where: string): Plan {
     done: (values) => `${values['address']} is banned.`,
     run: (by, { address: given, bantime: time = '', jail }) =>
       act(by, 'POST', '/v1/bans', {
-        ...{ address: given, bantime: bantime(time) },
+        address: given,
+        bantime: bantime(time),
         ...(jail === undefined ? {} : { jail }),
       }),
   };
@@ -165,7 +174,9 @@ function banPlan(address: string, session: Session, where: string): Plan {
 
 function allowPlan(address: string, where: string): Plan {
   return {
-    ...{ title: address === '' ? 'Allow an address' : `Allow ${address}?`, button: 'Allow', isGrave: false },
+    title: address === '' ? 'Allow an address' : `Allow ${address}?`,
+    button: 'Allow',
+    isGrave: false,
     text: `It is never banned from now on; bans of it are lifted ${where}.`,
     fields: [addressField(address), { name: 'note', label: 'Note', hint: 'why, or whose it is' }],
     done: (values) => `${values['address']} is on the allow list.`,
@@ -181,7 +192,9 @@ function switchPlan(kind: 'panic' | 'resume' | 'brake' | 'release'): Plan {
   switch (kind) {
     case 'panic':
       return {
-        ...{ title: 'Lift all enforcement at the edge?', button: 'Lift everything', isGrave: true },
+        title: 'Lift all enforcement at the edge?',
+        button: 'Lift everything',
+        isGrave: true,
         text: 'Everybody who is banned reaches your sites again until you resume. The ledger and the hosts keep all bans.',
         fields: [
           { name: 'reason', label: 'Reason', hint: 'for the record' },
@@ -192,19 +205,28 @@ function switchPlan(kind: 'panic' | 'resume' | 'brake' | 'release'): Plan {
       };
     case 'resume':
       return {
-        ...{ ...none, title: 'Resume enforcement?', button: 'Resume', done: () => 'Bans are enforced again.' },
+        ...none,
+        title: 'Resume enforcement?',
+        button: 'Resume',
+        done: () => 'Bans are enforced again.',
         text: 'What was enforced before the panic is enforced again.',
         run: (session) => act(session, 'POST', '/v1/resume'),
       };
     case 'brake':
       return {
-        ...{ ...none, title: 'Pull the brake?', button: 'Pull', done: () => 'The brake is pulled.' },
+        ...none,
+        title: 'Pull the brake?',
+        button: 'Pull',
+        done: () => 'The brake is pulled.',
         text: 'Blocks at the edge become challenges until it is released.',
         run: (session) => act(session, 'POST', '/v1/brake'),
       };
     case 'release':
       return {
-        ...{ ...none, title: 'Release the brake?', button: 'Release', done: () => 'The brake is released.' },
+        ...none,
+        title: 'Release the brake?',
+        button: 'Release',
+        done: () => 'The brake is released.',
         text: 'Challenges are blocks again; the ledger does not brake by itself for an hour.',
         run: (session) => act(session, 'DELETE', '/v1/brake'),
       };

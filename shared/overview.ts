@@ -144,7 +144,9 @@ function valuesOf(holders: ReadonlyMap<string, BanEntry>, name: 'jail' | 'host')
 function rowOf({ address, holders, at, until }: Banned, nameOf: Names): BanRow {
   const distinct = (values: readonly string[]) => [...new Set(values)].toSorted().slice(0, viewLimits.names_max);
   return {
-    ...{ address, at, until },
+    address,
+    at,
+    until,
     action: edgeStateOf([...holders.values()])?.edge ?? 'off',
     holders: holders.size,
     jails: distinct(valuesOf(holders, 'jail')),

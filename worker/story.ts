@@ -36,7 +36,9 @@ export async function edgeStory(env: Env, address: Prefix, held: Answer<BanView>
 
 function ledgerStory({ address, action, until, holders }: BanView): NonNullable<EdgeStory['ledger']> {
   return {
-    ...{ address, action, until },
+    address,
+    action,
+    until,
     holders: holders.map(({ host, name, jail, at, until: end }) => ({ host, name, jail, at, until: end })),
   };
 }

@@ -4,6 +4,7 @@ import { isAbsolute, join } from 'node:path';
 import { canonical } from '../../shared/address.ts';
 import type { ActionConf } from '../../shared/config/action-conf.ts';
 import { EdgebanError } from '../../shared/errors.ts';
+import type { UnixTime, Until } from '../../shared/time.ts';
 import { timeoutOf } from './command-steps.ts';
 import type { StepName, Steps, Ticket, TicketFamily, TicketWorld, Trouble } from './ticket-action.ts';
 
@@ -140,8 +141,16 @@ class WebhookSteps implements Steps {
     const { jail, id, failures, at, until } = ban;
     const lines = ban.matches.join('\n').slice(-webhookLimits.matches_chars_max);
     return {
-      ...{ event, jail, id, ip: ban.ip ?? canonical(id), family: family === '' ? null : family, failures },
-      ...{ time: at, until, restored, host: this.#world.names.full },
+      event,
+      jail,
+      id,
+      ip: ban.ip ?? canonical(id),
+      family: family === '' ? null : family,
+      failures,
+      time: at,
+      until,
+      restored,
+      host: this.#world.names.full,
       ...(this.#settings.matches ? { matches: lines } : {}),
     };
   }
@@ -155,7 +164,13 @@ interface Message {
   readonly event: Event;
   readonly jail: string;
   readonly id: string;
+  readonly ip: string | null;
+  readonly family: 'inet4' | 'inet6' | null;
   readonly failures: number;
+  /** Of the ban. */
+  readonly time: UnixTime;
+  readonly until: Until;
+  readonly restored: boolean;
   readonly host: string;
   readonly matches?: string;
 }

@@ -96,14 +96,15 @@ export class Agent implements AgentControl {
   jail(name: string): JailControl | null {
     const found = this.#roster.get(name);
     if (found === undefined) return null;
-    const { parts, engine, court, desk } = this.#core;
-    // another takes its place when its actions are changed
-    const jail = () => this.#roster.get(name) ?? found;
+    const { parts, ...judges } = this.#core;
+    const jail = () => this.#roster.get(name) ?? found; // another takes its place when its actions are changed
     // a reload may have dropped it while its command waited
     const inTurn = <T>(body: () => Promise<T>) =>
       this.#turns.take(() => (this.#roster.get(name) === undefined ? Promise.reject(unknownJail(name)) : body()));
     return new JailDesk({
-      ...{ jail, store: parts.store, engine, court, desk },
+      ...judges,
+      jail,
+      store: parts.store,
       files: () => this.#reading.filesOf(name),
       change: (rules) => this.#roster.change(jail(), rules),
       spare: (ignoreip) => this.#roster.spare(jail(), ignoreip),
@@ -264,7 +265,7 @@ export class Agent implements AgentControl {
 
   #fleetOf(host: string | null): Fleet | null {
     if (host === null) return null;
-    const { parts, engine, court, desk } = this.#core;
+    const { parts, ...judges } = this.#core;
     return new Fleet({ store: parts.store, engine, court, desk, log: parts.log.logger('edge'), host });
   }
 

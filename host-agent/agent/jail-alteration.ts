@@ -33,8 +33,14 @@ export function addedPlan(name: string, text: string): JailPlan {
   return {
     name,
     rules: {
-      ...{ maxretry: 3, findtime: 600, maxmatches: 50, bantime: 600, increment: null },
-      ...{ ignoreself: true, sliding: false, prefix6: 128 },
+      maxretry: 3,
+      findtime: 600,
+      maxmatches: 50,
+      bantime: 600,
+      increment: null,
+      ignoreself: true,
+      sliding: false,
+      prefix6: 128,
     },
     ...bareJail,
     backend: backend === 'auto' ? 'pyinotify' : backend,

@@ -27,7 +27,10 @@ export async function storyOf(parts: StoryParts, text: string): Promise<Story> {
   const told = await Promise.all(parts.jails.map((jail) => jailStory(parts, jail, id, now)));
   const jails = told.filter(isTold);
   return {
-    ...{ id, now, jails, guard: guardOf(parts, id) },
+    id,
+    now,
+    jails,
+    guard: guardOf(parts, id),
     strangers: parts.jails.map(({ name }) => name).filter((name) => !jails.some(({ jail }) => jail === name)),
     holders: holdersOf(parts, id, now),
     ...(await edgeOf(parts.link, id)),
@@ -69,7 +72,9 @@ async function jailStory(parts: StoryParts, jail: Jail, id: string, now: UnixTim
   const bans = store.bans.history(ban?.id ?? counter?.id ?? id, history_max);
   return {
     jail: name,
-    ...{ maxretry: rules.maxretry, findtime: rules.findtime, bantime: rules.bantime },
+    maxretry: rules.maxretry,
+    findtime: rules.findtime,
+    bantime: rules.bantime,
     spared: sparedBy(parts, name, id),
     lines: matches.length === 0 ? [] : allLines(parts.compile(jail.plan), matches, rules, now),
     counter: counter === null ? null : { ...pick(counter), first: counter.first, last: counter.time },

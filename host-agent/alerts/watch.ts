@@ -142,7 +142,15 @@ function relayed(ledger: string, { n, phase, kind, about, since, ended }: Alerts
   const name = about.replace(/[^\x20-\x7e]+/g, ' ');
   const title = name === '' ? known.title : `${known.title}: ${name}`;
   return {
-    ...{ id: `${ledger}/${n}`, phase, kind, about: name, title, text: 'edgeban edge doctor says more' },
-    ...{ remedy: known.remedy, source: 'worker', since, ended },
+    id: `${ledger}/${n}`,
+    phase,
+    kind,
+    about: name,
+    title,
+    text: 'edgeban edge doctor says more',
+    remedy: known.remedy,
+    source: 'worker',
+    since,
+    ended,
   };
 }

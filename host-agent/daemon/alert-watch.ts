@@ -23,7 +23,11 @@ export async function openAlerts(
   const meta = new Meta(sql);
   const relay = enrolled === null || !settings.edge ? null : await relayOf(enrolled);
   const alerts = new HostAlerts({
-    ...{ targets, relay, name: hostname(), log: log.logger('server'), now: () => Date.now() / 1000 },
+    targets,
+    relay,
+    name: hostname(),
+    log: log.logger('server'),
+    now: () => Date.now() / 1000,
     symptoms: () => hostSymptoms(agent),
     post: (target, alert) => post(target, alert, settings),
     memory: { get: () => meta.get(memoryKey), set: (text) => meta.set(memoryKey, text) },

@@ -222,7 +222,10 @@ const edgePlan: JailPlan = {
       file: 'nftables',
       commands: {},
       parameters: { name: edgeJail, type: 'allports', actname: 'nftables' },
-      ...{ startOnDemand: null, repairOnUnban: null, norestored: false, origin: { file: '', line: 0 } },
+      startOnDemand: null,
+      repairOnUnban: null,
+      norestored: false,
+      origin: { file: '', line: 0 },
     },
   ],
 };

@@ -50,9 +50,16 @@ export class HostViews {
     const watch = await this.#followed();
     const { banned, families, jails } = this.#overview.shares((host) => host);
     return {
-      ...{ now: this.#now(), revision: revisionOf(watch), banned, families, jails, hosts: null },
+      now: this.#now(),
+      revision: revisionOf(watch),
+      banned,
+      families,
+      jails,
+      hosts: null,
       ...recentBans(this.#database, this.#now()),
-      ...{ panic: null, brake: null, troubles: troublesOf(watch) },
+      panic: null,
+      brake: null,
+      troubles: troublesOf(watch),
     };
   }
 
@@ -88,9 +95,13 @@ export class HostViews {
       state,
     }));
     return {
-      ...{ address: id, now: host.now, guard: host.guard, host },
+      address: id,
+      now: host.now,
+      guard: host.guard,
+      host,
       held: held.toSorted((one, other) => other.at - one.at),
-      ...{ edge: host.edge, edge_trouble: host.edgeTrouble },
+      edge: host.edge,
+      edge_trouble: host.edgeTrouble,
       acts: this.#acts.filter(({ about }) => about.split(' ')[0] === id).toReversed(),
     };
   }

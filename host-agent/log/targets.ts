@@ -102,7 +102,15 @@ class Stream implements Target {
 }
 
 const priorities: Readonly<Record<Level, number>> = {
-  ...{ CRITICAL: 2, ERROR: 3, WARNING: 4, NOTICE: 5, INFO: 6, MSG: 6, DEBUG: 7, TRACEDEBUG: 7, HEAVYDEBUG: 7 },
+  CRITICAL: 2,
+  ERROR: 3,
+  WARNING: 4,
+  NOTICE: 5,
+  INFO: 6,
+  MSG: 6,
+  DEBUG: 7,
+  TRACEDEBUG: 7,
+  HEAVYDEBUG: 7,
 };
 
 function priorityOf({ level }: Entry): number {

@@ -48,7 +48,11 @@ export function findingsOf(trial: Trial, banned: BannedNow | null, now: UnixTime
     const ids = new Set(live.map(({ id }) => id));
     const held = banned?.get(jail) ?? null;
     return {
-      ...{ jail, failures: tally.failures, ignored: tally.ignored, bans: tally.bans, addresses: tally.addresses.size },
+      jail,
+      failures: tally.failures,
+      ignored: tally.ignored,
+      bans: tally.bans,
+      addresses: tally.addresses.size,
       in_force: ids.size,
       in_force_now: held === null ? null : [...ids].filter((id) => held.has(id)).length,
       only_now: held === null ? null : [...held].filter((id) => !ids.has(id)).sort(),

@@ -50,7 +50,12 @@ const known = {
   conf: { ...text, short: 'c', default: '/etc/edgeban' },
   jail: { ...texts, short: 'j' },
   log: { ...texts, short: 'l' },
-  ...{ since: text, until: text, set: texts, compare: flag, all: flag, json: flag },
+  since: text,
+  until: text,
+  set: texts,
+  compare: flag,
+  all: flag,
+  json: flag,
   help: { ...flag, short: 'h' },
 } as const;
 

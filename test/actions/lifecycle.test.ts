@@ -64,13 +64,20 @@ async function ours(conf: ActionConf, { steps, results }: Question): Promise<str
   const left = [...results];
   const done: string[] = [];
   const jail: TicketJail = {
-    ...{ name: 'web', held: () => [], ban: () => null, history: () => [], bantime: () => 600 },
+    name: 'web',
+    held: () => [],
+    ban: () => null,
+    history: () => [],
+    bantime: () => 600,
     figures: () => ({ banned: 0, banned_total: 0, found: 0, found_total: 0 }),
   };
   const world: TicketWorld = {
     ledger: { marks: () => [], set: () => undefined, drop: () => undefined, clear: () => undefined },
-    ...{ voices: { actions: silent, utils: silent }, names: { full: 'host.example', short: 'host' } },
-    ...{ boot: '', now: () => now, nameOf: async () => 'ptr.example' },
+    voices: { actions: silent, utils: silent },
+    names: { full: 'host.example', short: 'host' },
+    boot: '',
+    now: () => now,
+    nameOf: async () => 'ptr.example',
     run: async ({ script, values }) => {
       done.push(filled(script, values));
       return { kind: 'code', code: (left.shift() ?? true) ? 0 : 1, said: '' };

@@ -80,8 +80,17 @@ test('webhook: JSON, a token from a file, again after an error, and nothing of t
   await bench.unban(ban.id);
   expect(received.map(({ headers }) => headers.authorization)).toEqual(Array(4).fill('Bearer se-cr-et'));
   expect(received[2]?.body).toEqual({
-    ...{ event: 'ban', jail: 'web', id: ban.id, ip: null, family: null, failures: 3, time: ban.at, until: ban.until },
-    ...{ restored: false, host: 'host.example', matches: 'one\n"two"\n' },
+    event: 'ban',
+    jail: 'web',
+    id: ban.id,
+    ip: null,
+    family: null,
+    failures: 3,
+    time: ban.at,
+    until: ban.until,
+    restored: false,
+    host: 'host.example',
+    matches: 'one\n"two"\n',
   });
   expect(received[3]?.body).toMatchObject({ event: 'unban', id: ban.id });
   expect(bench.log.join()).not.toContain('se-cr-et');
@@ -96,7 +105,10 @@ test('ntfy: a message in its form; one that does not answer is given up in time'
   expect(bench.actions[0]?.failing()[0]?.error.code).toBe('ERR_ACTION_TIMEOUT');
   await vi.waitFor(() => expect(bench.actions[0]?.failing()).toEqual([]), 8_000);
   expect(received[1]?.body).toEqual({
-    ...{ topic: 'bans', priority: 3, tags: ['skull', 'web'], title: 'web on host.example: ban' },
+    topic: 'bans',
+    priority: 3,
+    tags: ['skull', 'web'],
+    title: 'web on host.example: ban',
     message: '203.0.113.7 is banned after 3 failures',
   });
 });

@@ -52,7 +52,11 @@ export function ticketBench({ inside = [], run, host = 'evil.example' }: BenchSe
     await Promise.all(bench.actions.map((action) => action.tell(orders)));
   };
   const bench: TicketBench = {
-    ...{ log, held, ran: [], boot: 'one', actions: [] },
+    log,
+    held,
+    ran: [],
+    boot: 'one',
+    actions: [],
     start: async (...confs) => {
       const made = new TicketActions(world());
       bench.actions = confs.map((conf) => made.create(conf, jailOf(held)));
@@ -95,7 +99,10 @@ function voiceInto(log: string[]): TicketWorld['voices']['actions'] {
 
 function jailOf(held: ReadonlyMap<string, Ban>): TicketJail {
   return {
-    ...{ name: 'web', held: () => [...held.values()], ban: (id) => held.get(id) ?? null, bantime: () => 600 },
+    name: 'web',
+    held: () => [...held.values()],
+    ban: (id) => held.get(id) ?? null,
+    bantime: () => 600,
     history: (id) => [held.get(id)].filter((ban) => ban !== undefined),
     figures: () => ({ banned: held.size, banned_total: 0, found: 0, found_total: 0 }),
   };

@@ -47,7 +47,14 @@ export async function edge(vars: AlertVars = {}) {
   };
   await pass(60);
   return {
-    ...{ scene, ledger, people, clock, live, kv, pass, watch },
+    scene,
+    ledger,
+    people,
+    clock,
+    live,
+    kv,
+    pass,
+    watch,
     get alerts() {
       return alerts;
     },

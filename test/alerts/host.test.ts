@@ -33,7 +33,11 @@ async function scene(changes: Partial<PostSettings> = {}, relay: HostAlertsParts
   const world = { now: 1_800_000_000, symptoms: [] as readonly Symptom[], memory: null as string | null };
   const open = () =>
     new HostAlerts({
-      ...{ name: 'web1', relay, targets: targetsOf(settings), log: log.logger('server'), now: () => world.now },
+      name: 'web1',
+      relay,
+      targets: targetsOf(settings),
+      log: log.logger('server'),
+      now: () => world.now,
       symptoms: () => world.symptoms,
       post: (target, alert) => post(target, alert, settings, sendmail),
       memory: { get: () => world.memory, set: (text) => void Object.assign(world, { memory: text }) },

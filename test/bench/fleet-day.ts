@@ -17,8 +17,16 @@ const statements_shown = 20;
 const count = z.number();
 const Outcome = z.object({
   costs: z.object({
-    ...{ requests: count, refused: count, alarms: count, rows_written: count, rows_read: count },
-    ...{ kv_writes: count, kv_reads: count, kv_bytes: count, api_calls: count, messages: count },
+    requests: count,
+    refused: count,
+    alarms: count,
+    rows_written: count,
+    rows_read: count,
+    kv_writes: count,
+    kv_reads: count,
+    kv_bytes: count,
+    api_calls: count,
+    messages: count,
   }),
   standing: z.object({ bans: count, rows: count, missing: count, leftOut: count }),
   statements: z.array(z.tuple([z.string(), count])),
@@ -42,7 +50,10 @@ const prices = [
     of: ({ requests }: Outcome['costs']) => requests,
   },
   {
-    ...{ name: 'requests and alarms of the object', free: 100_000, paid: 1e6, more: 0.15 },
+    name: 'requests and alarms of the object',
+    free: 100_000,
+    paid: 1e6,
+    more: 0.15,
     of: ({ requests, alarms }: Outcome['costs']) => requests + alarms,
   },
   {

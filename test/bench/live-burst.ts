@@ -22,8 +22,12 @@ export async function playLiveBurst(folder: string, connect: Connect): Promise<B
   const fake = createFakeCloudflare({ options, file: null, now: () => Date.now() });
   const base = await fake.listen(0, '127.0.0.1');
   const enforcing = {
-    ...{ CLOUDFLARE_API_TOKEN: secret, CLOUDFLARE_API_BASE: base, CLOUDFLARE_ACCOUNT_ID: account },
-    ...{ CLOUDFLARE_ZONE_IDS: zoneIds.join(','), ENFORCEMENT: 'list', LIST_NAME: listName },
+    CLOUDFLARE_API_TOKEN: secret,
+    CLOUDFLARE_API_BASE: base,
+    CLOUDFLARE_ACCOUNT_ID: account,
+    CLOUDFLARE_ZONE_IDS: zoneIds.join(','),
+    ENFORCEMENT: 'list',
+    LIST_NAME: listName,
   };
   const worker: RealWorker = await makeRealWorker(folder, {
     settings: () => ({ ...enforcing, OPERATOR_TOKEN: worker.token }),

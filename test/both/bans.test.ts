@@ -184,7 +184,13 @@ test('of the lines the newest are kept, as many as dbmaxmatches and the size all
 test('counters, positions and single values are kept', async () => {
   await onStore(({ counters, positions, meta }) => {
     const counter: Counter = {
-      ...{ jail: 'sshd', id: 'a', ip: null, first: 1.5, time: 3, retry: 2, failures: 2 },
+      jail: 'sshd',
+      id: 'a',
+      ip: null,
+      first: 1.5,
+      time: 3,
+      retry: 2,
+      failures: 2,
       times: [1.5, 3],
       matches: ['x'],
     };

@@ -63,8 +63,15 @@ test('a failure of a known id weighs 2, 3, 5, 9 … and no more than maxretry', 
 });
 
 const ban: Ban = {
-  ...{ jail: 'sshd', id: '192.0.2.1', ip: '192.0.2.1', at: 1000, bantime: 600, until: 1600 },
-  ...{ count: 1, failures: 5, matches: [] },
+  jail: 'sshd',
+  id: '192.0.2.1',
+  ip: '192.0.2.1',
+  at: 1000,
+  bantime: 600,
+  until: 1600,
+  count: 1,
+  failures: 5,
+  matches: [],
 };
 const lasting = (bantime: number, increment: Increment | null = null): BantimeRules => ({ bantime, increment });
 

@@ -7,8 +7,15 @@ import { openStore, type Store } from '../../shared/store/store.ts';
 import type { Failure } from '../../shared/ticket.ts';
 
 export const rules: JailRules = {
-  ...{ findtime: 600, maxretry: 3, maxmatches: 3, bantime: 600 },
-  ...{ increment: null, ignoreip: [], ignoreself: true, sliding: false, prefix6: 128 },
+  findtime: 600,
+  maxretry: 3,
+  maxmatches: 3,
+  bantime: 600,
+  increment: null,
+  ignoreip: [],
+  ignoreself: true,
+  sliding: false,
+  prefix6: 128,
 };
 
 export function storeOn(sql: Sql): Store {

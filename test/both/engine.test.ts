@@ -10,7 +10,11 @@ import { below, oneOf, randomOf } from '../random.ts';
 import { Court, rules } from './court.ts';
 
 const increment: Increment = {
-  ...{ factor: 1, multipliers: [], formula: null, maxtime: null, rndtime: null },
+  factor: 1,
+  multipliers: [],
+  formula: null,
+  maxtime: null,
+  rndtime: null,
   overalljails: false,
 };
 
@@ -34,9 +38,18 @@ test('the third failure bans: from the last failure on, with its lines', async (
     expect(its.fail('192.0.2.1', 100)).toEqual({ kind: 'found', count: 1, maxretry: 3, bad: null });
     its.fail('192.0.2.1', 200);
     expect(its.fail('192.0.2.1', 300)).toEqual({
-      ...{ kind: 'ban', base: 600, bad: null },
+      kind: 'ban',
+      base: 600,
+      bad: null,
       ban: {
-        ...{ jail: 'sshd', id: '192.0.2.1', ip: '192.0.2.1', at: 300, bantime: 600, until: 900, count: 1, failures: 3 },
+        jail: 'sshd',
+        id: '192.0.2.1',
+        ip: '192.0.2.1',
+        at: 300,
+        bantime: 600,
+        until: 900,
+        count: 1,
+        failures: 3,
         matches: ['192.0.2.1 at 100', '192.0.2.1 at 200', '192.0.2.1 at 300'],
       },
     });
@@ -86,7 +99,8 @@ test('with increments a known id is banned sooner and for longer', async () => {
     expect(its.fail('192.0.2.1', 1000)).toEqual({ kind: 'found', count: 2, maxretry: 3, bad: { count: 1, weight: 2 } });
     expect(its.fail('192.0.2.1', 1001)).toMatchObject({ kind: 'ban', base: 600, ban: { count: 2, bantime: 1200 } });
     expect(its.fail('192.0.2.1', 9000)).toMatchObject({
-      ...{ kind: 'ban', bad: { count: 2, weight: 3 } },
+      kind: 'ban',
+      bad: { count: 2, weight: 3 },
       ban: { count: 3, bantime: 2400, failures: 1 },
     });
   });

@@ -65,8 +65,17 @@ test('bans of a version that did not keep their order come in the order of their
     const { bans } = storeOn(sql);
     expect([bans.idsIn('sshd'), bans.idsIn('mail')]).toEqual([['c', 'a', 'b'], ['d']]);
     expect(bans.held('sshd', 'b')).toEqual({
-      ...{ jail: 'sshd', id: 'b', ip: null, at: 2, bantime: 600, until: 602, count: 2, failures: 3, matches: ['a'] },
-      ...{ groups: { user: 'x' }, forced: true },
+      jail: 'sshd',
+      id: 'b',
+      ip: null,
+      at: 2,
+      bantime: 600,
+      until: 602,
+      count: 2,
+      failures: 3,
+      matches: ['a'],
+      groups: { user: 'x' },
+      forced: true,
     });
   });
 });

@@ -67,7 +67,12 @@ async function tell(ledger: TestLedger, clock: { now: number }, batch: number): 
 /** Each host has addresses of its own. */
 export function bansOf(host: number, first: number, count: number, at: number): object[] {
   return Array.from({ length: count }, (_, n) => ({
-    ...{ kind: 'ban', jail: 'sshd', address: `${45 + host}.0.${(first + n) >> 8}.${(first + n) & 255}` },
-    ...{ at, until: at + 86_400, failures: 5, count: 1 },
+    kind: 'ban',
+    jail: 'sshd',
+    address: `${45 + host}.0.${(first + n) >> 8}.${(first + n) & 255}`,
+    at,
+    until: at + 86_400,
+    failures: 5,
+    count: 1,
   }));
 }

@@ -126,7 +126,13 @@ function sceneOn(on: Pick<Scene, 'fake' | 'base' | 'clock'>, mode: Mode, instanc
     return createClearing({ ...parts, fetch: net, api }) ?? unmade;
   };
   const scene: Scene = {
-    ...{ ...on, sql: memorySql(), log, line, stance, patience, enforcement: unmade },
+    ...on,
+    sql: memorySql(),
+    log,
+    line,
+    stance,
+    patience,
+    enforcement: unmade,
     restart: (other) => {
       set = other ?? set;
       scene.enforcement = make();

@@ -18,7 +18,10 @@ function rowOf(fill: Fill, serves: Serves, n: number): BanRow {
   const its = jails[fill].slice(0, fill === 'much' ? (n % 6) + 1 : 1);
   const names = hosts[fill].slice(0, fill === 'much' ? (n % 4) + 1 : 1);
   return {
-    ...{ address: addressOf(n), action: n % 7 === 3 ? 'challenge' : 'block', at: now - n * 11, holders: its.length },
+    address: addressOf(n),
+    action: n % 7 === 3 ? 'challenge' : 'block',
+    at: now - n * 11,
+    holders: its.length,
     ...{
       until: n % 9 === 5 ? null : now + 600 + ((n * 7_919) % (30 * day)),
       jails: its,
@@ -53,8 +56,13 @@ function summaryOf(fill: Fill, serves: Serves): Summary {
   ];
   const isGrave = fill === 'much' && serves === 'fleet';
   return {
-    ...{ now, revision: '1', banned, families: { v4: Math.ceil(banned * 0.6), v6: Math.floor(banned * 0.4) } },
-    ...{ last_hour: Math.floor(banned / 40), last_day: Math.floor(banned / 2), jails: shares(jails[fill], banned) },
+    now,
+    revision: '1',
+    banned,
+    families: { v4: Math.ceil(banned * 0.6), v6: Math.floor(banned * 0.4) },
+    last_hour: Math.floor(banned / 40),
+    last_day: Math.floor(banned / 2),
+    jails: shares(jails[fill], banned),
     hosts: serves === 'host' ? null : shares(hosts[fill], banned),
     panic: isGrave ? { since: now - 4_000, by: 'operator anna', reason: hostile.arabic } : null,
     brake: isGrave ? { since: now - 300, by: 'the ledger' } : null,
@@ -155,7 +163,8 @@ function enforcementOf(fill: Fill): Enforcement {
 
 function allowedOf(fill: Fill): AllowedRows {
   const rows = Array.from({ length: fill === 'much' ? 60 : fill === 'little' ? 2 : 0 }, (_, n) => ({
-    ...{ address: addressOf(n), note: at(['the office', hostile.html, hostile.arabic, hostile.long], n, '') },
+    address: addressOf(n),
+    note: at(['the office', hostile.html, hostile.arabic, hostile.long], n, ''),
     ...(n % 2 === 0 ? { at: now - n * hour, source: 'ledger' as const } : { at: null, source: 'settings' as const }),
   }));
   return { allowed: rows };

@@ -96,7 +96,8 @@ export function sessionOf(fill: Fill, serves: Serves): Session {
       name: fill === 'much' ? `edgeban.${'a'.repeat(50)}.workers.dev` : 'edgeban.example.workers.dev',
       live: 'websocket',
     },
-    ...{ acts: serves === 'fleet' ? acts : acts.slice(0, 4), jails: serves === 'host' ? jails[fill] : null },
+    acts: serves === 'fleet' ? acts : acts.slice(0, 4),
+    jails: serves === 'host' ? jails[fill] : null,
   });
 }
 

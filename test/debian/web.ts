@@ -79,8 +79,12 @@ const nginx = { server: 'nginx', port: ports.nginx, log: '/var/log/nginx/access.
 
 const rooms: readonly Room[] = [
   {
-    ...{ jail: 'apache-auth', server: 'apache2', port: ports.apache, path: '/locked' },
-    ...{ log: '/var/log/apache2/error.log', sources: ['203.0.113.80', '2001:db8:bad::80'] },
+    jail: 'apache-auth',
+    server: 'apache2',
+    port: ports.apache,
+    path: '/locked',
+    log: '/var/log/apache2/error.log',
+    sources: ['203.0.113.80', '2001:db8:bad::80'],
   },
   { ...nginx, jail: 'nginx-http-auth', path: '/locked', sources: ['203.0.113.81', '2001:db8:bad::81'] },
   { ...nginx, jail: 'nginx-botsearch', path: '/phpmyadmin/index.php', sources: ['203.0.113.82', '2001:db8:bad::82'] },

@@ -80,7 +80,11 @@ function randomSeries(random: () => number): Series {
 }
 
 const plain: Increment = {
-  ...{ factor: 1, multipliers: [], formula: null, maxtime: null, rndtime: null },
+  factor: 1,
+  multipliers: [],
+  formula: null,
+  maxtime: null,
+  rndtime: null,
   overalljails: false,
 };
 

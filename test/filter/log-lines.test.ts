@@ -30,7 +30,13 @@ const confs = [
 ];
 
 const shownOf = ({ status, failures, hits, ignoredBy, time, template, notice, trouble }: LineResult) => ({
-  ...{ status, hits, ignoredBy, time, template, notice, trouble },
+  status,
+  hits,
+  ignoredBy,
+  time,
+  template,
+  notice,
+  trouble,
   failures: failures.map(({ id, matches, groups, time: at }) => ({ id, matches, groups, at })),
 });
 

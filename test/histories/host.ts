@@ -246,8 +246,12 @@ export class SimulatedHost {
     return {
       wake: () => pusher.wake(),
       report: () => ({
-        ...{ url: '', host: this.id ?? '', feed: follower.mode, waiting: outbox.size },
-        ...{ answeredAt: follower.standing.answeredAt, trouble: this.trouble },
+        url: '',
+        host: this.id ?? '',
+        feed: follower.mode,
+        waiting: outbox.size,
+        answeredAt: follower.standing.answeredAt,
+        trouble: this.trouble,
       }),
       explain: () => Promise.reject(new Error('not asked here')),
       ability: () => client.ability(),

@@ -77,11 +77,18 @@ const Variable = z.discriminatedUnion('type', [
     current: z.strictObject({}),
   }),
   z.strictObject({
-    ...{ ...variable, name: z.literal('host'), type: z.literal('query'), datasource: source, definition: words },
+    ...variable,
+    name: z.literal('host'),
+    type: z.literal('query'),
+    datasource: source,
+    definition: words,
     query: z.strictObject({ query: z.string().regex(/^label_values\(\w+, \w+\)$/), refId: words }),
-    ...{ includeAll: z.literal(true), multi: z.literal(true), allValue: z.literal('.*') },
+    includeAll: z.literal(true),
+    multi: z.literal(true),
+    allValue: z.literal('.*'),
     current: z.strictObject({ text: z.literal('All'), value: z.literal('$__all') }),
-    ...{ refresh: z.int().min(0).max(2), sort: z.int().min(0).max(8) },
+    refresh: z.int().min(0).max(2),
+    sort: z.int().min(0).max(8),
   }),
 ]);
 const Dashboard = z.strictObject({
@@ -94,7 +101,9 @@ const Dashboard = z.strictObject({
   },
   // 36 is Grafana 9.1, the first to name data sources by type and uid everywhere; newer ones bring it up to theirs
   schemaVersion: z.int().min(36).max(41),
-  ...{ editable: z.boolean(), refresh: z.string().regex(/^\d+[smh]$/), timezone: z.enum(['', 'browser', 'utc']) },
+  editable: z.boolean(),
+  refresh: z.string().regex(/^\d+[smh]$/),
+  timezone: z.enum(['', 'browser', 'utc']),
   time: z.strictObject({ from: z.string().startsWith('now-'), to: z.literal('now') }),
   ...{
     graphTooltip: z.int().min(0).max(2),

@@ -88,7 +88,13 @@ export async function openAccount(changes: Partial<FakeOptionsInput> = {}, url?:
     });
   const own = url === undefined ? ['--wrangler', wrangler] : [];
   return {
-    ...{ dir, file, base, fake, url: at, run, deployed: ['--url', at, ...own] },
+    dir,
+    file,
+    base,
+    fake,
+    url: at,
+    run,
+    deployed: ['--url', at, ...own],
     setup: (words = [], play = {}) => {
       const zones = words.includes('--zone') ? [] : ['--zone', zone.name];
       const sure = play.answers === undefined ? ['--yes'] : [];
@@ -178,8 +184,15 @@ function status(mode: string, zones: string) {
     list: { name: 'x', id: 'x', ours: 0, foreign: 0 },
   };
   return {
-    ...{ ledger: 'l', revision: 0, bans: 0, hosts: 0, over_share: [], listeners: 0 },
-    ...{ panic: null, brake: null, recovery: { due: false, at: null, bans: 0, refused: 0 } },
+    ledger: 'l',
+    revision: 0,
+    bans: 0,
+    hosts: 0,
+    over_share: [],
+    listeners: 0,
+    panic: null,
+    brake: null,
+    recovery: { due: false, at: null, bans: 0, refused: 0 },
     ranges: { known: 22, at: null, error: null },
     snapshot: { current: true, written_at: null, error: null },
     enforcement: { mode, current: true, detail: mode === 'none' || mode === 'gate' ? null : detail },

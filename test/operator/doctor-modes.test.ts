@@ -64,11 +64,27 @@ test('a rule that challenges before the one that blocks', async () => {
 
 const named = { count: 0, addresses: [] };
 const detail = {
-  ...{ inStep: true, wanted: 0, missing: 0, surplus: 0, leftOut: named, foreign: named, refused: named, unfit: named },
-  ...{ error: null, waitUntil: null, rules: [] },
+  inStep: true,
+  wanted: 0,
+  missing: 0,
+  surplus: 0,
+  leftOut: named,
+  foreign: named,
+  refused: named,
+  unfit: named,
+  error: null,
+  waitUntil: null,
+  rules: [],
 };
 const status = (enforcement: Status['enforcement']): Status => ({
-  ...{ ledger: 'l', revision: 0, bans: 0, hosts: 0, over_share: [], listeners: 0, panic: null, brake: null },
+  ledger: 'l',
+  revision: 0,
+  bans: 0,
+  hosts: 0,
+  over_share: [],
+  listeners: 0,
+  panic: null,
+  brake: null,
   recovery: { due: false, at: null, bans: 0, refused: 0 },
   ranges: { known: 22, at: null, error: null },
   snapshot: { current: true, written_at: null, error: null },

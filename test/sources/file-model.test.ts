@@ -89,7 +89,10 @@ it.each(Object.keys(stories).flatMap((story) => compressions.map((compress) => [
           const log = begun(compress);
           const played = await play(log, story(log), interruptions(first, steps, second, dies));
           expect({ first, steps, second, dies, ...flaws(played, log.count), errors: played.errors }).toEqual({
-            ...{ first, steps, second, dies },
+            first,
+            steps,
+            second,
+            dies,
             ...perfect,
           });
         }

@@ -100,7 +100,10 @@ export async function explainedEverywhere(): Promise<unknown> {
   const told = [
     await same(world, at.both, 'addr-set-sshd', { ...everywhere, banned: ['sshd'], ledger: at.both }),
     await same(world, at.host, 'addr-set-sshd-kex', {
-      ...{ ...nowhere, banned: ['sshd-kex'], kernel: ['blocked'], ledger: at.host },
+      ...nowhere,
+      banned: ['sshd-kex'],
+      kernel: ['blocked'],
+      ledger: at.host,
     }),
     await same(world, at.edge, '', { ...everywhere, banned: ['pam-generic'], kernel: [], ledger: at.edge }),
     await same(world, at.operator, 'addr-set-edge', { ...everywhere, banned: ['edge'], ledger: at.operator }),

@@ -36,9 +36,16 @@ async function deliverOne(book: Book, delivery: Delivery, parts: DeliveryParts):
 export async function tryOut(parts: DeliveryParts): Promise<{ target: Target; error: string | null }[]> {
   const now = parts.now();
   const alert: Alert = {
-    ...{ id: `test/${Math.floor(now)}`, phase: 'began', kind: 'test', about: '', title: 'a message of trial' },
-    ...{ text: 'Somebody asked whether alerts arrive (edgeban edge doctor --test-alert).', remedy: 'nothing' },
-    ...{ source: 'worker', since: now, ended: null },
+    id: `test/${Math.floor(now)}`,
+    phase: 'began',
+    kind: 'test',
+    about: '',
+    title: 'a message of trial',
+    text: 'Somebody asked whether alerts arrive (edgeban edge doctor --test-alert).',
+    remedy: 'nothing',
+    source: 'worker',
+    since: now,
+    ended: null,
   };
   const tries = targetsOf(parts.settings).map(async (target) => ({ target, error: await send(target, alert, parts) }));
   return await Promise.all(tries);

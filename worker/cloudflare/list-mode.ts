@@ -56,7 +56,10 @@ export function createListMode(parts: EnforcementParts<ListSettings>): Enforceme
   }
 
   return {
-    ...{ step, survey, status, former: () => [] },
+    step,
+    survey,
+    status,
+    former: () => [],
     waitsUntil: () => waitsUntil(memory.state),
     switch: async (now, revive = false) => {
       await switchRules(parts, memory, now, revive);

@@ -78,7 +78,8 @@ const none = { count: 0, addresses: [] };
 function freshState(of: string, before: State | null): State {
   const full = (left: number): Bucket => ({ left, at: 0 });
   return {
-    ...{ of, zones: [] },
+    of,
+    zones: [],
     list: null,
     challenge: null,
     elsewhere: 0,

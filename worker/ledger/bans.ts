@@ -44,7 +44,8 @@ function viewHolders(sql: Sql, name: string, held: readonly Holder[]): BanView {
     action: state.edge,
     until: state.until,
     holders: held.map(({ cursor, lifted: _, address: __, ...holder }) => ({
-      ...{ ...holder, seq: cursor },
+      ...holder,
+      seq: cursor,
       name: names.get(holder.host) ?? holder.host,
     })),
   };

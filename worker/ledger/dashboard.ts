@@ -148,7 +148,8 @@ export class Dashboard {
     const { state, holders } = this.#parts;
     const last = holders.last();
     const rows = this.hosts().map(({ holders: bans, ...host }) => ({
-      ...{ ...host, bans },
+      ...host,
+      bans,
       behind: behindOf(state, host.id, last),
     }));
     return { hosts: rows };

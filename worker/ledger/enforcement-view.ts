@@ -12,7 +12,8 @@ export function enforcementView(sql: Sql, { enforcement, snapshot }: StatusView,
   const { mode, current, detail, former } = enforcement;
   const { written_at, error } = snapshot;
   return {
-    ...{ mode, current },
+    mode,
+    current,
     ...cloudflareView(detail),
     snapshot: { current: snapshot.current, written_at, error },
     budgets: [...(detail?.budgets ?? []), kvWrites(sql, now)],
@@ -27,7 +28,12 @@ function cloudflareView(
 ): Pick<Enforcement, 'lists' | 'operation' | 'drift' | 'reconciled_at' | 'wait_until' | 'error' | 'rules'> {
   if (detail === null)
     return {
-      ...{ lists: [], operation: null, drift: null, reconciled_at: null, wait_until: null, error: null },
+      lists: [],
+      operation: null,
+      drift: null,
+      reconciled_at: null,
+      wait_until: null,
+      error: null,
       rules: [],
     };
   const { missing, surplus, leftOut, refused, unfit } = detail;
@@ -43,7 +49,11 @@ function cloudflareView(
 function placeOf(detail: NonNullable<Detail>): Pick<Enforcement, 'lists' | 'operation' | 'rules'> {
   if (detail.mode === 'access-rules') return { lists: [], operation: null, rules: [] };
   const rules = detail.rules.map(({ zone, action, rule, enabled, first, error }) => ({
-    ...{ zone, action, enabled, first, error },
+    zone,
+    action,
+    enabled,
+    first,
+    error,
     there: rule !== null,
   }));
   const { list, challengeList } = detail;

@@ -145,8 +145,10 @@ interface Seen {
 /** Of a verified request. `lag`: how late the host's newest events came, in seconds. */
 export function seenBy(host: Host, request: Seen, lag: number | null, now: UnixTime) {
   return {
-    ...{ seen_at: now, signed_at: Math.max(host.signedAt, request.time) },
-    ...{ version: request.version ?? host.version, lag: lag ?? host.lag },
+    seen_at: now,
+    signed_at: Math.max(host.signedAt, request.time),
+    version: request.version ?? host.version,
+    lag: lag ?? host.lag,
   } satisfies HostChanges;
 }
 

@@ -99,8 +99,12 @@ function jailRow({ jail, failing, banned, missing, idle }: WatchJail, pace: Pace
 }
 
 const paints: Readonly<Record<WatchEvent['kind'], Paint>> = {
-  ...{ found: 'plain', prolong: 'plain', spared: 'dim' },
-  ...{ ban: 'bad', unban: 'good', refused: 'dim' },
+  found: 'plain',
+  prolong: 'plain',
+  spared: 'dim',
+  ban: 'bad',
+  unban: 'good',
+  refused: 'dim',
 };
 
 function eventRow({ at, kind, jail, id }: WatchEvent, name: number): Row {

@@ -161,7 +161,9 @@ function givenOf(values: Values, known: SetupRecord | null): Given {
   if (known?.worker !== null && known?.worker !== undefined && known.worker.name !== name)
     throw usage('the name of a set-up cannot be changed', 'edgeban edge teardown first');
   return {
-    ...{ 'operator-file': values['operator-file'], json: values.json, yes: values.yes },
+    'operator-file': values['operator-file'],
+    json: values.json,
+    yes: values.yes,
     wrangler: values.wrangler,
     worker: values.worker,
     name,

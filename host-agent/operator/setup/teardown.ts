@@ -55,7 +55,10 @@ export async function tearDown(argv: readonly string[], world: OperatorWorld): P
     if (!values.json) world.terminal.out(line);
   };
   const work: Teardown = {
-    ...{ api, world, record, say },
+    api,
+    world,
+    record,
+    say,
     forget: (changes) => {
       work.record = { ...work.record, ...changes };
       writeRecord(files.record, work.record);

@@ -87,10 +87,19 @@ export function zones(world: World, asked: Asked): Reply {
 function wholeZone(world: World, { id, name }: FakeOptions['zones'][number]): Zone {
   const at = '2024-01-01T00:00:00Z';
   return {
-    ...{ id, name, status: 'active', paused: false, type: 'full', development_mode: 0 },
-    ...{ activated_on: at, created_on: at, modified_on: at },
+    id,
+    name,
+    status: 'active',
+    paused: false,
+    type: 'full',
+    development_mode: 0,
+    activated_on: at,
+    created_on: at,
+    modified_on: at,
     name_servers: ['ada.ns.cloudflare.com', 'bob.ns.cloudflare.com'],
-    ...{ original_name_servers: null, original_dnshost: null, original_registrar: null },
+    original_name_servers: null,
+    original_dnshost: null,
+    original_registrar: null,
     account: { id: world.options.account, name: 'Fake account' },
     owner: { id: world.options.account, name: 'Fake account', type: 'organization' },
     meta: { cdn_only: false, dns_only: false, foundation_dns: false },

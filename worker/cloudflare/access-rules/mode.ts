@@ -217,7 +217,11 @@ function statusOf(memory: Memory, scopes: readonly Scope[], now: UnixTime): Acce
   return {
     mode: 'access-rules',
     inStep: states.every(isInStep),
-    ...{ wanted, leftOut, foreign, refused, unfit },
+    wanted,
+    leftOut,
+    foreign,
+    refused,
+    unfit,
     missing: states.reduce((sum, { missing }) => sum + missing, 0),
     surplus: states.reduce((sum, { surplus }) => sum + surplus, 0),
     scopes: scopes.map((scope) => scopeStatus(scope, memory.scope(scope))),

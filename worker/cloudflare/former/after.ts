@@ -47,9 +47,18 @@ function isInForce(status: EnforcementStatus): boolean {
 
 const nobody = { count: 0, addresses: [] };
 const none: NoneStatus = {
-  ...{ mode: 'none', inStep: true, wanted: 0, missing: 0, surplus: 0 },
-  ...{ leftOut: nobody, foreign: nobody, refused: nobody, unfit: nobody },
-  ...{ error: null, waitUntil: null, reconciledAt: null },
+  mode: 'none',
+  inStep: true,
+  wanted: 0,
+  missing: 0,
+  surplus: 0,
+  leftOut: nobody,
+  foreign: nobody,
+  refused: nobody,
+  unfit: nobody,
+  error: null,
+  waitUntil: null,
+  reconciledAt: null,
 };
 
 /** Wants nothing of Cloudflare. */
