@@ -265,7 +265,7 @@ export class Agent implements AgentControl {
 
   #fleetOf(host: string | null): Fleet | null {
     if (host === null) return null;
-    const { parts, ...judges } = this.#core;
+    const { parts, engine, court, desk } = this.#core;
     return new Fleet({ store: parts.store, engine, court, desk, log: parts.log.logger('edge'), host });
   }
 

@@ -128,7 +128,7 @@ async function rotate({ random, hosts }: World): Promise<void> {
 
 async function operate({ random, edge }: World): Promise<void> {
   const address = oneOf(random, pool);
-  if (random() < 0.5) await edge.tryOrder('POST', '/v1/bans', { address, bantime: 200 + below(random, 300) });
+  if (random() < 0.5) await edge.tryOrder('POST', '/v1/bans', { address, bantime: 4000 + below(random, 2000) });
   else await edge.tryOrder('DELETE', `/v1/bans/${encodeURIComponent(address)}`);
 }
 

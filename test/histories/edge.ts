@@ -87,7 +87,7 @@ const varsOf: Readonly<Record<Mode, Readonly<Record<string, string>>>> = {
 };
 
 /** The operator's own networks, and how the fleet counts. */
-export const settings = { allowed: '198.51.100.0/24', fleet_maxretry: 4, fleet_bantime: 900 } as const;
+export const settings = { allowed: '198.51.100.0/24', fleet_maxretry: 4, fleet_bantime: 5000 } as const;
 
 export class SimulatedEdge {
   readonly fake: FakeCloudflare;

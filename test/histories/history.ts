@@ -12,7 +12,7 @@ const ends_every = 4;
 const patience_s = 2_700;
 const look_s = 20;
 /** Longer than any ban made in a history. */
-const bans_s = 1_500;
+const bans_s = 8_000;
 
 export interface Story {
   readonly told: readonly string[];
@@ -79,6 +79,7 @@ async function quiet(world: World): Promise<void> {
     host.firewall.isBroken = false;
     if (!host.isRunning) await host.start();
     if (!(await edge.knows(host.id))) await host.enrol(edge);
+    else if (host.isRotating) await host.rotate();
   }
   await ban(world);
 }

@@ -24,15 +24,15 @@ action = nftables[type=allports]
 [sshd]
 failregex = ^\s*fail <IP4>$
 maxretry = 3
-bantime = 20m
+bantime = 2h
 fleet = true
 [web]
 maxretry = 2
-bantime = 12m
+bantime = 90m
 edge = challenge
 [proxied]
 maxretry = 2
-bantime = 15m
+bantime = 100m
 plane = edge
 `;
 

@@ -56,6 +56,11 @@ export class SimulatedHost {
     return this.#identity?.host ?? null;
   }
 
+  /** A rotation was told that its answer was lost: it is to be asked for again. */
+  get isRotating(): boolean {
+    return this.#next !== null;
+  }
+
   get isRunning(): boolean {
     return this.#agent !== null;
   }
