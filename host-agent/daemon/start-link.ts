@@ -9,9 +9,10 @@ import type { EdgeSettings } from '../edge/settings.ts';
 import { realWorld } from '../edge/world.ts';
 import type { Log } from '../log/log.ts';
 
-export function startLink(settings: EdgeSettings, store: Store, fleet: Fleet, resync: () => void, log: Log): AgentLink {
+/** The store's outbox as the link takes it. `resync`: tells all anew (edge/ports.ts). */
+export function outboxOf(store: Store, resync: () => void): EventOutbox {
   const { outbox } = store;
-  const events: EventOutbox = {
+  return {
     get size() {
       return outbox.size;
     },
@@ -22,10 +23,13 @@ export function startLink(settings: EdgeSettings, store: Store, fleet: Fleet, re
     ack: (stream, seq) => store.transaction(() => outbox.ack(stream, seq)),
     resync,
   };
+}
+
+export function startLink(settings: EdgeSettings, store: Store, fleet: Fleet, resync: () => void, log: Log): AgentLink {
   const edge = log.logger('edge');
   const link = new EdgeLink({
     settings,
-    outbox: events,
+    outbox: outboxOf(store, resync),
     sink: fleet,
     world: realWorld,
     events: {

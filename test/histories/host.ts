@@ -4,9 +4,10 @@ import { Agent } from '../../host-agent/agent/agent.ts';
 import type { Fleet } from '../../host-agent/agent/fleet.ts';
 import type { AgentParts, EdgeLink } from '../../host-agent/agent/parts.ts';
 import { edgeJail, type SourcePlan, sourceName } from '../../host-agent/agent/plan.ts';
+import { outboxOf } from '../../host-agent/daemon/start-link.ts';
 import { Follower } from '../../host-agent/edge/follower.ts';
 import { liveFeedLimits } from '../../host-agent/edge/live-feed.ts';
-import type { EdgeEvents, EdgeWorld, EventOutbox } from '../../host-agent/edge/ports.ts';
+import type { EdgeEvents, EdgeWorld } from '../../host-agent/edge/ports.ts';
 import { Pusher } from '../../host-agent/edge/pusher.ts';
 import type { Identity } from '../../host-agent/edge/sign.ts';
 import { backoffLimits } from '../../host-agent/edge/standing.ts';
@@ -222,27 +223,14 @@ export class SimulatedHost {
   }
 
   #startLink(fleet: Fleet, resync: () => void): EdgeLink {
-    const store = this.#store;
-    const { outbox } = store;
     const events: EdgeEvents = { up: () => undefined, trouble: () => undefined, refused: () => undefined };
-    const queue: EventOutbox = {
-      get size() {
-        return outbox.size;
-      },
-      get lost() {
-        return outbox.lost;
-      },
-      peek: (limit) => outbox.peek(limit),
-      ack: (stream, seq) => store.transaction(() => outbox.ack(stream, seq)),
-      resync,
-    };
     const world: EdgeWorld = {
       now: () => this.#clock.now,
       random: this.#random,
       sleep: (seconds, signal) => this.#clock.sleep(seconds, signal),
     };
     const { client } = this;
-    const pusher = new Pusher({ client, outbox: queue, world, events, limits: backoffLimits });
+    const pusher = new Pusher({ client, outbox: outboxOf(this.#store, resync), world, events, limits: backoffLimits });
     const limits = { ...backoffLimits, ...liveFeedLimits, ...polls };
     const follower = new Follower({ client, sink: fleet, world, events, limits });
     this.#link = { pusher, follower };
@@ -254,7 +242,7 @@ export class SimulatedHost {
         url: '',
         host: this.id ?? '',
         feed: follower.mode,
-        waiting: outbox.size,
+        waiting: this.#store.outbox.size,
         answeredAt: follower.standing.answeredAt,
         trouble: this.trouble,
       }),
