@@ -31,9 +31,12 @@ export const forPeople: Screen = {
     for (const line of linesOf(evidence)) console.log(`    ${dim}${line}${plain}`);
   },
   close: (steps, total_ms) => {
-    const failed = steps.filter(({ ok }) => !ok).length;
-    const summary = failed === 0 ? `all ${steps.length} steps hold` : `${failed} of ${steps.length} steps failed`;
-    console.log(`\n${failed === 0 ? green : red}${summary}${plain} in ${(total_ms / 1000).toFixed(1)} s`);
+    const failed = steps.filter(({ ok }) => !ok);
+    const all = failed.length === 0;
+    const summary = all ? `all ${steps.length} steps hold` : `${failed.length} of ${steps.length} steps failed`;
+    console.log(`\n${all ? green : red}${summary}${plain} in ${(total_ms / 1000).toFixed(1)} s`);
+    // once more at the end, where a long log still shows it
+    for (const { name, evidence } of failed) console.log(`failed: ${name}: ${linesOf(evidence).join(' ')}`);
   },
 };
 
