@@ -112,6 +112,32 @@ describe('with a second list', () => {
     expect(enabled()).toEqual([true, true, true, true]);
   });
 
+  it('a ledger that was lost switches both rules by a panic, and back by resume, before it has found the lists', async () => {
+    scene = await openScene(paid, both);
+    await scene.settle([blocked, challenged]);
+    const enabled = () => zoneIds.flatMap((zone) => scene.fake.control.rules(zone).map((rule) => rule.enabled));
+    scene.lose();
+    scene.stance.panic = true;
+    await scene.enforcement.switch(scene.clock.now);
+    expect(enabled()).toEqual([false, false, false, false]);
+    scene.lose();
+    scene.stance.panic = false;
+    await scene.enforcement.switch(scene.clock.now, true);
+    expect(enabled()).toEqual([true, true, true, true]);
+  });
+
+  it('rules that are to be revived come on by steps where that fails at first, the second list not found yet', async () => {
+    scene = await openScene(paid, both);
+    await scene.settle([blocked, challenged]);
+    for (const zone of zoneIds)
+      for (const ref of ['edgeban', 'edgeban_challenge']) scene.fake.control.disableRule({ zone, ref });
+    scene.lose();
+    scene.fake.control.fault({ kind: '500', count: 4 });
+    await scene.enforcement.switch(scene.clock.now, true);
+    await scene.settle([blocked, challenged]);
+    expect(zoneIds.flatMap((zone) => scene.fake.control.rules(zone).map((rule) => rule.enabled))).not.toContain(false);
+  });
+
   it('the brake makes a challenge of the block, and leaves the other as it is', async () => {
     scene = await openScene(paid, both);
     await scene.settle([blocked, challenged]);
@@ -172,6 +198,14 @@ describe('without room for a second list', () => {
     expect(ruleRefs(scene, zoneIds[0])).toEqual(['edgeban']);
     const creations = asked(scene).filter((line) => line.startsWith('POST') && line.endsWith('/rules/lists'));
     expect(creations).toHaveLength(2);
+  });
+
+  it('a rule is looked for by a resume while nobody knows, and forgotten then', async () => {
+    scene = await openScene({}, both);
+    await scene.enforcement.switch(scene.clock.now, true);
+    await scene.settle([blocked, challenged]);
+    expect(status()).toMatchObject({ inStep: true, challengeList: { id: null } });
+    expect(status().rules.map(({ action }) => action)).toEqual(['block', 'block']);
   });
 });
 

@@ -5,11 +5,10 @@ import { reconcile_s } from './read-list.ts';
 import type { Run } from './run.ts';
 import type { RuleMemory } from './schema.ts';
 import { delayAfter } from './setback.ts';
-import { rulesFor, type Slot, slotsOf } from './slots.ts';
+import { awaitsList, rulesFor, type Slot, slotsOf } from './slots.ts';
 import { challengeRefOf, ensureRule, type RuleAim, rule_calls_max, ruleRefOf } from './waf-rule.ts';
 
 export async function seeToRules(run: Run): Promise<void> {
-  if (run.state.list === null) return;
   for (const slot of slotsOf(run.parts.settings, run.state)) {
     if (dueOf(run, slot) > run.now) continue;
     run.reserve(rule_calls_max);
@@ -62,7 +61,6 @@ export function failedRule(before: RuleMemory | undefined, failure: CloudflareFa
 }
 
 export function nextRuleTime(run: Run): UnixTime {
-  if (run.state.list === null) return Number.POSITIVE_INFINITY;
   return slotsOf(run.parts.settings, run.state).reduce(
     (first, slot) => Math.min(first, dueOf(run, slot)),
     Number.POSITIVE_INFINITY,
@@ -70,5 +68,6 @@ export function nextRuleTime(run: Run): UnixTime {
 }
 
 function dueOf({ state }: Run, slot: Slot): UnixTime {
+  if (awaitsList(state, slot)) return Number.POSITIVE_INFINITY;
   return rulesFor(state, slot)[slot.zone]?.due ?? 0;
 }
