@@ -3,7 +3,7 @@ import type { FaultKind } from '../fakes/cloudflare/state.ts';
 import { below, oneOf } from '../random.ts';
 import { names, zones } from './edge.ts';
 import { jailNames } from './host-plan.ts';
-import { modes, pool, sometimesAllowed, type World } from './world.ts';
+import { modes, pool, sometimesAllowed, theirs, type World } from './world.ts';
 
 export interface Act {
   readonly name: string;
@@ -71,14 +71,22 @@ function weather({ random, edge }: World): void {
 }
 
 /** What people do by hand at Cloudflare, and should not. */
-function meddle({ random, edge }: World): void {
+function meddle({ random, edge, theirLists }: World): void {
   const { control } = edge.fake;
   const name = oneOf(random, Object.values(names));
+  const rule = () => ({ zone: oneOf(random, zones), ref: oneOf(random, ['edgeban', 'edgeban_challenge']) });
+  // theirs stay
+  const ours = pool.filter((address) => !theirs.addresses.some((its) => its === address));
   const deeds = [
-    () => control.deleteRule({ zone: oneOf(random, zones), ref: oneOf(random, ['edgeban', 'edgeban_challenge']) }),
-    () => control.loseList({ name }),
-    () => control.removeItems({ list: name, ips: [oneOf(random, pool)] }),
-    () => control.removeAccessRules({ values: [oneOf(random, pool)] }),
+    () => control.deleteRule(rule()),
+    // as a panic past the Worker does
+    () => control.disableRule(rule()),
+    () => {
+      control.loseList({ name });
+      theirLists.delete(name);
+    },
+    () => control.removeItems({ list: name, ips: [oneOf(random, ours)] }),
+    () => control.removeAccessRules({ values: [oneOf(random, ours)] }),
     () => control.revokeToken({ name: 'worker' }),
   ];
   oneOf(random, deeds)();

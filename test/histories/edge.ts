@@ -191,11 +191,11 @@ export class SimulatedEdge {
     return enforcement.former.length;
   }
 
-  /** All that has come of a host's word: its holders, its place in its stream, its failures. */
+  /** All that has come of a host's word: its holders, its place in its stream, the fleet's counts. */
   toldBy(host: string): string {
     const holders = this.sql.all('SELECT address, jail, at, until, lifted, cursor FROM holders WHERE host = ?', host);
-    const streams = this.sql.all('SELECT stream, last FROM streams WHERE host = ?', host);
-    const counters = this.sql.all('SELECT * FROM counters WHERE jail = ?', host);
+    const streams = this.sql.all('SELECT streams FROM hosts WHERE id = ?', host);
+    const counters = this.sql.all('SELECT * FROM counters');
     return JSON.stringify([holders, streams, counters]);
   }
 

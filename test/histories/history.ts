@@ -1,4 +1,5 @@
 /** A whole history from its seed: troubles in any order, then quiet, agreement, and the end of all bans. */
+import { edgeJail } from '../../host-agent/agent/plan.ts';
 import { randomOf } from '../random.ts';
 import { type Act, actBy } from './acts.ts';
 import { cloudflare_tick_s, expectAgreement, expectAlways, expectPanic } from './invariants.ts';
@@ -73,7 +74,9 @@ async function quiet(world: World): Promise<void> {
   edge.dieAtCall(null);
   edge.kv.broken = false;
   if (!edge.isUp) edge.setUp(true);
-  for (const path of ['/v1/resume', '/v1/brake']) await edge.order(path === '/v1/brake' ? 'DELETE' : 'POST', path);
+  // once more: what was switched off past the Worker, beside its own panic, comes on by a resume without one
+  for (const path of ['/v1/resume', '/v1/resume']) await edge.order('POST', path);
+  await edge.order('DELETE', '/v1/brake');
   for (const host of hosts) {
     host.client.isCut = false;
     host.firewall.isBroken = false;
@@ -129,6 +132,10 @@ async function end(world: World): Promise<void> {
         throw new Error(`${address} is blocked ${clock.now - since} s after its end`);
     }
   }
-  const left = [...everywhereAtCloudflare(edge), ...holdersAt(world), ...hosts.flatMap(({ edgeBans }) => edgeBans)];
+  const left = [
+    ...everywhereAtCloudflare(edge),
+    ...holdersAt(world),
+    ...hosts.flatMap((host) => host.bannedIn(edgeJail)),
+  ];
   if (left.length > 0) throw new Error(`left after all have ended: ${JSON.stringify(left)}`);
 }

@@ -12,6 +12,10 @@ import { Log } from '../../host-agent/log/log.ts';
 export const jails = { sshd: 'block', web: 'challenge', proxied: 'block' } as const;
 export type JailName = keyof typeof jails;
 export const jailNames = Object.keys(jails) as JailName[];
+/** Not of the jail edge, in which the others' bans are. */
+export function isOwnJail(jail: string): jail is JailName {
+  return Object.hasOwn(jails, jail);
+}
 
 const configuration = String.raw`[DEFAULT]
 enabled = true

@@ -3,7 +3,7 @@ import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypt
 import { Agent } from '../../host-agent/agent/agent.ts';
 import type { Fleet } from '../../host-agent/agent/fleet.ts';
 import type { AgentParts, EdgeLink } from '../../host-agent/agent/parts.ts';
-import { edgeJail, type SourcePlan, sourceName } from '../../host-agent/agent/plan.ts';
+import { type SourcePlan, sourceName } from '../../host-agent/agent/plan.ts';
 import { outboxOf } from '../../host-agent/daemon/start-link.ts';
 import { Follower } from '../../host-agent/edge/follower.ts';
 import { liveFeedLimits } from '../../host-agent/edge/live-feed.ts';
@@ -15,14 +15,21 @@ import type { Source } from '../../host-agent/sources/source.ts';
 import { Resolver } from '../../host-agent/system/dns.ts';
 import { Shell, shellLimits } from '../../host-agent/system/shell.ts';
 import { openSqlite } from '../../host-agent/system/sqlite.ts';
+import { numberOrNull, text } from '../../shared/store/row.ts';
 import type { Sql } from '../../shared/store/sql.ts';
 import { openStore, type Store } from '../../shared/store/store.ts';
-import type { Ban } from '../../shared/ticket.ts';
+import type { Until } from '../../shared/time.ts';
 import { type Clock, type Life, within } from './clock.ts';
 import type { SimulatedEdge } from './edge.ts';
 import { Firewall } from './firewall.ts';
 import { type JailName, log, plan, polls, ports } from './host-plan.ts';
 import { type Fate, WorkerClient } from './worker-client.ts';
+
+export interface HeldBan {
+  readonly jail: string;
+  readonly id: string;
+  readonly until: Until;
+}
 
 export class SimulatedHost {
   readonly name: string;
@@ -143,13 +150,15 @@ export class SimulatedHost {
     await this.#agent?.jail(jail)?.unban([address]);
   }
 
-  /** Bans in its store. */
-  bans(jail: string): readonly Ban[] {
-    return [...this.#seen.bans.heldIn(jail)];
+  /** What its store holds; looked at after every act, so it is one query. */
+  get bans(): readonly HeldBan[] {
+    return this.#sql
+      .all('SELECT jail, id, until FROM held_bans')
+      .map((row) => ({ jail: text(row, 'jail'), id: text(row, 'id'), until: numberOrNull(row, 'until') }));
   }
 
-  get edgeBans(): readonly Ban[] {
-    return this.bans(edgeJail);
+  bannedIn(jail: string): string[] {
+    return this.bans.flatMap((ban) => (ban.jail === jail ? [ban.id] : [])).sort();
   }
 
   get waiting(): number {

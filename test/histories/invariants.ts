@@ -15,6 +15,8 @@ import {
   inAccessRules,
   inLists,
   spokenBy,
+  theirsInAccessRules,
+  theirsInList,
   wafRules,
 } from './places.ts';
 import { isGuarded, sometimesAllowed, theirs, type World } from './world.ts';
@@ -42,16 +44,29 @@ export function expectAlways(world: World): void {
   none('guarded and at Cloudflare', everywhereAtCloudflare(edge).filter(isGuarded));
   none('guarded and in KV', edge.kv.bans(clock.now).filter(isGuarded));
   for (const host of hosts) expectHost(host, clock.now);
-  const notOurs = edge.fake.control.accessRules(account).filter(({ notes }) => !notes.startsWith('edgeban:'));
-  same(
-    "another person's rules",
-    notOurs.map(({ mode, notes, configuration }) => [configuration.value, mode, notes]),
-    [[theirs.value, theirs.mode, theirs.notes]],
-  );
+  expectTheirs(world);
+}
+
+/** What other people have in the account is as it was. */
+function expectTheirs({ edge, theirLists }: World): void {
+  const { addresses, note, mode } = theirs;
+  for (const list of theirLists) {
+    const wanted = addresses.map((address) => `${address} ${note}`);
+    same(`other people's items in ${list}`, theirsInList(edge, list), wanted);
+  }
+  const wanted = addresses.map((address) => `${address} ${mode} ${note}`);
+  for (const scope of [account, ...zones])
+    same("other people's access rules", theirsInAccessRules(edge, scope), wanted);
+  for (const zone of zones)
+    same("other people's WAF rules", wafRules(edge, zone).filter(isTheirRule), [`${theirs.rule.ref} skip on`]);
+}
+
+function isTheirRule(rule: string): boolean {
+  return !rule.startsWith('edgeban');
 }
 
 function expectHost(host: SimulatedHost, now: number): void {
-  const own = [...jailNames, edgeJail].flatMap((jail) => host.bans(jail));
+  const own = host.bans;
   // whom the ledger alone spares, a host may ban for itself
   const spared = (address: string) => isGuarded(address) && !address.startsWith('198.51.100.');
   none(
@@ -83,7 +98,7 @@ export function expectAgreement(world: World): void {
       `held for ${host.name} and not banned there`,
       held.filter((line) => !spoken.includes(line)),
     );
-    same(`the jail edge of ${host.name}`, host.edgeBans.map(({ id }) => id).sort(), edgeOf(host, holders));
+    same(`the jail edge of ${host.name}`, host.bannedIn(edgeJail), edgeOf(host, holders));
     expectKernel(host);
   }
   const known = ['operator', 'fleet', 'recovered', ...hosts.map(({ id }) => id)];
@@ -99,8 +114,7 @@ function expectKernel(host: SimulatedHost): void {
   for (const jail of [...jailNames, edgeJail]) {
     // a jail that leaves its bans to the edge has nothing in the kernel, unless the edge cannot
     if (!host.firewall.jails.includes(jail) && jail === 'proxied') continue;
-    const stored = host.bans(jail).map(({ id }) => id);
-    same(`the kernel's set ${jail} on ${host.name}`, host.firewall.blocked(jail), stored.sort());
+    same(`the kernel's set ${jail} on ${host.name}`, host.firewall.blocked(jail), host.bannedIn(jail));
   }
 }
 
@@ -120,21 +134,36 @@ function expectEdge(world: World): void {
   const of = (action: string) => actions.flatMap(([address, its]) => (its === action ? [address] : [])).sort();
   const [blocked, challenged] = [of('block'), of('challenge')];
   const { mode } = edge;
-  const inRules = mode === 'access-rules' || mode === 'zones';
   same('KV', edge.kv.bans(clock.now), [...blocked, ...challenged].sort());
-  same('the list', inLists(edge, names.block), mode === 'list' || mode === 'lists' ? blocked : []);
-  same('the second list', inLists(edge, names.challenge), mode === 'lists' ? challenged : []);
-  const ruled = { blocked, challenged };
-  const nothing = { blocked: [], challenged: [] };
-  same('access rules of the account', inAccessRules(edge, account), mode === 'access-rules' ? ruled : nothing);
-  for (const zone of zones)
-    same('access rules of a zone', inAccessRules(edge, zone), mode === 'zones' ? ruled : nothing);
+  const isList = mode === 'list' || mode === 'lists';
+  same('the list', inLists(edge, names.block), isList ? besideTheirs(blocked, theirsInList(edge, names.block)) : []);
+  same(
+    'the second list',
+    inLists(edge, names.challenge),
+    mode === 'lists' ? besideTheirs(challenged, theirsInList(edge, names.challenge)) : [],
+  );
+  for (const scope of [account, ...zones]) {
+    const its = theirsInAccessRules(edge, scope);
+    const ruled = { blocked: besideTheirs(blocked, its), challenged: besideTheirs(challenged, its) };
+    const isUsed = mode === (scope === account ? 'access-rules' : 'zones');
+    same(`access rules of ${scope}`, inAccessRules(edge, scope), isUsed ? ruled : { blocked: [], challenged: [] });
+  }
   const rules = {
     list: ['edgeban block on'],
     lists: ['edgeban block on', 'edgeban_challenge managed_challenge on'],
   };
-  const wanted = inRules || mode === 'gate' || mode === 'none' ? [] : rules[mode];
-  for (const zone of zones) same('WAF rules', wafRules(edge, zone), wanted);
+  const wanted = isList ? rules[mode] : [];
+  for (const zone of zones)
+    same(
+      'WAF rules',
+      wafRules(edge, zone).filter((rule) => !isTheirRule(rule)),
+      wanted,
+    );
+}
+
+/** An address of which other people have an item or a rule is left to them. */
+function besideTheirs(addresses: readonly string[], its: readonly string[]): string[] {
+  return addresses.filter((address) => !its.some((line) => line.startsWith(`${address} `)));
 }
 
 /** In a panic nothing is enforced at the edge, and hosts go on. */
@@ -144,7 +173,7 @@ export function expectPanic(world: World): void {
   for (const zone of zones)
     none(
       'WAF rules in a panic',
-      wafRules(edge, zone).filter((rule) => rule.endsWith(' on')),
+      wafRules(edge, zone).filter((rule) => !isTheirRule(rule) && rule.endsWith(' on')),
     );
   for (const scope of [account, ...zones])
     same('access rules in a panic', inAccessRules(edge, scope), { blocked: [], challenged: [] });

@@ -6,7 +6,7 @@ import type { EdgeAction } from '../../shared/ticket.ts';
 import { isOver } from '../../shared/time.ts';
 import { account, type SimulatedEdge, zones } from './edge.ts';
 import type { SimulatedHost } from './host.ts';
-import { jailNames, jails } from './host-plan.ts';
+import { isOwnJail, jails } from './host-plan.ts';
 import type { World } from './world.ts';
 
 /** Whoever holds an address at the ledger now. */
@@ -23,10 +23,10 @@ export function actionsAt(world: World): Map<string, EdgeAction> {
 
 /** One line for each ban of a host as it should stand at the ledger. */
 export function spokenBy(host: SimulatedHost, now: number): string[] {
-  return jailNames
-    .flatMap((jail) => host.bans(jail).map((ban) => ({ jail, ban })))
-    .filter(({ ban }) => !isOver(ban.until, now))
-    .map(({ jail, ban: { id, until } }) => `${id} ${jail} ${jails[jail]} ${until?.toFixed(2)}`)
+  return host.bans
+    .flatMap(({ jail, id, until }) =>
+      isOwnJail(jail) && !isOver(until, now) ? [`${id} ${jail} ${jails[jail]} ${until?.toFixed(2)}`] : [],
+    )
     .sort();
 }
 
@@ -48,20 +48,37 @@ export interface AtCloudflare {
   readonly challenged: readonly string[];
 }
 
+/** Is it ours, by its comment? */
+function isOurs(comment = ''): boolean {
+  return comment.startsWith('edgeban:main:');
+}
+
 /** By lists and their rules, or by access rules (of the account, or the same in every zone). */
 export function inLists({ fake: { control } }: SimulatedEdge, list: string): string[] {
-  const ours = control.items(list).filter(({ comment = '' }) => comment.startsWith('edgeban:main:'));
+  const ours = control.items(list).filter(({ comment }) => isOurs(comment));
   return ours.map(({ ip }) => canonical(ip) ?? ip).sort();
 }
 
+/** Other people's, as `address comment`. */
+export function theirsInList({ fake: { control } }: SimulatedEdge, list: string): string[] {
+  return control.items(list).flatMap(({ ip, comment }) => (isOurs(comment) ? [] : [`${ip} ${comment}`]));
+}
+
 export function inAccessRules({ fake: { control } }: SimulatedEdge, scope: string): AtCloudflare {
-  const ours = control.accessRules(scope).filter(({ notes }) => notes.startsWith('edgeban:main:'));
+  const ours = control.accessRules(scope).filter(({ notes }) => isOurs(notes));
   const of = (wanted: string) =>
     ours
       .filter(({ mode }) => mode === wanted)
       .map(({ configuration: { value = '' } }) => canonical(value) ?? value)
       .sort();
   return { blocked: of('block'), challenged: of('managed_challenge') };
+}
+
+/** Other people's, as `address mode notes`. */
+export function theirsInAccessRules({ fake: { control } }: SimulatedEdge, scope: string): string[] {
+  return control
+    .accessRules(scope)
+    .flatMap(({ mode, notes, configuration: { value } }) => (isOurs(notes) ? [] : [`${value} ${mode} ${notes}`]));
 }
 
 /** Everything of ours at Cloudflare that is about an address. */
@@ -71,7 +88,7 @@ export function everywhereAtCloudflare(edge: SimulatedEdge): string[] {
   return [...lists, ...rules.flatMap(({ blocked, challenged }) => [...blocked, ...challenged])];
 }
 
-/** Our WAF rules of a zone, as `ref action enabled`. */
+/** The WAF rules of a zone, as `ref action enabled`. */
 export function wafRules({ fake: { control } }: SimulatedEdge, zone: string): string[] {
   return control
     .rules(zone)

@@ -3,7 +3,7 @@ import { parsePrefix } from '../../shared/address.ts';
 import { Guard } from '../../shared/engine/guard.ts';
 import { oneOf, randomOf } from '../random.ts';
 import { Clock } from './clock.ts';
-import { type Mode, SimulatedEdge, settings } from './edge.ts';
+import { type Mode, names, SimulatedEdge, settings, zones } from './edge.ts';
 import { SimulatedHost } from './host.ts';
 import type { Fate } from './worker-client.ts';
 
@@ -21,8 +21,13 @@ export const pool = [
   ...sometimesAllowed,
   ...guarded,
 ];
-/** Another person's rule in the account, which stays as it is. */
-export const theirs = { target: 'ip', value: '192.0.2.2', mode: 'whitelist', notes: 'by hand' } as const;
+/** What other people have in the account, and keep: items, access rules, a WAF rule. One of their addresses is attacked. */
+export const theirs = {
+  addresses: ['192.0.2.2', '203.0.113.7'],
+  note: 'by hand',
+  mode: 'whitelist',
+  rule: { ref: 'shop', action: 'skip', expression: '(http.host eq "shop.example")' },
+} as const;
 
 export interface World {
   readonly clock: Clock;
@@ -32,6 +37,8 @@ export interface World {
   random: () => number;
   /** Does the weather spoil requests? */
   isCalm: boolean;
+  /** Lists that still have other people's items: they go with a list that is lost. */
+  readonly theirLists: Set<string>;
   /** What was found wrong on the way. */
   readonly wrong: string[];
   /** Who has failed in jails of the fleet, as `address host`. */
@@ -49,9 +56,10 @@ export async function openWorld(seed: number): Promise<World> {
   const random = randomOf(seed);
   const clock = new Clock(begin_s + random());
   const edge = new SimulatedEdge(clock, oneOf(random, modes));
-  edge.fake.control.seedAccessRules({ rules: [theirs] });
+  const theirLists = new Set(Object.values(names));
+  seedTheirs(edge, theirLists);
   const wrong: string[] = [];
-  const world: World = { clock, edge, hosts: [], random, isCalm: true, wrong, failed: new Set() };
+  const world: World = { clock, edge, hosts: [], random, isCalm: true, theirLists, wrong, failed: new Set() };
   const fate = () => (world.isCalm ? 'good' : oneOf(world.random, fates));
   const hosts = ['web1', 'web2', 'mail'].map((name) => {
     const host = new SimulatedHost(name, clock, edge, () => world.random(), fate);
@@ -61,6 +69,17 @@ export async function openWorld(seed: number): Promise<World> {
   Object.assign(world, { hosts });
   for (const host of hosts) await host.enrol(edge);
   return world;
+}
+
+function seedTheirs({ fake: { control } }: SimulatedEdge, lists: Iterable<string>): void {
+  const { addresses, note, mode, rule } = theirs;
+  for (const list of lists) control.seedItems({ list, items: addresses.map((ip) => ({ ip, comment: note })) });
+  const rules = addresses.map((value) => ({ target: 'ip' as const, value, mode, notes: note }));
+  control.seedAccessRules({ rules });
+  for (const zone of zones) {
+    control.seedAccessRules({ zone, rules });
+    control.seedRules({ zone, rules: [rule] });
+  }
 }
 
 export function closeWorld({ edge, hosts, clock }: World): void {
