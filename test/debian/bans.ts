@@ -21,7 +21,7 @@ enabled = true
 const byHand = { v4: '203.0.113.7', v6: '2001:db8:bad::7' };
 const attackers = { v4: '203.0.113.44', v6: '2001:db8:bad::44', neighbour: '203.0.113.45' };
 
-/** With PAM a refusal takes two seconds, and the machine may be busy. */
+/** The machine may be busy. */
 const login_ms_max = 15_000;
 /** One that the ban cuts off hears nothing any more. */
 const later_ms_max = 6_000;

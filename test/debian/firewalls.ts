@@ -6,7 +6,8 @@ import { banByHand, client, knock, withDropIn } from './service.ts';
 import type { Step, Walk } from './step.ts';
 
 interface Firewall {
-  readonly banaction: string;
+  /** A jail for each, so that what is done to the firewall is waited out once for all of them. */
+  readonly banactions: readonly string[];
   /** Switches it on with ssh let in. */
   readonly start: string;
   readonly stop: string;
@@ -17,40 +18,51 @@ interface Firewall {
 }
 
 const firewalls: readonly Firewall[] = [
-  { banaction: 'iptables-multiport', start: 'true', stop: 'true', list: 'iptables -S; ip6tables -S' },
+  { banactions: ['iptables-multiport'], start: 'true', stop: 'true', list: 'iptables -S; ip6tables -S' },
   {
-    banaction: 'ufw',
+    banactions: ['ufw'],
     start: 'ufw allow ssh && ufw --force enable',
     stop: 'ufw --force disable && ufw --force reset',
     list: 'ufw status',
     shakes: ['ufw --force disable && ufw --force enable && ufw reload'],
   },
   {
-    banaction: 'firewallcmd-ipset',
+    banactions: ['firewallcmd-ipset', 'firewallcmd-rich-rules'],
     start: 'systemctl start firewalld',
     stop: 'systemctl stop firewalld',
     list: 'firewall-cmd --direct --get-all-rules; firewall-cmd --list-all; nft list ruleset',
     shakes: [
       'systemctl stop firewalld && systemctl is-active edgeban && systemctl start firewalld',
+      'systemctl restart firewalld',
       'firewall-cmd --reload',
     ],
   },
-  {
-    banaction: 'firewallcmd-rich-rules',
-    start: 'systemctl start firewalld',
-    stop: 'systemctl stop firewalld',
-    list: 'firewall-cmd --list-all',
-    shakes: ['systemctl restart firewalld', 'firewall-cmd --reload'],
-  },
 ];
 
-const sources = ['203.0.113.90', '2001:db8:bad::90'];
+interface Guard {
+  readonly jail: string;
+  readonly banaction: string;
+  /** Whom it bans, by hand. */
+  readonly sources: readonly string[];
+}
+
+function guardsOf({ banactions }: Firewall): Guard[] {
+  return banactions.map((banaction, i) => ({
+    jail: i === 0 ? 'sshd' : `sshd-${i + 1}`,
+    banaction,
+    sources: [`203.0.113.${90 + i}`, `2001:db8:bad::${90 + i}`],
+  }));
+}
+
+function jailOf({ jail, banaction }: Guard): string {
+  return `[${jail}]\nenabled = true\nfilter = sshd\nport = ssh\nbackend = systemd\nbanaction = ${banaction}\n`;
+}
 
 /** What the demands on edgeban say of a firewall that somebody else has emptied. */
 const repair_ms_max = 30_000;
 
 /** Whatever is done to the firewall: the daemon runs on, and who is banned is shut out again. */
-async function shaken(machine: Machine, how: string): Promise<string> {
+async function shaken(machine: Machine, how: string, sources: readonly string[]): Promise<string> {
   const pid = await sh(machine, 'systemctl show -p MainPID --value edgeban');
   await sh(machine, how);
   const began = performance.now();
@@ -63,17 +75,20 @@ async function shaken(machine: Machine, how: string): Promise<string> {
   return `${how}: refused again after ${took_s.toFixed(1)} s`;
 }
 
-async function tryOut(machine: Machine, { banaction, list, shakes = [] }: Firewall): Promise<string[]> {
-  assert.match(await client(machine, 'get sshd actions'), new RegExp(banaction));
+async function tryOut(machine: Machine, { list, shakes = [] }: Firewall, guards: readonly Guard[]): Promise<string[]> {
   const told: string[] = [];
-  for (const source of sources) {
-    told.push(await banByHand(machine, 'sshd', source, 22));
-    assert.equal(await client(machine, `set sshd banip ${source}`), '1');
+  for (const { jail, banaction, sources } of guards) {
+    assert.match(await client(machine, `get ${jail} actions`), new RegExp(banaction));
+    for (const source of sources) {
+      told.push(await banByHand(machine, jail, source, 22));
+      assert.equal(await client(machine, `set ${jail} banip ${source}`), '1');
+    }
   }
-  for (const shake of shakes) told.push(await shaken(machine, shake));
+  const all = guards.flatMap(({ sources }) => sources);
+  for (const shake of shakes) told.push(await shaken(machine, shake, all));
   told.push(...(await sh(machine, list)).split('\n').filter((line) => /f2b|203\.0\.113|2001:db8:bad/.test(line)));
-  assert.equal(await client(machine, 'unban --all'), String(sources.length));
-  assert.doesNotMatch(await sh(machine, list), /203\.0\.113\.90|2001:db8:bad::90/);
+  assert.equal(await client(machine, 'unban --all'), String(all.length));
+  assert.doesNotMatch(await sh(machine, list), /203\.0\.113\.9|2001:db8:bad::9/);
   return told;
 }
 
@@ -130,13 +145,14 @@ const killMode: Step = {
 };
 
 const chosen: readonly Step[] = firewalls.map((firewall) => ({
-  name: `banaction = ${firewall.banaction}`,
+  name: `banaction = ${firewall.banactions.join(', and in another jail ')}`,
   async play({ machine }: Walk) {
+    const guards = guardsOf(firewall);
     await client(machine, 'unban --all');
     await sh(machine, firewall.start);
     try {
-      const jail = `[sshd]\nenabled = true\nbanaction = ${firewall.banaction}\n`;
-      return await withDropIn(machine, jail, () => tryOut(machine, firewall));
+      const jails = guards.map(jailOf).join('\n');
+      return await withDropIn(machine, jails, () => tryOut(machine, firewall, guards));
     } finally {
       await sh(machine, firewall.stop);
     }
@@ -146,12 +162,11 @@ const chosen: readonly Step[] = firewalls.map((firewall) => ({
 const nftablesAnew: Step = {
   name: 'nftables restarted, reloaded, flushed: the bans are in force again, and edgeban runs on',
   async play({ machine }) {
+    const sources = ['203.0.113.90', '2001:db8:bad::90'];
     for (const source of sources) await client(machine, `set sshd banip ${source}`);
-    const told = [
-      await shaken(machine, 'systemctl start nftables'),
-      await shaken(machine, 'systemctl restart nftables'),
-    ];
-    told.push(await shaken(machine, 'systemctl reload nftables'));
+    const told: string[] = [];
+    for (const word of ['start', 'restart', 'reload'])
+      told.push(await shaken(machine, `systemctl ${word} nftables`, sources));
     await client(machine, 'unban --all');
     await sh(machine, 'systemctl stop nftables');
     return told;

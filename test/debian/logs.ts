@@ -10,7 +10,7 @@ import type { Step } from './step.ts';
 const authLog = '/var/log/auth.log';
 const attacker = '203.0.113.130';
 const recidivist = '203.0.113.131';
-const samples = 15;
+const samples = 9;
 
 const fileJail = `[sshd]
 enabled = true

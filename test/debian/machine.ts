@@ -60,6 +60,7 @@ export async function boot(release: Release, shelf: string, seat: Seat = alone):
   await here.must(['mount', '-t', 'overlay', 'edgeban-machine', '-o', options, root]);
   const internet = await makeNetwork(release, seat);
   writeFileSync(join(root, 'etc/hostname'), `${seat.name}\n`);
+  refusePasswordsAtOnce(root);
   const started = performance.now();
   const nspawn = startSystem(release, shelf, { seat, root });
   try {
@@ -73,6 +74,12 @@ export async function boot(release: Release, shelf: string, seat: Seat = alone):
   } catch (error) {
     throw new Error(`Debian ${release} does not boot:\n${nspawn.log().slice(-2000)}`, { cause: error });
   }
+}
+
+/** PAM takes two seconds to say no; who guesses faster is worse, and waited for less. */
+function refusePasswordsAtOnce(root: string): void {
+  const file = join(root, 'etc/pam.d/common-auth');
+  writeFileSync(file, readFileSync(file, 'utf8').replace(/(pam_unix\.so.*)$/m, '$1 nodelay'));
 }
 
 const isUp = (state: string): boolean => /^(running|degraded)$/.test(state.trim());

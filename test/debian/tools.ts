@@ -61,8 +61,6 @@ print(b"".join(iter(lambda: s.recv(65536), b"")).decode())'`;
 const figure = 'edgeban_jail_banned{jail="sshd"} 1';
 
 async function showFigures(machine: Machine): Promise<string[]> {
-  await client(machine, 'unban --all');
-  await client(machine, `set sshd banip ${banned}`);
   const scraped = await sh(machine, scrape);
   assert.match(scraped, /^HTTP\/1.1 200 OK/);
   assert.ok(scraped.includes(figure), scraped);
@@ -81,7 +79,10 @@ export const tools: readonly Step[] = [
     name: 'in the sandbox: figures at a socket and in a file, a line in systemctl status',
     async play({ machine }) {
       await write(machine, `${configFolder}/edgeban.local`, metricsConf);
+      await client(machine, 'unban --all');
+      await client(machine, `set sshd banip ${banned}`);
       try {
+        // the file is written with the start, and then each 15 s
         await restart(machine);
         return await showFigures(machine);
       } finally {
