@@ -32,10 +32,10 @@ export interface Action {
    */
   reconcile(wanted: readonly Block[]): Promise<readonly Outcome[]>;
   /**
-   * A cheap look, at any size: is what `reconcile` made there still, as far as one sees without reading the blocks? Throws
-   * like `reconcile`.
+   * A cheap look, at any size: is what `reconcile` made there still, and of the blocks these? All others are not looked for.
+   * Throws like `reconcile`.
    */
-  isThere(): Promise<boolean>;
+  isThere(sample: readonly Block[]): Promise<boolean>;
   /** In order; later changes of an address win. ERR_ACTION_GONE: somebody emptied the firewall, call `reconcile`. */
   apply(changes: readonly Change[]): Promise<readonly Outcome[]>;
   list(): Promise<readonly Block[]>;

@@ -1,6 +1,6 @@
 /** The sets that hold a jail's bans: their elements are changed by what is told, and read back. */
 import { isSingle, parsePrefix } from '../../shared/address.ts';
-import type { UnixTime, Until } from '../../shared/time.ts';
+import { isOver, type UnixTime, type Until } from '../../shared/time.ts';
 import type { Block, Change, Outcome } from './action.ts';
 import type { Conntrack } from './conntrack.ts';
 import type { Nft } from './nft.ts';
@@ -13,6 +13,10 @@ import { difference, type Ends, type Limits, outermost, sortChanges } from './wa
 const END_TOLERANCE_S = 2;
 /** One more network costs 0.2 s at 50,000 in a set. */
 const NETWORKS_MAX = 50_000;
+/** To look for one takes as long: beyond, that is left to the next reading. */
+const NETWORKS_LOOKED_FOR_MAX = 1_000;
+/** What ends so soon may have run out in the kernel already. */
+const ENDING_S = 5;
 
 export interface NftablesPorts {
   /** Shared by all jails of the process: it is what makes batches. */
@@ -71,6 +75,18 @@ export class NftablesSets {
     });
   }
 
+  /** Does the kernel have these, as far as that can be asked quickly? */
+  haveEach(sample: readonly Block[]): Promise<boolean> {
+    const outer = this.#networks.size > NETWORKS_LOOKED_FOR_MAX ? new Map() : outermost(this.#networks);
+    const soon = this.#ports.now() + ENDING_S;
+    const elements = sample.flatMap(({ address, until }) => {
+      const set = this.#setOf(address);
+      const isAsked = !isOver(until, soon) && (set?.networks === false || outer.has(address));
+      return set === undefined || !isAsked ? [] : [{ set, element: address }];
+    });
+    return this.#ports.nft.hasEach(elements);
+  }
+
   read(sets = this.#sets): Promise<Map<string, Until>> {
     return this.#ports.nft.exclusively(async (session) => {
       const ends = new Map<string, Until>();
@@ -98,14 +114,18 @@ export class NftablesSets {
   }
 
   #elementOf(change: Change, listed: Ends | undefined): ElementChange | null {
-    const prefix = parsePrefix(change.address);
-    if (prefix === null) return null;
-    const single = isSingle(prefix);
-    const set = this.#sets.find((one) => one.version === prefix.family && one.networks !== single);
+    const set = this.#setOf(change.address);
     if (set === undefined) return null;
     if (change.kind === 'delete') return { set, kind: 'delete', element: change.address };
     const timeout_s = change.until === null ? null : change.until - this.#ports.now();
     const fresh = listed !== undefined && !listed.has(change.address);
     return { set, kind: 'add', element: change.address, timeout_s, fresh };
+  }
+
+  #setOf(address: string): PlannedSet | undefined {
+    const prefix = parsePrefix(address);
+    if (prefix === null) return undefined;
+    const single = isSingle(prefix);
+    return this.#sets.find((one) => one.version === prefix.family && one.networks !== single);
   }
 }

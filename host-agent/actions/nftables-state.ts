@@ -36,15 +36,18 @@ export interface FoundTable {
 
 /** Null if there is no such table. */
 export async function readTable(session: NftSession, family: string, table: string): Promise<FoundTable | null> {
-  // Not `list table`: nft then reads all elements of its sets, though it is told to print none (0.4 s at 50,000).
-  const objects = await session.list(['-t', 'list', 'ruleset', family]);
+  return tableIn(await session.ruleset(family), family, table);
+}
+
+/** Null if there is no such table among these objects of a listing. */
+export function tableIn(objects: readonly unknown[], family: string, table: string): FoundTable | null {
   const its = objects.filter((object) => placeOf(object) === `${family} ${table}`);
   return its.length === 0 ? null : tableOf(its);
 }
 
 /** All tables with names that edgeban's could have, by `FAMILY NAME`. */
 export async function readTables(session: NftSession): Promise<ReadonlyMap<string, FoundTable>> {
-  const objects = await session.list(['-t', 'list', 'ruleset']);
+  const objects = await session.ruleset();
   const places = [...Map.groupBy(objects, placeOf)].filter(([place]) => /^(inet|ip|ip6) [A-Za-z][\w.-]*$/.test(place));
   return new Map(places.map(([place, its]) => [place, tableOf(its)]));
 }

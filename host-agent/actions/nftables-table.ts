@@ -3,7 +3,7 @@ import { EdgebanError } from '../../shared/errors.ts';
 import type { NftSession } from './nft.ts';
 import { NftRefusal } from './nft-process.ts';
 import type { Plan, PlannedSet } from './nftables-plan.ts';
-import { type FoundRule, type FoundSet, type FoundTable, readTable } from './nftables-state.ts';
+import { type FoundRule, type FoundSet, type FoundTable, readTable, tableIn } from './nftables-state.ts';
 import { deleteRule, withdrawal } from './nftables-withdrawal.ts';
 
 const nothing: FoundTable = { sets: [], chains: [], rules: [], hasMore: false };
@@ -13,19 +13,15 @@ const nothing: FoundTable = { sets: [], chains: [], rules: [], hasMore: false };
  * the others hold nothing yet. Throws ERR_NFT_SET_FOREIGN.
  */
 export async function ensureTable(session: NftSession, plan: Plan): Promise<readonly PlannedSet[]> {
-  const found = await foundOf(session, plan);
+  const found = (await readTable(session, plan.family, plan.table)) ?? nothing;
   const script = missingOf(plan, found);
   if (script !== '') await session.script(script);
   return plan.sets.filter(({ set }) => found.sets.some(({ name }) => name === set));
 }
 
-/** Is all there that `ensureTable` makes? Of what the sets hold it tells nothing. */
-export async function isTableThere(session: NftSession, plan: Plan): Promise<boolean> {
-  return missingOf(plan, await foundOf(session, plan)) === '';
-}
-
-async function foundOf(session: NftSession, plan: Plan): Promise<FoundTable> {
-  return (await readTable(session, plan.family, plan.table)) ?? nothing;
+/** Is all there that `ensureTable` makes, among these objects of a listing? Of what the sets hold it tells nothing. */
+export function isTableThere(objects: readonly unknown[], plan: Plan): boolean {
+  return missingOf(plan, tableIn(objects, plan.family, plan.table) ?? nothing) === '';
 }
 
 function missingOf(plan: Plan, found: FoundTable): string {

@@ -50,8 +50,8 @@ class Nftables implements Action {
     });
   }
 
-  isThere(): Promise<boolean> {
-    return this.#nft.exclusively((session) => isTableThere(session, this.#plan));
+  async isThere(sample: readonly Block[]): Promise<boolean> {
+    return isTableThere(await this.#nft.glance(this.#plan.family), this.#plan) && (await this.#sets.haveEach(sample));
   }
 
   apply(changes: readonly Change[]): Promise<readonly Outcome[]> {

@@ -4,6 +4,7 @@ import { describeError, type EdgebanError } from '../../shared/errors.ts';
 import type { Store } from '../../shared/store/store.ts';
 import type { ActionState, JailStory } from '../../shared/story.ts';
 import type { Ban } from '../../shared/ticket.ts';
+import { laterOf } from '../../shared/time.ts';
 import type { Action, Block, Change, JailAction } from '../actions/action.ts';
 import type { JailFigures, Order, TicketAction, TicketJail } from '../actions/ticket-action.ts';
 import type { Logger } from '../log/log.ts';
@@ -12,6 +13,8 @@ import { Projection } from './projection.ts';
 
 /** Nobody waits longer for commands; they go on meanwhile. */
 const commands_ms_max = 5_000;
+/** Among so many of the oldest bans is the sample that a quick look asks the firewall for. */
+const sampled_max = 1_000;
 /** <ipmatches> and its like look back so far. */
 const history_max = 100;
 
@@ -22,6 +25,8 @@ export interface JailActionsParts {
   readonly log: Logger;
   /** Does the database say what should be banned? */
   isKnown(): boolean;
+  /** How many run. */
+  jails(): number;
 }
 
 /** A ban that an action could not carry out; `id` null: the action as a whole does not work. */
@@ -109,11 +114,13 @@ export class JailActions {
   }
 
   #projectionOf(action: Extract<JailAction, { kind: 'blocks' }>['action']): Projection {
-    const { jail, store, log, isKnown } = this.#parts;
+    const { jail, store, log, isKnown, jails } = this.#parts;
     const what = `[${jail}] action ${action.name}`;
     return new Projection({
       action,
       wanted: () => (isKnown() ? blocksOf(store, jail) : null),
+      sample: () => (isKnown() ? sampleOf(store, jail) : []),
+      jails,
       failed: (address, error) => {
         const whom = address === null ? '' : ` to ban ${address}`;
         log.error(`${what} failed${whom}: ${describeError(error)} (${error.code}); it is tried again`);
@@ -143,12 +150,28 @@ function briefly(commands: readonly Promise<void>[]): Promise<unknown> {
 
 /** What the firewall is to hold of a jail's bans. */
 export function blocksOf(store: Store, jail: string): Block[] {
-  const blocks: Block[] = [];
+  return [...eachBlock(store, jail)];
+}
+
+function* eachBlock(store: Store, jail: string): Generator<Block> {
   for (const ban of store.bans.endsIn(jail)) {
     const address = addressOf(ban);
-    if (address !== null) blocks.push({ address, until: ban.until });
+    if (address !== null) yield { address, until: ban.until };
   }
-  return blocks;
+}
+
+/** One for each set that a firewall may have (by family, addresses and networks apart): which stays longest. */
+function sampleOf(store: Store, jail: string): Block[] {
+  const sample = new Map<string, Block>();
+  let looked = 0;
+  for (const block of eachBlock(store, jail)) {
+    looked += 1;
+    if (looked > sampled_max) break;
+    const kind = `${block.address.includes(':')} ${block.address.includes('/')}`;
+    const before = sample.get(kind);
+    if (before === undefined || laterOf(before.until, block.until) !== before.until) sample.set(kind, block);
+  }
+  return [...sample.values()];
 }
 
 /** What the actions of a jail may ask of it. */

@@ -46,6 +46,8 @@ export interface JailWorld {
   readonly log: Log;
   /** Does the database say what should be banned? */
   isKnown(): boolean;
+  /** How many run. */
+  jails(): number;
 }
 
 const day_seconds = 86_400;
@@ -77,9 +79,16 @@ export class Jail {
     this.#filter = parts.filter;
     this.#ignoreCommand = parts.ignoreCommand;
     this.#world = world;
-    const { store, log, isKnown } = world;
+    const { store, log, isKnown, jails } = world;
     const { actions } = parts;
-    this.#actions = new JailActions({ jail: parts.plan.name, actions, store, log: log.logger('actions'), isKnown });
+    this.#actions = new JailActions({
+      jail: parts.plan.name,
+      actions,
+      store,
+      log: log.logger('actions'),
+      isKnown,
+      jails,
+    });
   }
 
   /** As configured, until a client changes it; `rules` and `ignoreip` stand beside it. */

@@ -1,14 +1,18 @@
 /** Whom this host must not lock out at this moment: administrators whose login is alive, and the default gateway. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { canonical, contains, type Prefix, parsePrefix } from '../../shared/address.ts';
 import type { Refusal } from '../../shared/engine/guard.ts';
 import { type Login, loginFolders, loginsOverSsh } from './logins.ts';
 
-/** So old may be what is known: a login counts at once, a look costs a millisecond. */
+/** So old may be what is known while nothing says that it has changed: a look costs a millisecond. */
 const fresh_ms = 2_000;
+/** So often it is asked whether somebody has come or gone: in a flood of failures each question counts. */
+const glance_ms = 20;
 
 export interface LockoutPorts {
   logins(): readonly Login[];
+  /** Changes when somebody logs in or out; always the same where nothing tells that cheaply. */
+  change(): number;
   /** `file` of /proc/net, or /etc; empty where there is none. */
   read(file: string): string;
   /** Milliseconds that only grow. */
@@ -17,6 +21,8 @@ export interface LockoutPorts {
 
 const realPorts: LockoutPorts = {
   logins: () => loginsOverSsh(loginFolders),
+  // logind replaces a session's file, so that its folder has another time
+  change: () => statSync(loginFolders.sessions, { throwIfNoEntry: false })?.mtimeMs ?? 0,
   read: (file) => {
     try {
       return readFileSync(file, 'utf8');
@@ -34,6 +40,8 @@ export class Lockout {
   #admins: readonly string[] = [];
   #spared: readonly Spared[] = [];
   #knownAt = Number.NEGATIVE_INFINITY;
+  #glancedAt = Number.NEGATIVE_INFINITY;
+  #change = 0;
 
   constructor(ports: LockoutPorts = realPorts) {
     this.#ports = ports;
@@ -47,11 +55,22 @@ export class Lockout {
 
   /** Why a ban of `prefix` would lock somebody out; null if it would not. */
   refusal(prefix: Prefix): Refusal | null {
-    if (this.#ports.clock() - this.#knownAt > fresh_ms) {
+    if (!this.#isFresh()) {
       this.#spared = [...this.#gateways(), ...this.#logins()];
       this.#knownAt = this.#ports.clock();
     }
     return this.#spared.find(([address]) => contains(prefix, address))?.[1] ?? null;
+  }
+
+  #isFresh(): boolean {
+    const now = this.#ports.clock();
+    if (now - this.#glancedAt > glance_ms) {
+      this.#glancedAt = now;
+      const change = this.#ports.change();
+      if (change !== this.#change) this.#knownAt = Number.NEGATIVE_INFINITY;
+      this.#change = change;
+    }
+    return now - this.#knownAt <= fresh_ms;
   }
 
   #gateways(): Spared[] {

@@ -7,7 +7,7 @@ export const projectionLimits = {
   retry_ms_max: 60_000,
   /** Somebody may have emptied the firewall behind our back: look this often whether all is there. */
   review_ms: 20_000,
-  /** What the sets hold is read so seldom that it takes a 500th of the time, at least this often. */
+  /** What the sets hold is read so seldom that it takes a 500th of the time in all jails together, at least this often. */
   reading_share: 1 / 500,
   reading_ms_max: 600_000,
 } as const;
@@ -16,6 +16,10 @@ export interface ProjectionParts {
   readonly action: Action;
   /** What should be blocked now: asked at each reconcile. Null: nobody knows, leave all as it is. */
   wanted(): readonly Block[] | null;
+  /** Some of that, which a quick look asks for. */
+  sample(): readonly Block[];
+  /** How many share the time in which sets may be read. */
+  jails(): number;
   /** An address that could not be blocked (or the action as a whole: null); told once until it works again. */
   failed(address: string | null, error: EdgebanError): void;
   /** All is as wanted again after a failure. */
@@ -106,7 +110,7 @@ export class Projection {
       if (wanted === null) return await action.apply(changes);
       const began = performance.now();
       const outcomes = await action.reconcile(wanted);
-      const rest_ms = (performance.now() - began) / projectionLimits.reading_share;
+      const rest_ms = ((performance.now() - began) / projectionLimits.reading_share) * this.#parts.jails();
       this.#readAt = performance.now() + Math.min(rest_ms, projectionLimits.reading_ms_max);
       return outcomes;
     } catch (error) {
@@ -159,7 +163,7 @@ export class Projection {
     this.#timer.unref();
   }
 
-  /** A table that is gone is made anew at once; that somebody took single addresses away may be seen later. */
+  /** A table that is gone, or a set that was emptied, is made good at once; that somebody took single addresses away may be seen later. */
   async #review(): Promise<void> {
     const isDue = this.isFailing || performance.now() >= this.#readAt;
     if (!isDue && (await this.#isThere())) return this.#schedule();
@@ -169,7 +173,7 @@ export class Projection {
   /** What hinders the look hinders the reconcile too, which tells of it. */
   async #isThere(): Promise<boolean> {
     try {
-      return await this.#parts.action.isThere();
+      return await this.#parts.action.isThere(this.#parts.sample());
     } catch (error) {
       if (!(error instanceof EdgebanError)) throw error;
       return false;

@@ -95,7 +95,7 @@ export class Roster {
     const isKnown = () => !desk.isBroken;
     const ticket = ticketJail(plan.name, store, isKnown, this.#figuresOf(plan.name));
     const actions = plan.actions.map((action) => parts.createAction(action, ticket));
-    const world = { store, engine, court, log, isKnown };
+    const world = { store, engine, court, log, isKnown, jails: () => this.#jails.size };
     engine.setRules(plan.name, { ...plan.rules, ignoreip: this.#ignored.entriesOf(plan.ignoreip) });
     this.#jails.set(
       plan.name,

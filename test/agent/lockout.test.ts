@@ -16,7 +16,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 function lockout(ports: Partial<LockoutPorts>, admins: readonly string[] = ['root', '@sudo']): Lockout {
-  const made = new Lockout({ logins: () => [], read: () => '', clock: () => 0, ...ports });
+  const made = new Lockout({ logins: () => [], change: () => 0, read: () => '', clock: () => 0, ...ports });
   made.setAdmins(admins);
   return made;
 }
@@ -69,6 +69,19 @@ describe('the lockout guard', () => {
     expect(codeOf(guard, '198.51.100.0/30')).toBe('ERR_GUARD_ADMIN');
     expect(codeOf(lockout({ logins, read }, ['*']), '198.51.100.3')).toBe('ERR_GUARD_ADMIN');
     expect(codeOf(lockout({ logins, read }, []), '198.51.100.0')).toBeNull();
+  });
+
+  it('knows of a login at once where something tells that somebody has come', () => {
+    let [clock, change] = [0, 7];
+    let now: readonly { user: string; address: string }[] = [];
+    const guard = lockout({ logins: () => now, change: () => change, clock: () => clock });
+    expect(codeOf(guard, '198.51.100.1')).toBeNull();
+    now = [{ user: 'root', address: '198.51.100.1' }];
+    clock += 21;
+    expect(codeOf(guard, '198.51.100.1')).toBeNull();
+    change += 1;
+    clock += 21;
+    expect(codeOf(guard, '198.51.100.1')).toBe('ERR_GUARD_ADMIN');
   });
 
   it('knows of a login, or of its end, two seconds later', () => {

@@ -21,8 +21,8 @@ class Firewall implements Action {
     return [];
   }
 
-  isThere() {
-    return Promise.resolve(this.isMade);
+  isThere(sample: readonly Block[]) {
+    return Promise.resolve(this.isMade && sample.every((block) => this.blocks.includes(block)));
   }
 
   apply() {
@@ -43,10 +43,17 @@ class Firewall implements Action {
 }
 
 describe('the review of an action', () => {
-  const firewall = () => {
+  const firewall = (jails = 1) => {
     const action = new Firewall();
-    const wanted = [{ address: '192.0.2.1', until: null }];
-    const projection = new Projection({ action, wanted: () => wanted, failed: vi.fn(), mended: vi.fn() });
+    const wanted = ['192.0.2.1', '192.0.2.2'].map((address) => ({ address, until: null }));
+    const projection = new Projection({
+      action,
+      wanted: () => wanted,
+      sample: () => wanted.slice(0, 1),
+      jails: () => jails,
+      failed: vi.fn(),
+      mended: vi.fn(),
+    });
     return { action, projection, wanted };
   };
 
@@ -57,8 +64,8 @@ describe('the review of an action', () => {
     vi.useRealTimers();
   });
 
-  async function start(reading_ms: number) {
-    const made = firewall();
+  async function start(reading_ms: number, jails = 1) {
+    const made = firewall(jails);
     made.action.reading_ms = reading_ms;
     const done = made.projection.reconcile();
     await vi.advanceTimersByTimeAsync(reading_ms);
@@ -69,6 +76,13 @@ describe('the review of an action', () => {
   it('makes anew what was emptied, however dear it is to read', async () => {
     const { action, wanted } = await start(1_000);
     action.isMade = false;
+    action.blocks = [];
+    await vi.advanceTimersByTimeAsync(review_ms + 1_000);
+    expect(action.blocks).toEqual(wanted);
+  });
+
+  it('so does a set that was emptied, and only that', async () => {
+    const { action, wanted } = await start(1_000);
     action.blocks = [];
     await vi.advanceTimersByTimeAsync(review_ms + 1_000);
     expect(action.blocks).toEqual(wanted);
@@ -91,11 +105,17 @@ describe('the review of an action', () => {
     expect(action.readings).toBeGreaterThanOrEqual(9);
   });
 
+  it('many jails read more seldom, so that all together take no more of the time', async () => {
+    const { action } = await start(10, 20);
+    await vi.advanceTimersByTimeAsync(10 * review_ms);
+    expect([2, 3]).toContain(action.readings);
+  });
+
   it('reads seldom what is dear to read, but reads it', async () => {
     const { action, wanted } = await start(1_000);
     await vi.advanceTimersByTimeAsync(10 * review_ms);
     expect(action.readings).toBe(1);
-    action.blocks = [];
+    action.blocks = action.blocks.slice(0, 1);
     await vi.advanceTimersByTimeAsync(reading_ms_max);
     expect(action.blocks).toEqual(wanted);
   });
