@@ -107,11 +107,12 @@ async function run({ settings, configDir, ready }: ServeOptions, log: Log, super
       const { dbfile: dbFile, socket } = settings;
       const agent = agentOf({ sql, log, enrolled, startLink, dbFile, socket, reread }, configuration);
       await agent.start();
+      // who waits for `ready` finds the figures' socket, too
+      const figures = await openFigures(agent, configuration.server.metrics, supervisor, log);
       started.resolve(agent);
       ready();
       supervisor.ready();
       log.logger('server').info('Server ready');
-      const figures = await openFigures(agent, configuration.server.metrics, supervisor, log);
       const alerts = await openAlerts(agent, configuration.server.alerts, { sql, enrolled, log });
       restWhenQuiet(processRest());
       await untilStopped(agent, stopped, supervisor);
