@@ -8,16 +8,29 @@ export const asciiText: AsciiText = (bytes, start, end) => Buffer.prototype.lati
 
 type Decode = (bytes: Uint8Array) => string;
 
-/** `auto` is UTF-8. Bytes that are no text become U+FFFD. Throws ERR_FILTER_ENCODING for an unknown name. */
+/**
+ * `auto` is UTF-8, which the lines of UTF-16 and UTF-32 have become. Bytes that are no text become U+FFFD. Throws
+ * ERR_FILTER_ENCODING for an unknown name.
+ */
 export function decoderOf(logencoding: string): Decode {
   const codec = codecOf(logencoding);
-  const decoder = new TextDecoder(codec.label, { ignoreBOM: true });
+  const decoder = new TextDecoder(codec.label, { ignoreBOM: codec.dropsMark !== true });
   const decode: Decode = (bytes) => decoder.decode(bytes);
-  return codec.fix === undefined && codec.bytes === undefined ? decode : byTable(tableOf(codec, decode));
+  const isByBytes = codec.fix !== undefined || codec.bytes !== undefined || codec.page !== undefined;
+  return isByBytes ? byTable(tableOf(codec, decode)) : decode;
 }
 
 /** What each byte stands for. */
-function tableOf({ fix, bytes = {} }: Codec, decode: Decode): string[] {
+function tableOf({ fix, bytes = {}, page }: Codec, decode: Decode): string[] {
+  if (page !== undefined)
+    return [
+      ...asciiText(
+        Uint8Array.from({ length: 128 }, (_, byte) => byte),
+        0,
+        128,
+      ),
+      ...page,
+    ];
   return Array.from({ length: 256 }, (_, byte) => {
     const char = String.fromCharCode(byte);
     const isC1 = byte >= 0x80 && byte < 0xa0;

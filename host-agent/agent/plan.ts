@@ -3,13 +3,21 @@
 import type { ActionConf } from '../../shared/config/action-conf.ts';
 import type { BantimeExtra } from '../../shared/config/bantime-extra.ts';
 import type { IgnoreCache, IgnoreConf } from '../../shared/config/jail-values.ts';
+import type { Wide } from '../../shared/config/logencoding.ts';
 import { type Planes, usualPlanes } from '../../shared/config/planes.ts';
 import type { JailRules } from '../../shared/engine/decision.ts';
 import type { FilterConf } from '../../shared/filter/filter.ts';
 
 /** Where lines come from. Jails with equal plans share one source. */
 export type SourcePlan =
-  | { readonly kind: 'file'; readonly path: string; readonly tail: boolean; readonly wake: boolean }
+  | {
+      readonly kind: 'file';
+      readonly path: string;
+      readonly tail: boolean;
+      readonly wake: boolean;
+      /** Other lines than those of a jail that reads the file byte by byte. */
+      readonly wide: Wide | null;
+    }
   | {
       readonly kind: 'journal';
       /** fail2ban's journalmatch, one string a line. */
@@ -47,10 +55,6 @@ export interface JailPlan {
   readonly fleet: boolean;
 }
 
-/**
- * As Source.name: known before the source is made, for its position is what it is made with. Jails that read the same from
- * the same begin share it.
- */
 /** The logs of a jail and how their lines are read: what is the same for two jails is the same here. */
 export function logsOf(plan: JailPlan): string {
   const { backend, logpath, journalmatch, journalOptions, logencoding, filter } = plan;
@@ -58,8 +62,13 @@ export function logsOf(plan: JailPlan): string {
   return JSON.stringify([backend, logpath, journalmatch, journalOptions, logencoding, dates]);
 }
 
+/**
+ * As Source.name: known before the source is made, for its position is what it is made with. Jails that read the same from
+ * the same begin share it.
+ */
 export function sourceName(plan: SourcePlan): string {
-  if (plan.kind === 'file') return `file:${plan.path}${plan.tail ? ' tail' : ''}`;
+  if (plan.kind === 'file')
+    return `file:${plan.path}${plan.tail ? ' tail' : ''}${plan.wide === null ? '' : ` ${plan.wide.name}`}`;
   return `journal:${JSON.stringify([plan.matches, plan.options])}`;
 }
 

@@ -1,5 +1,6 @@
 /** The sources that run: one for each log, shared by all jails that read it. */
 import { globSync } from 'node:fs';
+import { codecOf } from '../../shared/config/logencoding.ts';
 import { describeError } from '../../shared/errors.ts';
 import type { Batch, Source } from '../sources/source.ts';
 import { type JailPlan, type SourcePlan, sourceName } from './plan.ts';
@@ -129,9 +130,10 @@ function sourcesOf(jail: JailPlan): SourcePlan[] {
     return [{ kind: 'journal', matches: jail.journalmatch, options: jail.journalOptions }];
   }
   const wake = jail.backend !== 'polling';
+  const { wide = null } = codecOf(jail.logencoding);
   const files = jail.logpath.flatMap(({ path, tail }) => {
     const paths = /[*?[\]{}]/.test(path) ? globSync(path).sort() : [path];
-    return paths.map((found): SourcePlan => ({ kind: 'file', path: found, tail, wake }));
+    return paths.map((found): SourcePlan => ({ kind: 'file', path: found, tail, wake, wide }));
   });
   return files.slice(0, sourcesLimits.files_per_jail_max);
 }

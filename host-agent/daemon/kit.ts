@@ -93,8 +93,8 @@ export function sourceOf(plan: SourcePlan, start: SourceStart, ports: SourcePort
     const id = sourceName(plan).slice('journal:'.length);
     return createJournalSource({ id, matches: plan.matches, options: plan.options, position, since }, ports);
   }
-  const { path, tail, wake } = plan;
-  return createFileSource({ path, position, tail, since, timeOf, backend: wake ? 'inotify' : 'poll' }, ports);
+  const { path, tail, wake, wide } = plan;
+  return createFileSource({ path, position, tail, since, timeOf, backend: wake ? 'inotify' : 'poll', wide }, ports);
 }
 
 export function configurationPorts(): ConfigurationPorts {

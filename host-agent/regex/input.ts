@@ -1,7 +1,9 @@
 /** The lines to be tried: of a file, of the command line, or of the journal. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import type { Wide } from '../../shared/config/logencoding.ts';
 import { EdgebanError, messageOf } from '../../shared/errors.ts';
 import type { Line } from '../../shared/ticket.ts';
+import { PieceCutter } from '../sources/cut.ts';
 import { type Entry, ExportParser, lineFields } from '../sources/journal-export.ts';
 import { lineOf } from '../sources/journal-line.ts';
 import { startJournalctl } from '../sources/journalctl.ts';
@@ -84,6 +86,16 @@ export function* fileLines(path: string, last: boolean): Generator<Chunk> {
     pending = rest(whole.subarray(end));
   }
   if (last && pending.length > 0) yield { lines: [{ bytes: pending }], bytes: 0 };
+}
+
+/** The same of a file in UTF-16 or UTF-32. */
+export function* wideLines(path: string, last: boolean, wide: Wide): Generator<Chunk> {
+  const cutter = new PieceCutter(wide);
+  for (const piece of bytesOf(path)) {
+    for (const lines of cutter.push(piece)) yield { lines, bytes: 0 };
+    yield { lines: [], bytes: piece.length };
+  }
+  if (last) yield { lines: cutter.last(), bytes: 0 };
 }
 
 /**

@@ -1,9 +1,10 @@
 /** Which log is meant by the first word of the command line: a file, the journal, or the line itself. */
 import { existsSync, statSync } from 'node:fs';
+import { codecOf } from '../../shared/config/logencoding.ts';
 import { parseNamedOptions } from '../../shared/config/options-syntax.ts';
 import { shellWords } from '../../shared/config/python-text.ts';
 import { sourced } from '../../shared/config/sourced.ts';
-import { type Chunk, fileLines, journalLines, kindOf, savedJournal, sizeOf, textLines } from './input.ts';
+import { type Chunk, fileLines, journalLines, kindOf, savedJournal, sizeOf, textLines, wideLines } from './input.ts';
 import { type RegexOptions, usage } from './options.ts';
 import { type Backend, type Rules, shortened } from './rules.ts';
 
@@ -48,11 +49,16 @@ function fileLog(path: string, options: RegexOptions, encoding: string): Log {
     const heading = [`Use         log file : ${path}`, encoding];
     return {
       backend: 'auto',
-      open: () => ({ input: { chunks: fileLines(path, options.out === 'json'), size }, heading }),
+      open: () => ({ input: { chunks: linesOf(path, options), size }, heading }),
     };
   }
   const heading = [`Use    saved journal : ${path} (${kind})`, encoding];
   return { backend: 'systemd', open: () => ({ input: { chunks: savedJournal(path, kind), size }, heading }) };
+}
+
+function linesOf(path: string, { encoding, out }: RegexOptions): Iterable<Chunk> {
+  const { wide } = codecOf(encoding);
+  return wide === undefined ? fileLines(path, out === 'json') : wideLines(path, out === 'json', wide);
 }
 
 function journalLog(word: string, options: RegexOptions, encoding: string): Log {

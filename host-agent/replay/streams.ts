@@ -1,13 +1,15 @@
 /** What the jails read, as streams of lines in the order of time: logs with their rotated files, and the journal. */
 import { createReadStream, globSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { createGunzip } from 'node:zlib';
+import type { Duplex } from 'node:stream';
+import { codecOf, type Wide } from '../../shared/config/logencoding.ts';
 import { EdgebanError, messageOf } from '../../shared/errors.ts';
 import type { UnixTime } from '../../shared/time.ts';
 import type { JailPlan } from '../agent/plan.ts';
-import { type Chunk, fileLines, journalLines, kindOf, savedJournal } from '../regex/input.ts';
+import { type Chunk, fileLines, journalLines, kindOf, savedJournal, wideLines } from '../regex/input.ts';
+import { PieceCutter } from '../sources/cut.ts';
+import { unpackOf } from '../sources/packed.ts';
 import { rotatedName } from '../sources/rotated.ts';
-import { cutLines } from './cut-lines.ts';
 
 export interface Stream {
   readonly name: string;
@@ -24,17 +26,9 @@ export interface Span {
 
 /** The streams of jails; jails that read the same log share one. `logs`: these instead of their own. */
 export function streamsOf(jails: readonly JailPlan[], logs: readonly string[], span: Span): Stream[] {
-  if (logs.length > 0)
-    return [
-      filesStream(
-        logs.join(' '),
-        logs.map(existing),
-        jails.map(({ name }) => name),
-      ),
-    ];
   const byName = new Map<string, { readonly make: (names: string[]) => Stream; readonly names: string[] }>();
   for (const jail of jails) {
-    for (const [name, make] of sourcesOf(jail, span)) {
+    for (const [name, make] of logs.length > 0 ? [givenOf(jail, logs)] : sourcesOf(jail, span)) {
       const known = byName.get(name);
       if (known === undefined) byName.set(name, { make, names: [jail.name] });
       else known.names.push(jail.name);
@@ -48,7 +42,19 @@ type Source = readonly [name: string, make: (jails: string[]) => Stream];
 function sourcesOf(jail: JailPlan, span: Span): Source[] {
   if (jail.backend === 'systemd') return [journalOf(jail, span)];
   const paths = jail.logpath.flatMap(({ path }) => (/[*?[\]{}]/.test(path) ? globSync(path).sort() : [path]));
-  return [...new Set(paths)].map((path) => [path, (jails) => filesStream(path, withRotated(path, span.since), jails)]);
+  return [...new Set(paths)].map((path) => filesOf(path, () => withRotated(path, span.since), jail));
+}
+
+/** These files instead of its own. */
+function givenOf(jail: JailPlan, logs: readonly string[]): Source {
+  return filesOf(logs.join(' '), () => logs.map(existing), jail);
+}
+
+/** What is read byte by byte for one jail is something else for one that reads UTF-16. */
+function filesOf(name: string, files: () => readonly string[], { logencoding }: JailPlan): Source {
+  const { wide = null } = codecOf(logencoding);
+  const full = wide === null ? name : `${name} (${wide.name})`;
+  return [full, (jails) => filesStream(full, files(), jails, wide)];
 }
 
 function journalOf({ journalmatch, journalOptions }: JailPlan, { since, until }: Span): Source {
@@ -84,32 +90,36 @@ function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }
 
-function filesStream(name: string, files: readonly string[], jails: readonly string[]): Stream {
+function filesStream(name: string, files: readonly string[], jails: readonly string[], wide: Wide | null): Stream {
   const bytes = files.reduce((sum, file) => sum + statSync(file).size, 0);
-  return { name, jails, chunks: { [Symbol.asyncIterator]: () => chunksOf(files) }, bytes };
+  return { name, jails, chunks: { [Symbol.asyncIterator]: () => chunksOf(files, wide) }, bytes };
 }
 
-async function* chunksOf(files: readonly string[]): AsyncGenerator<Chunk> {
-  for (const file of files) yield* chunksIn(file);
+async function* chunksOf(files: readonly string[], wide: Wide | null): AsyncGenerator<Chunk> {
+  for (const file of files) yield* chunksIn(file, wide);
 }
 
-async function* chunksIn(file: string): AsyncGenerator<Chunk> {
-  if (file.endsWith('.gz')) return yield* packed(file);
+async function* chunksIn(file: string, wide: Wide | null): AsyncGenerator<Chunk> {
+  const unpack = unpackOf(file);
+  if (unpack !== null) return yield* packed(file, unpack(), wide);
+  if (wide !== null) return yield* wideLines(file, true, wide);
   const kind = kindOf(file);
   yield* kind === 'lines' ? fileLines(file, true) : savedJournal(file, kind);
 }
 
 /** `bytes` of a chunk are those read from the disk, so that the progress is right. */
-async function* packed(file: string): AsyncGenerator<Chunk> {
+async function* packed(file: string, text: Duplex, wide: Wide | null): AsyncGenerator<Chunk> {
   const input = createReadStream(file);
-  const gunzip = createGunzip();
-  input.on('error', (error) => gunzip.destroy(error));
+  input.on('error', (error) => text.destroy(error));
+  const cutter = new PieceCutter(wide);
   let read = 0;
   try {
-    for await (const lines of cutLines(input.pipe(gunzip))) {
-      yield { lines, bytes: input.bytesRead - read };
+    for await (const piece of input.pipe(text)) {
+      for (const lines of cutter.push(piece)) yield { lines, bytes: 0 };
+      yield { lines: [], bytes: input.bytesRead - read };
       read = input.bytesRead;
     }
+    yield { lines: cutter.last(), bytes: 0 };
   } catch (cause) {
     const reason = messageOf(cause);
     throw new EdgebanError('ERR_SOURCE_UNREADABLE', reason, { file, cause });

@@ -1,12 +1,11 @@
 /** Cuts what was read of a log file into lines of bounded length. */
+
+import type { Wide } from '../../shared/config/logencoding.ts';
 import type { Line } from '../../shared/ticket.ts';
+import { formOf, LINE_BYTES_MAX, type LineForm } from './line-form.ts';
 import type { Lines } from './source.ts';
 
-/** A longer line is cut here and the rest of it skipped. */
-export const LINE_BYTES_MAX = 64 * 1024;
 const BATCH_LINES_MAX = 10_000;
-const NEWLINE = 10;
-const RETURN = 13;
 
 interface Cut {
   readonly lines: Lines;
@@ -17,16 +16,19 @@ interface Cut {
 }
 
 /** Whole lines only; a line that is too long is cut although its end has not come. `skip`: drop up to the first line end. */
-export function cutLines(bytes: Buffer, skip: boolean): Cut {
-  const begin = skip ? bytes.indexOf(NEWLINE) + 1 : 0;
-  if (skip && begin === 0) return { lines: [], ends: [], consumed: bytes.length, skip: true };
+export function cutLines(bytes: Buffer, skip: boolean, form: LineForm): Cut {
+  const begin = skip ? form.behindEnd(bytes, 0) : 0;
+  if (skip && begin === 0) {
+    const consumed = bytes.length - (bytes.length % form.unit);
+    return { lines: [], ends: [], consumed, skip: true };
+  }
   const ends: number[] = [];
-  const lines = new LinesIn(bytes, begin, ends);
+  const lines = new LinesIn(bytes, begin, ends, form);
   let consumed = begin;
   while (ends.length < BATCH_LINES_MAX) {
-    const end = bytes.indexOf(NEWLINE, consumed);
-    if (end < 0) break;
-    consumed = end + 1;
+    const end = form.behindEnd(bytes, consumed);
+    if (end === 0) break;
+    consumed = end;
     ends.push(consumed);
   }
   const isFull = ends.length === BATCH_LINES_MAX;
@@ -40,11 +42,13 @@ class LinesIn implements Lines {
   readonly #bytes: Buffer;
   readonly #begin: number;
   readonly #ends: readonly number[];
+  readonly #form: LineForm;
 
-  constructor(bytes: Buffer, begin: number, ends: readonly number[]) {
+  constructor(bytes: Buffer, begin: number, ends: readonly number[], form: LineForm) {
     this.#bytes = bytes;
     this.#begin = begin;
     this.#ends = ends;
+    this.#form = form;
   }
 
   get length(): number {
@@ -54,21 +58,43 @@ class LinesIn implements Lines {
   *[Symbol.iterator](): Generator<Line> {
     let start = this.#begin;
     for (const end of this.#ends) {
-      yield { bytes: trimmed(this.#bytes, start, end) };
+      yield { bytes: this.#form.line(this.#bytes, start, end) };
       start = end;
     }
   }
 }
 
-/** Without the line end and the carriage returns before it, and not longer than allowed; one that was cut has no end. */
-function trimmed(bytes: Buffer, start: number, end: number): Uint8Array {
-  if (bytes[end - 1] !== NEWLINE) return viewOf(bytes, start, end);
-  let stop = end - 1;
-  while (stop > start && bytes[stop - 1] === RETURN) stop -= 1;
-  return viewOf(bytes, start, Math.min(stop, start + LINE_BYTES_MAX));
-}
+/** A log that is read once from its begin to its end, in pieces that last until the next one comes. */
+export class PieceCutter {
+  readonly #wide: Wide | null;
+  #form: LineForm | null = null;
+  #rest: Buffer = Buffer.alloc(0);
+  #skip = false;
 
-/** Not a Buffer, which takes twice as long to make. */
-function viewOf({ buffer, byteOffset }: Buffer, start: number, end: number): Uint8Array {
-  return new Uint8Array(buffer, byteOffset + start, end - start);
+  constructor(wide: Wide | null) {
+    this.#wide = wide;
+  }
+
+  /** The lines that end in the piece. */
+  push(piece: Buffer): Lines[] {
+    let bytes = this.#rest.length === 0 ? piece : Buffer.concat([this.#rest, piece]);
+    this.#form ??= bytes.length < (this.#wide?.unit ?? 0) ? null : formOf(this.#wide, bytes);
+    const batches: Lines[] = [];
+    while (this.#form !== null) {
+      const cut = cutLines(bytes, this.#skip, this.#form);
+      this.#skip = cut.skip;
+      if (cut.consumed === 0) break;
+      batches.push(cut.lines);
+      bytes = bytes.subarray(cut.consumed);
+    }
+    this.#rest = Buffer.from(bytes);
+    return batches;
+  }
+
+  /** What stands after the last line end. */
+  last(): Lines {
+    const bytes = this.#rest;
+    if (this.#form === null || this.#skip || bytes.length === 0) return [];
+    return [{ bytes: this.#form.line(bytes, 0, bytes.length) }];
+  }
 }

@@ -1,4 +1,5 @@
 /** A log file as a source: followed through rotation, truncation, absence and restarts without losing or repeating a line. */
+import type { Wide } from '../../shared/config/logencoding.ts';
 import type { UnixTime } from '../../shared/time.ts';
 import { type Disk, realDisk } from './disk.ts';
 import { readPosition } from './file-position.ts';
@@ -25,6 +26,8 @@ export interface FileOptions {
   readonly timeOf?: TimeOf | undefined;
   /** `poll` (fail2ban's backend polling) does without inotify. */
   readonly backend?: 'inotify' | 'poll' | undefined;
+  /** Of a log in UTF-16 or UTF-32; its lines are given in UTF-8. */
+  readonly wide?: Wide | null | undefined;
 }
 
 const AGAIN = 'again';
@@ -36,6 +39,7 @@ export function createFileSource(options: FileOptions, ports: SourcePorts, disk:
 class FileSource implements Source {
   readonly name: string;
   readonly #options: FileOptions;
+  readonly #wide: Wide | null;
   readonly #ports: SourcePorts;
   readonly #disk: Disk;
   readonly #pathTrouble: Incidents;
@@ -48,7 +52,9 @@ class FileSource implements Source {
   #unresolved: boolean;
 
   constructor(options: FileOptions, ports: SourcePorts, disk: Disk) {
-    this.name = `file:${options.path}${options.tail === true ? ' tail' : ''}`;
+    this.#wide = options.wide ?? null;
+    const name = `file:${options.path}${options.tail === true ? ' tail' : ''}`;
+    this.name = this.#wide === null ? name : `${name} ${this.#wide.name}`;
     this.#options = options;
     this.#ports = ports;
     this.#disk = disk;
@@ -119,7 +125,7 @@ class FileSource implements Source {
     const following = this.#following;
     const isStart = one.tail.offset === 0;
     if (isStart && ((await following.searchBefore(one)) || (await following.dropsCopy(one)))) return AGAIN;
-    const chunk = await one.tail.read();
+    const chunk = await one.tail.read(this.#wide);
     if (chunk === null) {
       one.end = one.tail.size;
       return null;
@@ -170,7 +176,7 @@ class FileSource implements Source {
   }
 
   async #begin(tail: Tail): Promise<void> {
-    if (this.#toEnd) await tail.toEnd();
+    if (this.#toEnd) await tail.toEnd(this.#wide);
     else await this.#skipOld(tail);
   }
 
@@ -179,7 +185,7 @@ class FileSource implements Source {
     const { since, timeOf } = this.#options;
     const { offset, skip } = tail.place;
     if (since === undefined || timeOf === undefined || skip === true || tail.isPacked) return;
-    const start = await offsetSince(tail, offset, since, timeOf);
+    const start = await offsetSince(tail, await tail.form(this.#wide), offset, since, timeOf);
     if (start > offset) await tail.toOffset(start);
   }
 

@@ -1,8 +1,8 @@
 /** Turns a journal entry into the line that fail2ban's filters see: `HOST IDENT[PID]: MESSAGE`. */
 import type { Line } from '../../shared/ticket.ts';
 import type { UnixTime } from '../../shared/time.ts';
-import { LINE_BYTES_MAX } from './cut.ts';
 import type { Entry } from './journal-export.ts';
+import { LINE_BYTES_MAX } from './line-form.ts';
 
 /** Without host, identifier or PID their part is left out; a line end in the message becomes `\n` in letters. */
 export function lineOf(entry: Entry): Line {

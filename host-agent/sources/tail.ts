@@ -1,8 +1,10 @@
 /** One open log file: reads whole lines from where it stands, and knows again the bytes that it has read. */
 import { createHash } from 'node:crypto';
+import type { Wide } from '../../shared/config/logencoding.ts';
 import type { UnixTime } from '../../shared/time.ts';
 import { cutLines } from './cut.ts';
 import type { Disk, FileStat, OpenFile } from './disk.ts';
+import { formOf, type LineForm } from './line-form.ts';
 import { unpackOf } from './packed.ts';
 import type { Lines } from './source.ts';
 import { Unpacked } from './unpacked.ts';
@@ -13,7 +15,6 @@ const CHUNK_BYTES_MAX = 256 * 1024;
 const MARK_BYTES = 256;
 /** So many first bytes tell whether one file may be a copy of another. */
 const COPY_BYTES = 64 * 1024;
-const NEWLINE = 10;
 
 /**
  * Where reading stopped in one file. `mark` is a hash of the first and the last bytes before `offset`, `head` one of the
@@ -130,10 +131,18 @@ export class Tail {
   }
 
   /** Goes to the end; what comes of a line that began before is skipped. */
-  async toEnd(): Promise<void> {
-    await this.toOffset((await this.stat()).size);
-    const { offset, last } = this.#stand;
-    this.#stand = { ...this.#stand, skip: offset > 0 && last.at(-1) !== NEWLINE };
+  async toEnd(wide: Wide | null): Promise<void> {
+    const form = await this.form(wide);
+    const { size } = await this.stat();
+    await this.toOffset(size - (size % form.unit));
+    const { last } = this.#stand;
+    const isLineEnd = last.length === 0 || form.behindEnd(last, last.length - form.unit) > 0;
+    this.#stand = { ...this.#stand, skip: !isLineEnd };
+  }
+
+  /** How its lines lie in it. */
+  async form(wide: Wide | null): Promise<LineForm> {
+    return formOf(wide, await this.peek(0, wide?.unit ?? 0));
   }
 
   async toOffset(offset: number): Promise<void> {
@@ -147,8 +156,8 @@ export class Tail {
   }
 
   /** The next whole lines, at least one step further; null if there is nothing more for now. */
-  async read(): Promise<Chunk | typeof REPLACED | null> {
-    const { offset, last, skip } = this.#stand;
+  async read(wide: Wide | null): Promise<Chunk | typeof REPLACED | null> {
+    const { offset, head, last, skip } = this.#stand;
     this.#size = (await this.stat()).size;
     const size = this.isPacked ? Number.POSITIVE_INFINITY : this.#size;
     // The bytes before are read again with the new ones: one look that no truncation can slip through, even if the file has
@@ -157,7 +166,7 @@ export class Tail {
     if (size < offset || !bytes.subarray(0, last.length).equals(last)) return REPLACED;
     const fresh = bytes.subarray(last.length);
     const live = offset >= this.#past;
-    const cut = cutLines(fresh, skip);
+    const cut = cutLines(fresh, skip, formOf(wide, offset === 0 ? fresh : head));
     if (cut.consumed === 0) return null;
     this.#before = this.#stand;
     this.#chunk = { bytes: fresh, ends: cut.ends };

@@ -1,5 +1,6 @@
 /** Python's names of text encodings (logencoding), and how each is decoded by what the web platform has. */
 import { EdgebanError } from '../errors.ts';
+import { codePages } from './code-pages.ts';
 
 /** How Python reads the bytes where the decoder of the web platform (TextDecoder, by its label) reads something else. */
 export type Fix =
@@ -10,11 +11,26 @@ export type Fix =
   /** No byte above 0x7f stands for anything. */
   | 'ascii';
 
+/** Each character, a line end too, takes several bytes. */
+export interface Wide {
+  readonly name: string;
+  /** Bytes of the shortest character. */
+  readonly unit: 2 | 4;
+  /** `mark`: as the file's byte order mark says, little-endian without one; such marks are no text. */
+  readonly order: 'little' | 'big' | 'mark';
+}
+
 export interface Codec {
   readonly label: string;
   readonly fix?: Fix;
   /** Single bytes that stand for something else, as characters. */
   readonly bytes?: Readonly<Record<number, string>>;
+  /** What the bytes from 0x80 on stand for; then the label tells nothing of them. */
+  readonly page?: string;
+  /** A byte order mark before a line is no text. */
+  readonly dropsMark?: true;
+  /** Of such a log, lines are made UTF-8 when they are cut. */
+  readonly wide?: Wide;
 }
 
 const thai = { label: 'windows-874', fix: 'c1-as-is' } as const;
@@ -22,6 +38,8 @@ const thai = { label: 'windows-874', fix: 'c1-as-is' } as const;
 /** By Python's name. The multibyte ones hold a few more characters than Python's, and end a broken sequence as the web does. */
 const codecs: Readonly<Record<string, Codec>> = {
   utf_8: { label: 'utf-8' },
+  utf_8_sig: { label: 'utf-8', dropsMark: true },
+  ...Object.fromEntries(([2, 4] as const).flatMap((unit) => (['little', 'big', 'mark'] as const).map(wide(unit)))),
   ascii: { label: 'windows-1252', fix: 'ascii' },
   latin_1: { label: 'windows-1252', fix: 'c1-as-is' },
   ...Object.fromEntries([2, 3, 4, 5, 6, 7, 8, 10, 13, 14, 15, 16].map(plain('iso8859_', 'iso-8859-'))),
@@ -44,7 +62,15 @@ const codecs: Readonly<Record<string, Codec>> = {
   euc_kr: { label: 'euc-kr' },
   shift_jis: { label: 'shift_jis' },
   cp932: { label: 'shift_jis' },
+  ...Object.fromEntries(Object.entries(codePages).map(([name, page]) => [name, { label: 'windows-1252', page }])),
 };
+
+function wide(unit: Wide['unit']) {
+  return (order: Wide['order']): [string, Codec] => {
+    const name = `utf-${8 * unit}${{ little: '-le', big: '-be', mark: '' }[order]}`;
+    return [name.replaceAll('-', '_'), { label: 'utf-8', wide: { name, unit, order } }];
+  };
+}
 
 function plain(python: string, web: string) {
   return (part: number): [string, Codec] => [python + part, { label: web + part }];
@@ -57,6 +83,12 @@ function unassigned(page: number): [string, Codec] {
 /** Further names of the same, as in Python's encodings.aliases. */
 const aliases: Readonly<Record<string, string>> = {
   utf_8: 'cp65001 u8 utf utf8 utf8_ucs2 utf8_ucs4',
+  utf_16: 'u16 utf16',
+  utf_16_le: 'unicodelittleunmarked utf_16le',
+  utf_16_be: 'unicodebigunmarked utf_16be',
+  utf_32: 'u32 utf32',
+  utf_32_le: 'utf_32le',
+  utf_32_be: 'utf_32be',
   ascii: '646 ansi_x3_4_1968 ansi_x3_4_1986 cp367 csascii ibm367 iso646_us iso_646_irv_1991 iso_ir_6 us us_ascii',
   latin_1: '8859 cp819 csisolatin1 ibm819 iso8859 iso8859_1 iso_8859_1 iso_8859_1_1987 iso_ir_100 l1 latin latin1',
   iso8859_2: 'csisolatin2 iso_8859_2 iso_8859_2_1987 iso_ir_101 l2 latin2',
@@ -94,6 +126,28 @@ const aliases: Readonly<Record<string, string>> = {
   euc_kr: 'euckr korean ks_c_5601 ks_c_5601_1987 ks_x_1001 ksc5601 ksx1001 x_mac_korean',
   shift_jis: 'csshiftjis s_jis shiftjis sjis x_mac_japanese',
   cp932: '932 ms932 ms_kanji mskanji',
+  cp437: '437 cspc8codepage437 ibm437',
+  cp775: '775 cspc775baltic ibm775',
+  cp850: '850 cspc850multilingual ibm850',
+  cp852: '852 cspcp852 ibm852',
+  cp855: '855 csibm855 ibm855',
+  cp857: '857 csibm857 ibm857',
+  cp858: '858 csibm858 ibm858',
+  cp860: '860 csibm860 ibm860',
+  cp861: '861 cp_is csibm861 ibm861',
+  cp862: '862 cspc862latinhebrew ibm862',
+  cp863: '863 csibm863 ibm863',
+  cp865: '865 csibm865 ibm865',
+  cp869: '869 cp_gr csibm869 ibm869',
+  cp1125: '1125 cp866u ibm1125 ruscii',
+  hp_roman8: 'cp1051 cshproman8 ibm1051 r8 roman8',
+  kz1048: 'kz_1048 rk1048 strk1048_2002',
+  mac_cyrillic: 'maccyrillic',
+  mac_greek: 'macgreek',
+  mac_iceland: 'maciceland',
+  mac_latin2: 'mac_centeuro maccentraleurope maclatin2',
+  mac_turkish: 'macturkish',
+  ptcp154: 'cp154 csptcp154 cyrillic_asian pt154',
 };
 
 const byName: ReadonlyMap<string, Codec> = new Map(
@@ -110,10 +164,8 @@ export function codecOf(logencoding: string): Codec {
     .replace(/^_|_$/g, '');
   const codec = byName.get(name === '' || name === 'auto' ? 'utf_8' : name);
   if (codec !== undefined) return codec;
-  const wide = /^(?:utf|u|ucs)_?(?:16|32|7)/.test(name);
   throw new EdgebanError('ERR_FILTER_ENCODING', `unknown logencoding ${JSON.stringify(logencoding)}`, {
-    remedy: wide
-      ? 'its lines do not end in one byte: have the log written in UTF-8'
-      : 'use auto, utf-8, iso-8859-1, cp1252 or another encoding by its name in Python',
+    remedy:
+      'use auto, utf-8, iso-8859-1, cp1252 or another encoding by its name in Python, or have the log written in UTF-8',
   });
 }

@@ -49,7 +49,8 @@ test('a logencoding that cannot be decoded is an error at its line', () => {
   expect(findings('logencoding = utf9')).toEqual([
     '5 error ERR_FILTER_ENCODING: logencoding = utf9: unknown logencoding "utf9"',
   ]);
-  expect(findings('logencoding = utf-16')).toHaveLength(1);
+  expect(findings('logencoding = utf-16')).toEqual([]);
+  expect(findings('logencoding = utf-7')).toHaveLength(1);
 });
 
 test('options of the systemd backend and journalmatches that journalctl would not take are errors at their lines', () => {

@@ -3,11 +3,13 @@ import { spawnSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { decoderOf } from '../../host-agent/agent/decoder.ts';
+import { codePages } from '../../shared/config/code-pages.ts';
 
 const single = [
   ...['ascii', 'latin_1', 'cp866', 'cp874', 'tis_620', 'koi8_r', 'koi8_u', 'mac_roman'],
   ...[2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 16].map((part) => `iso8859_${part}`),
   ...[1250, 1251, 1252, 1253, 1254, 1255, 1256, 1257, 1258].map((page) => `cp${page}`),
+  ...Object.keys(codePages),
 ];
 
 const answers = z.array(z.object({ texts: z.array(z.string()).nullable() }));
@@ -38,8 +40,10 @@ test('every byte of every one-byte encoding', (context) => {
 test('UTF-8, broken too; and text of the multibyte encodings', (context) => {
   const broken = ['c3a9', 'c3', 'e282', 'e28241', 'f09f98', 'eda080', 'c0af', 'ff', 'f4908080', 'efbbbf41', 'f09f9880'];
   const lines = broken.map((hex) => Buffer.from(hex, 'hex'));
-  const theirs = python(['auto', 'utf-8'], lines) ?? context.skip('needs python3');
-  expect([{ texts: null }, { texts: lines.map(decoderOf('auto')) }]).toEqual(theirs);
+  const theirs = python(['auto', 'utf-8', 'utf-8-sig'], lines) ?? context.skip('needs python3');
+  expect([{ texts: null }, ...['auto', 'utf-8-sig'].map((name) => ({ texts: lines.map(decoderOf(name)) }))]).toEqual(
+    theirs,
+  );
   const words = { gbk: 'd6d0b9fa', gb18030: '8130813061', big5: 'a4a4a4e5', euc_jp: 'c6fccbdc', euc_kr: 'c7d1b1db' };
   const more = { ...words, shift_jis: '93fa967b', cp932: '8740', gb2312: 'd6d022b9fa' };
   for (const [name, hex] of Object.entries(more)) {
@@ -60,6 +64,19 @@ test('names as Python takes them', (context) => {
     'utf9',
     'windows-874',
     'x-user-defined',
+    ...[
+      'utf-16',
+      'UTF-16LE',
+      'utf16le',
+      'u32',
+      'utf_32_be',
+      'utf-8-sig',
+      'utf8-sig',
+      'ibm850',
+      '437',
+      'cp_850',
+      'maccyrillic',
+    ],
   ];
   const all = [...names, ...more];
   const isKnown = (name: string) => {

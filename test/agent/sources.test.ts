@@ -64,9 +64,9 @@ const log = (tail = false) => [{ path: '/var/log/some.log', tail }];
 it('reads a file once for jails of different backends, woken if one of them would be', async () => {
   const polling = jail('a', { backend: 'polling', logpath: log() });
   await sources.follow([polling]);
-  expect(running()).toEqual([{ kind: 'file', path: '/var/log/some.log', tail: false, wake: false }]);
+  expect(running()).toEqual([{ kind: 'file', path: '/var/log/some.log', tail: false, wake: false, wide: null }]);
   await sources.follow([polling, jail('b', { backend: 'pyinotify', logpath: log() })]);
-  expect(running()).toEqual([{ kind: 'file', path: '/var/log/some.log', tail: false, wake: true }]);
+  expect(running()).toEqual([{ kind: 'file', path: '/var/log/some.log', tail: false, wake: true, wide: null }]);
   expect(made.at(-1)?.jails).toEqual(['a', 'b']);
 });
 
@@ -82,4 +82,14 @@ it('reads the journal once for equal matches and options, and apart for others',
   expect(made.map(({ jails }) => jails)).toEqual([['a', 'b'], ['c']]);
   await sources.follow([b]);
   expect(running()).toHaveLength(1);
+});
+
+it('cuts other lines out of a log for a jail that reads UTF-16, and one source serves all names of it', async () => {
+  const logpath = [{ path: '/var/log/mixed', tail: false }];
+  const [bytes, wide] = [{ logpath }, { logpath, logencoding: 'UTF-16LE' }];
+  await sources.follow([jail('a', bytes), jail('b', wide), jail('c', { ...wide, logencoding: 'utf_16_le' })]);
+  expect(made.map(({ plan, jails }) => [sourceName(plan), jails])).toEqual([
+    ['file:/var/log/mixed', ['a']],
+    ['file:/var/log/mixed utf-16-le', ['b', 'c']],
+  ]);
 });

@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { gzipSync } from 'node:zlib';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { choresLimits } from '../../host-agent/agent/chores.ts';
 import { startAgent } from '../agent/bench.ts';
@@ -162,6 +162,17 @@ describe('edgeban replay', () => {
     expect((await shown('--since', `@${base + day}`)).jails[0]).toMatchObject({ failures: 2, bans: 0 });
     expect((await shown('--until', `@${base + day}`)).jails[0]).toMatchObject({ failures: 2, bans: 0 });
     expect((await shown('--since', '-29d')).jails[0]).toMatchObject({ failures: 2 });
+  });
+
+  it('reads UTF-16 where a jail does, packed ones by zstd too', async () => {
+    const wide = `${jail('sshd', 'auth.log', 'maxretry = 3')}${jail('other', 'auth.log', 'maxretry = 3', 'logencoding = utf-16')}`;
+    write('jail.conf', wide);
+    const [older, newer] = [base, base + 60].map((at) =>
+      Buffer.from(`\ufeff${failed(at, '198.51.100.7')}\r\n`.repeat(2), 'utf16le'),
+    );
+    write('auth.log.1.zst', zstdCompressSync(older ?? ''), base + 30);
+    write('auth.log', newer ?? '', base + 90);
+    expect(ids(await shown('--since', `@${base}`))).toEqual(['other 198.51.100.7']);
   });
 
   it('knows the year of dates that do not say it, over the turn of the year', async () => {
