@@ -1,4 +1,5 @@
 /** Three projects: on Node, inside workerd, and whole hosts in namespaces. */
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { cloudflareTest } from '@cloudflare/vitest-plugin';
 import { defineConfig } from 'vitest/config';
@@ -20,6 +21,8 @@ export default defineConfig({
     reporters: ['default', './test/report.ts'],
     // what a test prints is shown if it fails
     silent: 'passed-only',
+    // as many files at a time as there are processors: by itself it would leave one free, which is half of two
+    maxWorkers: availableParallelism(),
     projects: [
       {
         extends: true,

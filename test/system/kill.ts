@@ -6,31 +6,40 @@ import { client, type Host, startAgent } from '../world/host.ts';
 import { until } from '../world/wait.ts';
 import { enrolAt, everywhere, makeWorld, type World } from '../world/world.ts';
 
-export type Victim = 'hostA' | 'hostB' | 'workerd' | 'fake';
+type Victim = 'hostA' | 'hostB' | 'workerd' | 'fake';
 
+/** Each part by itself; then the banning agent at the same moment as each end of what it tells. */
+const blows: readonly (readonly Victim[])[] = [
+  ['hostA'],
+  ['workerd'],
+  ['hostB'],
+  ['fake'],
+  ['hostA', 'workerd'],
+  ['hostB', 'fake'],
+];
 /** More on demand: the suite's time is short, and partitions (parted) kill as well. */
-const rounds = Number(process.env['KILL_ROUNDS'] ?? 2);
-const bans_per_round = 12;
-/** The issue's bound. */
+const rounds = Number(process.env['KILL_ROUNDS'] ?? 1);
+const bans_per_blow = 12;
+/** After all parts are back. */
 const agreement_ms_max = 30_000;
 
-export async function killed(victim: Victim, seed: number): Promise<unknown> {
+export async function killed(seed: number): Promise<unknown> {
   const world = await makeWorld({ jails: '[sshd]\nenabled = true\nbantime = 1h\n' });
   await Promise.all([startAgent(world.hostA), startAgent(world.hostB)]);
   const random = randomOf(seed);
   const wanted = new Set<string>();
-  const agreed_ms: number[] = [];
-  for (let round = 0; round < rounds; round += 1) {
-    const blow = Math.floor(random() * bans_per_round);
-    await actAndKill(world, victim, { round, blow, random, wanted });
+  const agreed_ms: Record<string, number> = {};
+  for (const [number, victims] of Array.from({ length: rounds }, () => blows)
+    .flat()
+    .entries()) {
+    await actAndKill(world, victims, { number, random, wanted });
+    await Promise.all(victims.map((victim) => revive(world, victim)));
     const back = performance.now();
-    await revive(world, victim);
     await agree(world, wanted);
-    agreed_ms.push(Math.round(performance.now() - back));
+    agreed_ms[`${number + 1} ${victims.join(', ')}`] = Math.round(performance.now() - back);
   }
   await noneTwice(world);
-  if (Math.max(...agreed_ms) > agreement_ms_max) throw new Error(`agreed after ${agreed_ms.join(', ')} ms`);
-  return { victim, rounds, bans: wanted.size, agreed_ms };
+  return { bans: wanted.size, agreed_ms };
 }
 
 /** A Worker that is new to a host hears of the bans that the host has made before. */
@@ -47,28 +56,30 @@ export async function enrolledLater(): Promise<unknown> {
   return await everywhere(world);
 }
 
-interface Round {
-  readonly round: number;
-  /** Behind which of the round's events the blow falls. */
-  readonly blow: number;
+interface Blow {
+  /** Counts over all rounds: no address comes twice. */
+  readonly number: number;
   random(): number;
   readonly wanted: Set<string>;
 }
 
-/** Bans and unbans on host A; the victim dies in the midst of them, while what went before is still under way. */
-async function actAndKill(world: World, victim: Victim, { round, blow, random, wanted }: Round): Promise<void> {
-  for (let n = 0; n < bans_per_round; n += 1) {
-    const address = `203.0.113.${100 + round * bans_per_round + n}`;
+/** Bans and unbans on host A; the victims die in the midst of them, while what went before is still under way. */
+async function actAndKill(world: World, victims: readonly Victim[], { number, random, wanted }: Blow): Promise<void> {
+  const moment = Math.floor(random() * bans_per_blow);
+  for (let n = 0; n < bans_per_blow; n += 1) {
     const lift = [...wanted][Math.floor(random() * wanted.size)];
-    const words = lift !== undefined && random() < 0.3 ? ['unbanip', lift] : ['banip', address];
-    if (n === blow) kill(world, victim);
+    const words = lift !== undefined && random() < 0.3 ? ['unbanip', lift] : ['banip', addressOf(number, n)];
+    if (n === moment) for (const victim of victims) kill(world, victim);
     // an agent that is dead takes no orders: those come when it is back
-    if (n >= blow && victim === 'hostA') continue;
+    if (n >= moment && victims.includes('hostA')) continue;
     await client(world.hostA, 'set', 'sshd', ...words);
-    if (words[0] === 'banip') wanted.add(address);
+    if (words[0] === 'banip') wanted.add(addressOf(number, n));
     else if (lift !== undefined) wanted.delete(lift);
   }
 }
+
+/** Of no network that the world has. */
+const addressOf = (blow: number, n: number) => `203.0.${113 + (blow >> 3)}.${100 + (blow % 8) * bans_per_blow + n}`;
 
 function kill(world: World, victim: Victim): void {
   if (victim === 'workerd') execFileSync('pkill', ['-KILL', '-g', String(world.edge.worker.pid), 'workerd']);

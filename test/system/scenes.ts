@@ -23,8 +23,5 @@ export const scenes: ReadonlyMap<string, () => Promise<unknown>> = new Map([
   ['explained', explainedEverywhere],
   ['the fleet counts', fleetCounts],
   ...partitionScenes,
-  ['kill the banning agent', () => killed('hostA', 11)],
-  ['kill the other agent', () => killed('hostB', 12)],
-  ['kill workerd', () => killed('workerd', 13)],
-  ['kill the fake', () => killed('fake', 14)],
+  ['kill each part', () => killed(11)],
 ]);
