@@ -7,8 +7,8 @@ import { actionsAt, everywhereAtCloudflare, holdersAt } from './places.ts';
 import { closeWorld, openWorld, type World } from './world.ts';
 
 export const acts_per_history = 30;
-/** The end of all bans takes long and is the same for many: every so many seeds it is waited for. */
-const ends_every = 4;
+/** The end of all bans takes four times as long as all else, and is the same for many: every so many seeds it is waited for. */
+const ends_every = 10;
 /** What is set aside or was not read back may take so long: Cloudflare's state is read every ten minutes. */
 const patience_s = 2_700;
 const look_s = 20;

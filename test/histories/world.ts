@@ -47,9 +47,16 @@ export interface World {
 
 const guard = new Guard({ allowed: [parsePrefix(settings.allowed)].flatMap((prefix) => prefix ?? []) });
 
+/** Of each address that was asked for: all are asked for after every act. */
+const judged = new Map<string, boolean>();
+
 export function isGuarded(address: string): boolean {
+  const known = judged.get(address);
+  if (known !== undefined) return known;
   const prefix = parsePrefix(address);
-  return prefix === null || guard.check(prefix) !== null;
+  const guards = prefix === null || guard.check(prefix) !== null;
+  judged.set(address, guards);
+  return guards;
 }
 
 export async function openWorld(seed: number): Promise<World> {
