@@ -153,6 +153,7 @@ const RuleView = z.strictObject({
   rule: z.string().nullable(),
   enabled: z.boolean(),
   first: z.boolean(),
+  waiting: z.boolean().meta({ description: 'a panic, resume or brake comes to it within seconds' }),
   error: failure,
 });
 /** `done`: Cloudflare has confirmed it; otherwise it is tried again by itself, and `detail` says what is missing. */

@@ -54,6 +54,7 @@ export class TestLedger {
   roll: Roll;
   /** Who tells people; nobody, unless a test says so. */
   watch: NonNullable<WorkParts['watch']> | null = null;
+  chores: WorkParts['chores'] = [];
   readonly #scene: Scene;
   readonly #enforces: boolean;
   readonly #guard = new Guard({ allowed: [parsePrefix(allowed)].flatMap((prefix) => prefix ?? []) });
@@ -145,10 +146,10 @@ export class TestLedger {
   }
 
   get #parts(): WorkParts {
-    const { sql, holders, roll, kv } = this;
+    const { sql, holders, roll, kv, chores } = this;
     const now = () => this.#scene.clock.now;
     const watch = this.watch === null ? {} : { watch: this.watch };
-    const parts = { sql, holders, roll, kv, enforcement: this.enforcement, guard: () => this.#guard, chores: [], now };
+    const parts = { sql, holders, roll, kv, enforcement: this.enforcement, guard: () => this.#guard, chores, now };
     return { ...parts, ...watch };
   }
 }

@@ -81,7 +81,8 @@ export interface Enforcement {
   survey(now: UnixTime): Promise<Survey>;
   /**
    * Carries out at once what has changed in the stance, whatever back-off, budget or step is under way: a call for each
-   * zone that has a rule of ours. The zones' rules afterwards; none where there is no such switch, and steps do it.
+   * zone that has a rule of ours, 40 at the most; the next steps do nothing else before the others have followed, too. The
+   * zones' rules afterwards; none where there is no such switch, and steps do it.
    * `revive`: rules that are off come on, too, whoever has switched them off.
    */
   switch(now: UnixTime, revive?: boolean): Promise<readonly RuleStatus[]>;
@@ -188,6 +189,8 @@ export interface RuleStatus {
   readonly enabled: boolean;
   /** False where a rule of others stands before it. */
   readonly first: boolean;
+  /** A switch for all bans has not come to it yet: one invocation may make so many calls, and the next ones go on. */
+  readonly waiting: boolean;
   /** Why the zone's rule could not be seen to; the other zones and the list go on. */
   readonly error: StatusError | null;
 }

@@ -14,7 +14,7 @@ import { markedOnes } from './mark.ts';
 import { openMemory } from './memory.ts';
 import { createRun } from './run.ts';
 import { rulesFor, type Slot, slotsOf } from './slots.ts';
-import { switchRules } from './switch-rules.ts';
+import { goOnSwitching, isSwitching, switchRules } from './switch-rules.ts';
 import { nextTime, readOnly, runTasks, waitsUntil } from './tasks.ts';
 
 /** Makes its tables if they are not there. */
@@ -22,6 +22,10 @@ export function createListMode(parts: EnforcementParts<ListSettings>): Enforceme
   const memory = openMemory(parts.sql, parts.settings, parts.calls);
 
   async function step(wanted: readonly Wanted[], now: UnixTime): Promise<{ again: UnixTime | null }> {
+    if (isSwitching(parts, memory)) {
+      await goOnSwitching(parts, memory, now);
+      return { again: now };
+    }
     const run = createRun(parts, memory, wanted, now);
     await runTasks(run);
     return { again: nextTime(run) };
@@ -60,7 +64,7 @@ export function createListMode(parts: EnforcementParts<ListSettings>): Enforceme
     survey,
     status,
     former: () => [],
-    waitsUntil: () => waitsUntil(memory.state),
+    waitsUntil: () => (isSwitching(parts, memory) ? null : waitsUntil(memory.state)),
     switch: async (now, revive = false) => {
       await switchRules(parts, memory, now, revive);
       return status(now).rules;
@@ -86,7 +90,7 @@ function isInStep(state: ReturnType<typeof openMemory>['state']): boolean {
 type RuleMemory = ReturnType<typeof openMemory>['state']['rules'][string];
 
 function ruleStatus(slot: Slot, known: RuleMemory | undefined): RuleStatus {
-  if (known === undefined) return { ...slot, rule: null, enabled: false, first: false, error: null };
-  const { rule, enabled, first, error } = known;
-  return { ...slot, rule, enabled, first, error };
+  if (known === undefined) return { ...slot, rule: null, enabled: false, first: false, waiting: false, error: null };
+  const { rule, enabled, first, waiting, error } = known;
+  return { ...slot, rule, enabled, first, waiting, error };
 }

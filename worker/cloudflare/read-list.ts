@@ -9,7 +9,7 @@ import type { ItemMemory, State } from './schema.ts';
 import { lookAgain } from './setback.ts';
 
 /** How old a reading may become before all is looked at again. */
-export const reconcile_s: Seconds = 600;
+const reconcile_s: Seconds = 600;
 const description = 'Addresses banned by edgeban; items of others are left alone';
 
 /** A long list is read for the ids of new items at most so often: twenty calls of the 300 in five minutes. */

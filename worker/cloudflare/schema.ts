@@ -27,6 +27,8 @@ export const RuleMemory = z.object({
   first: z.boolean(),
   /** A panic has switched it off: it comes on again when that is over. */
   lifted: z.boolean().default(false),
+  /** What holds for all bans has changed, and the rule has not followed yet: that comes before all else. */
+  waiting: z.boolean().default(false),
   error: failure.nullable(),
   /** When to look again. */
   due: time,

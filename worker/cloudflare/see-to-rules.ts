@@ -1,12 +1,19 @@
 /** One look now and then at each zone's rule; a zone that fails waits by itself and holds up nothing else. */
-import type { UnixTime } from '../../shared/time.ts';
+import type { Seconds, UnixTime } from '../../shared/time.ts';
 import { CloudflareFailure } from './failure.ts';
-import { reconcile_s } from './read-list.ts';
 import type { Run } from './run.ts';
 import type { RuleMemory } from './schema.ts';
 import { delayAfter } from './setback.ts';
 import { awaitsList, rulesFor, type Slot, slotsOf } from './slots.ts';
 import { challengeRefOf, ensureRule, type RuleAim, rule_calls_max, ruleRefOf } from './waf-rule.ts';
+
+/** How often a rule is looked at, that somebody may have taken away; so seldom that it takes 50 calls in five minutes. */
+const look_s: Seconds = 120;
+const look_each_s: Seconds = 6;
+
+function lookEvery(slots: number): Seconds {
+  return Math.max(look_s, slots * look_each_s);
+}
 
 export async function seeToRules(run: Run): Promise<void> {
   for (const slot of slotsOf(run.parts.settings, run.state)) {
@@ -23,7 +30,11 @@ async function seeToRule(run: Run, slot: Slot): Promise<void> {
   const before = rules[zone];
   try {
     const { settled, ...rule } = await ensureRule(client, zone, () => aimOf(parts, slot, rules[zone]));
-    rules[zone] = { ...rule, error: null, failures: 0, due: settled ? now + reconcile_s : now };
+    const { waiting = false } = rules[zone] ?? {};
+    // a switch that came meanwhile may have been undone by what was under way
+    const isSeenTo = settled && rules[zone] === before;
+    const due = isSeenTo ? now + lookEvery(slotsOf(parts.settings, state).length) : now;
+    rules[zone] = { ...rule, waiting, error: null, failures: 0, due };
     if (before?.rule !== rule.rule) parts.log(`Cloudflare: the rule of zone ${zone} is ${rule.rule}`);
     if (!rule.enabled && !rule.lifted && before?.enabled !== false)
       parts.log(`Cloudflare: the rule of zone ${zone} is switched off`);
@@ -47,7 +58,7 @@ export function aimOf({ stance, settings }: Run['parts'], { action }: Slot, know
 }
 
 export function unknownRule(due: UnixTime): RuleMemory {
-  const nothing = { ruleset: null, rule: null, enabled: false, first: false, lifted: false };
+  const nothing = { ruleset: null, rule: null, enabled: false, first: false, lifted: false, waiting: false };
   return { ...nothing, error: null, due, failures: 0 };
 }
 

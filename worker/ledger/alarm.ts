@@ -38,15 +38,17 @@ export async function work(parts: WorkParts): Promise<void> {
   await stage('expiry', () => expire(parts));
   const surveyed = recoveryDue(parts.sql);
   if (surveyed) await stage('recovery', () => recover(parts));
-  for (const chore of parts.chores)
-    if (chore.due() <= parts.now()) await stage(chore.name, () => chore.run(parts.now()));
+  const due = parts.chores.filter((chore) => chore.due() <= parts.now());
+  for (const chore of due) await stage(chore.name, () => chore.run(parts.now()));
   await stage('roll', () => follow(parts));
   // an empty ledger would wipe out what it has not yet taken over
   const outwards = !recoveryDue(parts.sql);
   await Promise.all([
     ...(outwards ? [stage('snapshot', () => snapshot(parts))] : []),
-    // a survey and a step make more requests than one invocation may
-    ...(outwards && !surveyed ? [stage('enforcement', () => enforce(parts))] : []),
+    // with a step they would make more requests than one invocation may
+    ...(outwards && !surveyed && !due.some(({ asksMuch }) => asksMuch)
+      ? [stage('enforcement', () => enforce(parts))]
+      : []),
     stage('sweeping', () => sweep(parts, outwards)),
     stage('alerts', async () => await parts.watch?.run(parts.now())),
   ]);

@@ -5,6 +5,8 @@ export interface Chore {
   readonly name: string;
   /** Infinity: not before something happens. */
   due(): UnixTime;
+  /** It makes as many requests as one invocation may: no step of enforcement comes after it. */
+  readonly asksMuch?: true;
   run(now: UnixTime): void | Promise<void>;
 }
 

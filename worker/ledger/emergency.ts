@@ -91,6 +91,9 @@ function ruleByRule({ scopes, wanted }: AccessRulesStatus, panic: boolean): Pick
 
 function outcome(rules: readonly RuleStatus[] | null, panic: boolean): Pick<Switched, 'done' | 'detail'> {
   if (rules === null) return { done: true, detail: 'the ledger itself enforces nothing at Cloudflare' };
+  const waiting = rules.filter((rule) => rule.waiting);
+  if (waiting.length > 0)
+    return { done: false, detail: `${waiting.length} of ${rules.length} rules follow within seconds: see the status` };
   const failed = rules.filter(({ error, enabled }) => error !== null || (panic && enabled));
   if (failed.length > 0) return { done: false, detail: `${zonesOf(failed)}: tried again, see the status` };
   const off = panic ? [] : rules.filter(({ enabled }) => !enabled);

@@ -26,6 +26,7 @@ export async function carryOut(
 export function stanceChore(sql: Sql, enforcement: () => Enforcement | null): Chore {
   return {
     name: 'stance',
+    asksMuch: true,
     due: () => ((new Meta(sql).get(key) ?? calm) === JSON.stringify(stanceOf(sql)) ? Number.POSITIVE_INFINITY : 0),
     run: async (now) => {
       await carryOut(sql, enforcement(), now);
