@@ -19,7 +19,7 @@ import { Desk } from './ledger/desk.ts';
 import { Door } from './ledger/door.ts';
 import { Emergency, type Switch } from './ledger/emergency.ts';
 import { enrol, rotate } from './ledger/enrolment.ts';
-import { type EventsParts, readBatch, type Teller, takeEvents } from './ledger/events.ts';
+import { bansIn, type EventsParts, readBatch, type Teller, takeEvents } from './ledger/events.ts';
 import { greet, hangUp, isBehind, listen, pageAfter, push } from './ledger/feed.ts';
 import { Roll } from './ledger/roll.ts';
 import { prepareTables } from './ledger/schema.ts';
@@ -91,7 +91,7 @@ export class Ledger extends DurableObject<Env> {
   /** `body`: the JSON of an EventBatch, whose hash is in `request`. */
   events(request: SignedRequest, body: string): Promise<Answer<EventReceipt>> {
     return answer(async () => {
-      const teller = await this.#door.admitTeller(request);
+      const teller = await this.#door.admitTeller(request, () => bansIn(readBatch(body)));
       const allow = (count: number) => this.#door.take('events', request.host, count);
       const taken = takeEvents(this.#eventsParts(), teller, readBatch(body), allow, now());
       this.#upkeep.note(teller.host, taken, now());
@@ -196,7 +196,7 @@ export class Ledger extends DurableObject<Env> {
   /** `body`: the JSON of a RotateRequest, whose hash is in `request`. */
   rotate(request: SignedRequest, body: string): Promise<Answer<RotateReply>> {
     return answer(async () => {
-      const teller = await this.#door.admitTeller(request);
+      const teller = await this.#door.admitTeller(request, () => 0);
       this.#door.take('new keys', request.host, 1);
       const { key, fresh } = rotate(this.#sql, teller, body, request.place, now());
       if (fresh) hangUp(this.ctx, request.host, 'rotated');

@@ -67,7 +67,12 @@ const prices = [
   { name: 'KV writes', free: 1_000, paid: 1e6, more: 5, of: ({ kv_writes }: Outcome['costs']) => kv_writes },
 ];
 
+/** Prints what it costs. */
 export async function dayOf(parent: string, day: Day): Promise<void> {
+  print(day, await playDay(parent, day));
+}
+
+async function playDay(parent: string, day: Day): Promise<Outcome> {
   const folder = join(parent, `day-${day.bans_a_day}`);
   mkdirSync(folder);
   const clock = { now: 1_800_000_000 };
@@ -99,12 +104,24 @@ export async function dayOf(parent: string, day: Day): Promise<void> {
       ...patience,
     });
     if (statusCode !== 200) throw new Error(await body.text());
-    print(day, Outcome.parse(await body.json()));
+    return Outcome.parse(await body.json());
   } finally {
     await worker.kill();
     times.close();
     await fake.close();
   }
+}
+
+/** What takes the largest part of a free plan's day, and how large a part; `refused`: bans that were not taken in. */
+export async function fullestOf(
+  parent: string,
+  day: Day,
+): Promise<{ told: string; part: number; refused: number; missing: number }> {
+  const { costs, standing } = await playDay(parent, day);
+  const parts = prices.map(({ name, free, of }) => ({ name, part: (of(costs) * 86_400) / day.seconds / free }));
+  const told = parts.map(({ name, part }) => `${name} ${(part * 100).toFixed(0)} %`).join(', ');
+  const part = Math.max(...parts.map((each) => each.part));
+  return { told, part, refused: costs.refused, missing: standing.missing };
 }
 
 function writeConfig(folder: string): string {

@@ -1,6 +1,6 @@
 /** Many hosts that listen to the live feed of one Worker in workerd: how long a ban of one takes to all others. */
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { EdgeClient } from '../../host-agent/edge/client.ts';
 import { enroll } from '../../host-agent/edge/enroll.ts';
@@ -11,6 +11,7 @@ import { realWorld } from '../../host-agent/edge/world.ts';
 import { makeRealWorker, type RealWorker } from '../edge/real-worker.ts';
 import { until } from '../world/wait.ts';
 import { figure, spread } from './monitor.ts';
+import { memoryMb } from './workerd.ts';
 
 const bans = 20;
 const at_once = 8;
@@ -29,12 +30,12 @@ export async function listeners(parent: string, hosts: number): Promise<void> {
   const stop = new AbortController();
   try {
     await worker.start();
-    figure('workerd before', `${memoryOf(worker)} MB`);
+    figure('workerd before', `${memoryMb(worker)} MB`);
     const began = performance.now();
     const all = await makeAll(worker, folder, hosts);
     figure('enrolments', `${((performance.now() - began) / hosts).toFixed(1)} ms each`);
     await Promise.all(all.map((listener) => open(listener, stop.signal)));
-    figure('workerd with all listening', `${memoryOf(worker)} MB`);
+    figure('workerd with all listening', `${memoryMb(worker)} MB`);
     const took = await tellAll(all);
     figure('from a ban to each other host', spread(took.flat()));
     figure('from a ban to the last host', spread(took.map((times) => Math.max(...times))));
@@ -89,19 +90,4 @@ async function tellAll(all: readonly Listener[]): Promise<number[][]> {
     took.push(all.map(({ heard }) => (heard.get(address) ?? Number.NaN) - began));
   }
   return took;
-}
-
-/** Resident, of workerd alone. */
-function memoryOf(worker: RealWorker): number {
-  const sizes = readdirSync('/proc').flatMap((pid) => {
-    if (!/^\d+$/.test(pid)) return [];
-    try {
-      const [, name, fields = ''] = /\((.*)\) (.*)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? [];
-      if (name !== 'workerd' || Number(fields.split(' ')[2]) !== worker.pid) return [];
-      return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0);
-    } catch {
-      return [];
-    }
-  });
-  return Math.round(sizes.reduce((sum, size) => sum + size, 0) / 1024);
 }

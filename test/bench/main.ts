@@ -66,7 +66,7 @@ try {
 } finally {
   rmSync(folder, { recursive: true });
 }
-if (takes('gate') || takes('edge')) failed = measureGate() || failed;
+if (takes('gate') || takes('edge')) failed = (await measureGate()) || failed;
 if (takes('edge'))
   failed = spawnSync(process.execPath, [join(root, 'test/bench/edge.ts')], { stdio: 'inherit' }).status !== 0 || failed;
 process.exitCode = failed ? 1 : 0;

@@ -132,12 +132,14 @@ describe('what one key can cost a day', () => {
     );
   const plan = 100_000;
 
-  it('is half of the plan, also over a waking; others and the operator go on, and it is told', async () => {
+  it('is its own part and most of what is for all, also over a waking; others and the operator go on, and it is told', async () => {
     const [thief, honest] = [await newHost('web1'), await newHost('web2')];
-    await spendAll(thief, plan * ledgerLimits.allowance_share - 1);
+    // of two hosts: half of what is divided, and three quarters of what is for all
+    await spendAll(thief, plan * 0.6 - 1);
     expect((await tell(thief, ban('203.0.113.7'))).refused).toEqual([]);
     await evictDurableObject(ledgerStub());
-    const reply = await batch(thief, streamOf(thief).stream, 2, [ban('203.0.113.8')]);
+    const more = [ban('203.0.113.8'), ban('203.0.113.11'), unban('203.0.113.7')];
+    const reply = await batch(thief, streamOf(thief).stream, 2, more);
     expect([reply.status, codeOf(reply)]).toEqual([429, 'ERR_CAP_ROWS']);
     const wait = Number(reply.headers.get('retry-after'));
     expect(Math.abs(wait - (86_400 - ((Date.now() / 1000) % 86_400)))).toBeLessThan(5);
@@ -147,7 +149,7 @@ describe('what one key can cost a day', () => {
       ...[false, true, true],
     ]);
     expect((await operator('GET', '/v1/status')).body).toMatchObject({
-      over_share: [{ name: 'web1', code: 'ERR_CAP_ROWS' }],
+      over_share: [{ name: 'web1', code: 'ERR_CAP_ROWS', refused: 2 }],
     });
     // the feed goes on, and tomorrow is another day
     expect((await signed(thief, 'GET', '/v1/feed')).status).toBe(200);
@@ -155,13 +157,22 @@ describe('what one key can cost a day', () => {
     expect((await tell(thief, ban('203.0.113.8'))).refused).toEqual([]);
   });
 
-  it('is an equal part once all together have used most of the plan', async () => {
-    const hosts = [await newHost('web1'), await newHost('web2'), await newHost('web3')];
-    const [a, b, c] = hosts;
-    if (a === undefined || b === undefined || c === undefined) throw new Error('no hosts');
-    await spendAll(a, 45_000);
-    await spendAll(b, 40_000);
-    expect((await batch(a, streamOf(a).stream, 1, [ban('203.0.113.7')])).status).toBe(429);
-    expect((await tell(c, ban('203.0.113.8'))).refused).toEqual([]);
+  it('is so much less the more others have taken: five keys together leave the sixth host its own part', async () => {
+    const hosts = await Promise.all(Array.from({ length: 6 }, (_, n) => newHost(`web${n}`)));
+    const step = 500;
+    const isLetIn = async (host: TestHost) => (await batch(host, crypto.randomUUID(), 1, [{}])).status === 200;
+    const spent: number[] = [];
+    for (const thief of hosts.slice(0, 5)) {
+      let rows = 0;
+      for (; await isLetIn(thief); rows += step) await spendAll(thief, rows + step);
+      spent.push(rows);
+    }
+    // 5,000 are each one's own, 60,000 for all
+    expect(spent).toEqual([50_000, 16_500, 8_000, 5_500, 5_000]);
+    expect(spent.reduce((sum, rows) => sum + rows, 0)).toBeLessThan(plan * 0.9);
+    const [last] = hosts.slice(5);
+    if (last === undefined) throw new Error('no sixth host');
+    await spendAll(last, 4_999);
+    expect((await tell(last, ban('203.0.113.8'))).refused).toEqual([]);
   });
 });

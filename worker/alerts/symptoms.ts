@@ -106,7 +106,7 @@ function caps({ enforcement: { detail }, over_share }: StatusView): Symptom[] {
   const left = detail?.leftOut.count ?? 0;
   return [
     ...(left === 0 ? [] : [symptom('cap', "Cloudflare's list", `${left} ban(s) find no room`, 60)]),
-    ...over_share.map(({ name, refused, code }) => symptom('cap', name, `${refused} bans refused (${code})`, 0)),
+    ...over_share.map(({ name, refused, code }) => symptom('cap', name, `${refused} ban(s) refused (${code})`, 0)),
   ];
 }
 

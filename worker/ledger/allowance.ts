@@ -2,7 +2,7 @@
  * What one host may cost a day in rows that Cloudflare bills: a free plan writes 100,000 a day, and then the ledger stands
  * still until midnight UTC. Counted by what things are known to cost (test/worker/stolen-key.test.ts measures it).
  */
-import { number } from '../../shared/store/row.ts';
+import { number, text } from '../../shared/store/row.ts';
 import type { Sql } from '../../shared/store/sql.ts';
 import type { UnixTime } from '../../shared/time.ts';
 import { RequestRefusal } from '../problem.ts';
@@ -39,28 +39,30 @@ export function spend(host: Host, rows: number, now: UnixTime): HostChanges {
 
 /**
  * Throws ERR_CAP_ROWS where the host has had its part of the day, `plan`: the rows that all may write in it. That it was
- * refused is written down now and then, for status and alerts; nothing else is.
+ * refused is written down now and then, for status and alerts, with the bans that its request would have brought; nothing else is.
  */
-export function checkAllowance(sql: Sql, host: Host, plan: number, now: UnixTime): void {
+export function checkAllowance(sql: Sql, host: Host, plan: number, bans: () => number, now: UnixTime): void {
   if (spentToday(host, now) < partOf(sql, host, plan, now)) return;
   const told = host.refused?.code === code && now - host.refused.at < ledgerLimits.allowance_told;
-  if (!told) saveHost(sql, host.id, { refused: 1, refused_at: now, refused_code: code });
+  // it comes again with the same ones: they are not summed up
+  if (!told) saveHost(sql, host.id, { refused: bans(), refused_at: now, refused_code: code });
   throw new RequestRefusal(code, 'the host has cost as many rows today as it may', {
     retry_after: (dayOf(now) + 1) * day_s - now,
   });
 }
 
-/** Half of the plan, or most of it where there is no other host; an equal part once all together have used most of it. */
+/**
+ * What nobody else can take, and most of what is left of what is for all: however many keys are stolen, all together stay
+ * below the plan, and each other host keeps its own.
+ */
 function partOf(sql: Sql, host: Host, plan: number, now: UnixTime): number {
-  const { allowance_alone, allowance_share, allowance_floor } = ledgerLimits;
+  const { allowance_alone, allowance_own, allowance_common, allowance_take, allowance_floor } = ledgerLimits;
   // other hosts are counted only for those who cost much
   if (spentToday(host, now) < plan * allowance_floor) return Number.POSITIVE_INFINITY;
-  const query = `SELECT COUNT(*) AS hosts, SUM(CASE WHEN spent_day = ? THEN spent ELSE 0 END) AS spent FROM hosts
-    WHERE revoked_at IS NULL`;
-  const [row] = sql.all(query, dayOf(now));
-  const [hosts, spent] = row === undefined ? [1, 0] : [number(row, 'hosts'), number(row, 'spent')];
-  if (hosts <= 1) return plan * allowance_alone;
-  return spent < plan * allowance_alone
-    ? plan * allowance_share
-    : Math.min(plan * allowance_share, (plan * allowance_alone) / hosts);
+  const all = sql.all('SELECT id, spent, spent_day FROM hosts WHERE revoked_at IS NULL');
+  if (all.length <= 1) return plan * allowance_alone;
+  const own = (plan * allowance_own) / all.length;
+  const others = all.filter((row) => text(row, 'id') !== host.id && number(row, 'spent_day') === dayOf(now));
+  const taken = others.reduce((sum, row) => sum + Math.max(0, number(row, 'spent') - own), 0);
+  return own + Math.max(0, plan * allowance_common - taken) * allowance_take;
 }

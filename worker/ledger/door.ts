@@ -19,6 +19,7 @@ const { rotations_burst, rotations_per_minute_max, enrolments_burst, enrolments_
 const { enrolling_addresses_max, feed_changes_burst, feed_changes_per_minute_max } = ledgerLimits;
 
 const farBehind = 'feed requests from far behind';
+const noBans = () => 0;
 type Rate = 'events' | 'requests' | 'new keys' | typeof farBehind;
 
 export class Door {
@@ -55,11 +56,11 @@ export class Door {
 
   /**
    * The same for a request that changes something: its caller writes what is new of the host, with the change. Throws
-   * ERR_CAP_ROWS, too.
+   * ERR_CAP_ROWS, too. `bans`: how many it tells of.
    */
-  async admitTeller(request: SignedRequest): Promise<Teller> {
+  async admitTeller(request: SignedRequest, bans: () => number): Promise<Teller> {
     const teller = await this.#verify(request);
-    checkAllowance(this.#sql, teller.host, this.#plan, this.#now());
+    checkAllowance(this.#sql, teller.host, this.#plan, bans, this.#now());
     return teller;
   }
 
@@ -90,7 +91,7 @@ export class Door {
     const place = readPlace(new URL(url, 'https://ledger').searchParams, feed.ledger);
     const changes = behindBy(feed, place, by);
     if (changes >= wireLimits.feed_changes_max) {
-      checkAllowance(this.#sql, host, this.#plan, this.#now());
+      checkAllowance(this.#sql, host, this.#plan, noBans, this.#now());
       saveHost(this.#sql, host.id, spend(host, changes / ledgerLimits.rows_read_per_written, this.#now()));
     }
     if (!this.#rates[farBehind].takeAll(host.id, changes, this.#now()))

@@ -87,6 +87,11 @@ export function readBatch(body: string): EventBatch {
   return readJson(EventBatch, body);
 }
 
+/** As far as it says, without judging. */
+export function bansIn({ events }: EventBatch): number {
+  return events.filter((event) => event instanceof Object && 'kind' in event && event.kind === 'ban').length;
+}
+
 const shareCodes: readonly ErrorCode[] = ['ERR_CAP_HOLDERS', 'ERR_CAP_BANS'];
 
 /** One batch on its way in. */

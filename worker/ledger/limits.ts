@@ -22,11 +22,14 @@ export const ledgerLimits = {
   events_burst: 10_000,
   events_per_minute_max: 3_000,
   /**
-   * Rows that one host may cost a day, as parts of those that all may write: most of them where it is alone, half where
-   * there are others, an equal part once all together have used most. Below the floor no others are counted.
+   * Rows that hosts may cost a day, as parts of those that may be written: where there is one, most of them; else some are
+   * divided among all, each one's own, and of the others, which are for all, each may take so much of what the rest have
+   * left. A tenth is the operator's and the ledger's. Below the floor no others are counted.
    */
   allowance_alone: 0.8,
-  allowance_share: 0.5,
+  allowance_own: 0.3,
+  allowance_common: 0.6,
+  allowance_take: 0.75,
   allowance_floor: 0.02,
   /** How often it is written down that a host is refused for it, in seconds. */
   allowance_told: 600,
