@@ -50,12 +50,15 @@ const replaced_code = 4000;
 
 const pongs = 'undici:websocket:pong';
 
+/** How often we look whether the Worker has said goodbye. */
+const look_ms = 1000;
+
 class Connection {
   readonly ended: Promise<FeedEnd>;
   readonly #options: LiveFeedOptions;
   readonly #agent: Agent;
   readonly #websocket: WebSocket;
-  readonly #timer: NodeJS.Timeout;
+  readonly #timers: readonly NodeJS.Timeout[];
   #socket: Socket | null = null;
   #heardAt = performance.now();
   #open = false;
@@ -70,7 +73,10 @@ class Connection {
     });
     this.#agent = this.#newAgent();
     this.#websocket = new WebSocket(options.url, { headers: options.headers, dispatcher: this.#agent });
-    this.#timer = setInterval(this.#beat, options.limits.ping_seconds * 1000);
+    this.#timers = [
+      setInterval(this.#beat, options.limits.ping_seconds * 1000),
+      setInterval(this.#hangUpIfTold, look_ms),
+    ];
     this.#listen();
   }
 
@@ -105,6 +111,11 @@ class Connection {
     } else if (this.#open) ping(this.#websocket);
   };
 
+  /** undici leaves it to the Worker to end a connection that it has closed; workerd does so after 10 s, wrangler after 25. */
+  readonly #hangUpIfTold = (): void => {
+    if (this.#websocket.readyState === WebSocket.CLOSING) this.#socket?.destroy();
+  };
+
   #message(data: unknown): void {
     this.#heardAt = performance.now();
     try {
@@ -123,7 +134,7 @@ class Connection {
 
   /** Closes for good: a closing handshake with a dead peer would never end, so the socket goes with it. */
   #end(error: EdgebanError | Error): void {
-    clearInterval(this.#timer);
+    for (const timer of this.#timers) clearInterval(timer);
     diagnostics.unsubscribe(pongs, this.#pong);
     this.#options.signal.removeEventListener('abort', this.#aborted);
     this.#resolve({ lived: this.#lived, replaced: this.#replaced, error });

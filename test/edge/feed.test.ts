@@ -86,11 +86,14 @@ describe('the feed', () => {
     await vi.waitFor(() => expect(sink.heard).toEqual(['192.0.2.77']), soon);
   });
 
-  test('a second daemon with the same key is noticed', async () => {
+  test.each([
+    ['ends the connection', 'end'],
+    ['leaves the connection open', 'write'],
+  ] as const)('a second daemon with the same key is noticed, if the Worker says so and %s', async (_what, tell) => {
     const { worker, events, connected } = bench();
     await connected();
     await vi.waitFor(() => expect(worker.sockets.size).toBe(1), soon);
-    for (const socket of worker.sockets) socket.end(Buffer.from([0x88, 2, 4000 >> 8, 4000 & 255]));
+    for (const socket of worker.sockets) socket[tell](Buffer.from([0x88, 2, 4000 >> 8, 4000 & 255]));
     await vi.waitFor(() => expect(events.log.join()).toContain('another daemon with the key of this host'), soon);
     await vi.waitFor(() => expect(events.log.at(-1)).toBe('feed up'), soon);
   });
