@@ -10,6 +10,7 @@ import { processTerminal } from './cli/terminal.ts';
 import { edgeFiles, enrolment } from './edge/files.ts';
 import type { EdgeSettings } from './edge/settings.ts';
 import { diskFiles } from './system/config-files.ts';
+import { honourZone } from './system/time-zone.ts';
 import { version } from './version.ts';
 
 const here = fileURLToPath(import.meta.url);
@@ -113,6 +114,7 @@ function shown(finding: ConfigFinding): Finding {
 
 async function run(program: string | undefined, argv: readonly string[]): Promise<number> {
   const terminal = processTerminal();
+  honourZone(process.env, new Date().getFullYear(), (text) => terminal.err(`${program}: ${text}`));
   switch (program) {
     case 'edgeban-server': {
       const { runServer } = await import('./cli/server.ts');
