@@ -18,6 +18,9 @@ const heeded: ReadonlySet<string> = new Set([
   ...['table', 'table_family', 'chain', 'chain_type', 'chain_hook', 'chain_priority'],
   ...['addr_set', 'addr_set?family=inet6', 'addr_net', 'addr_net?family=inet6'],
   ...['rule_match-custom', 'rule_match-allports', 'rule_match-multiport', 'match', 'rule_stat'],
+  // of 1.1.1, for protocol = all
+  ...['rule_match-allprotos-custom', 'rule_match-allprotos-allports', 'rule_match-allprotos-multiport'],
+  ...['match_allprotos', 'rule_stat_allprotos'],
   ...['kill-mode', 'addr_type', 'addr_type?family=inet6', 'addr_family', 'addr_family?family=inet6', 'addr_options'],
   // older jail.conf files hand it to each banaction; the end of a ban comes with the ban
   'bantime',
@@ -100,11 +103,11 @@ function refuseForeignTypes(parameters: Parameters): void {
     'addr_type?family=inet6': /^ipv6_addr$/,
     addr_family: /^ip$/,
     'addr_family?family=inet6': /^ip6$/,
-    // 1.1.1: `flags interval;`. The network sets have it, and all have timeout.
+    // 1.1.1: `<sp>flags interval;`. The network sets have it, and all have timeout.
     addr_options: /^(flags\s+(interval|timeout)(\s*,\s*(interval|timeout))*\s*;?)?$/,
   };
   for (const [key, allowed] of Object.entries(stock)) {
-    const value = parameters[key]?.replaceAll('\\', '').trim();
+    const value = parameters[key]?.replaceAll('\\', '').replaceAll('<sp>', ' ').trim();
     if (value === undefined || allowed.test(value)) continue;
     throw new EdgebanError('ERR_ACTION_PARAMETER', `${key} = ${show(value)} is not supported`, {
       remedy: 'leave it out: edgeban chooses the type of its sets itself',
@@ -115,9 +118,13 @@ function refuseForeignTypes(parameters: Parameters): void {
 /** `rule_stat` and `match` as they follow from the other parameters; a rule of one's own is written otherwise. */
 function refuseForeignRule(parameters: Parameters): void {
   const words = (key: string) => (parameters[key] ?? '').replace(/\s+/g, ' ').trim();
-  const match = words(`rule_match-${words('type') || 'multiport'}`);
-  const rule = [words('match'), words('addr_family'), 'saddr', `@${words('addr_set')}`, words('blocktype')];
-  const follows = { match, rule_stat: rule.filter((word) => word !== '').join(' ') };
+  const type = words('type') || 'multiport';
+  const rest = [words('addr_family'), 'saddr', `@${words('addr_set')}`, words('blocktype')];
+  const rule = (match: string) => [words(match), ...rest].filter((word) => word !== '').join(' ');
+  const follows = {
+    ...{ match: words(`rule_match-${type}`), match_allprotos: words(`rule_match-allprotos-${type}`) },
+    ...{ rule_stat: rule('match'), rule_stat_allprotos: rule('match_allprotos') },
+  };
   for (const [key, text] of Object.entries(follows)) {
     if (parameters[key] === undefined || words(key) === text) continue;
     throw new EdgebanError('ERR_ACTION_PARAMETER', `${key} = ${show(words(key))} is not supported`, {

@@ -118,22 +118,31 @@ function chainSpecOf(get: (key: string, otherwise: string) => string): string {
 /** What comes before the address in each rule: one per protocol and type, as fail2ban's `type` says. */
 function matchesOf(parameters: Parameters): readonly string[] {
   const type = oneOf('type', (parameters['type'] ?? 'multiport').trim(), ['multiport', 'allports', 'custom']);
-  const own = parameters[`rule_match-${type}`]?.trim();
   const protocols = words('protocol', parameters['protocol'] ?? 'tcp', /^[a-z0-9-]{1,16}$/);
+  // since 1.1.1; before, nft would not take it
+  const isAll = protocols.includes('all');
+  const key = isAll ? `rule_match-allprotos-${type}` : `rule_match-${type}`;
+  const own = parameters[key]?.trim();
   switch (type) {
     case 'custom':
-      return [own === undefined || own === '' ? '' : ruleText('rule_match-custom', own)];
-    case 'allports':
-      return [own === undefined ? `meta l4proto { ${protocols.join(', ')} }` : ruleText('rule_match-allports', own)];
+      return [own === undefined || own === '' ? '' : ruleText(key, own)];
+    case 'allports': {
+      const usual = isAll ? '' : `meta l4proto { ${protocols.join(', ')} }`;
+      return [own === undefined || own === '' ? usual : ruleText(key, own)];
+    }
     case 'multiport':
-      return portMatches(protocols, parameters['port'] ?? 'ssh', own);
+      return portMatches(isAll ? ['th'] : protocols, parameters['port'] ?? 'ssh', { key, own });
   }
 }
 
 /** fail2ban's own rule_match-multiport is a piece of shell: it is known, and any other that needs a shell refused. */
-function portMatches(protocols: readonly string[], port: string, own: string | undefined): readonly string[] {
-  const stock = own === undefined || /^\$proto dport \\?\{ \$\(echo '.*' \| sed s\/:\/-\/g\) \\?\}$/.test(own);
-  if (!stock) return [ruleText('rule_match-multiport', own)];
+function portMatches(
+  protocols: readonly string[],
+  port: string,
+  { key, own }: { readonly key: string; readonly own: string | undefined },
+): readonly string[] {
+  const stock = own === undefined || /^(?:\$proto|th) dport \\?\{ \$\(echo '.*' \| sed s\/:\/-\/g\) \\?\}$/.test(own);
+  if (!stock) return [ruleText(key, own)];
   const ports = words('port', port, /^[A-Za-z0-9_-]{1,32}$|^\d{1,5}[:-]\d{1,5}$/).map(portRange);
   return protocols.map((protocol) => `${protocol} dport { ${ports.join(', ')} }`);
 }

@@ -29,7 +29,7 @@ describe('the parameters of the nftables action', () => {
       addr_type: 'ipv4_addr',
       addr_family: 'ip',
       addr_set: 'addr-set-sshd',
-      addr_options: 'flags interval\\;',
+      addr_options: '<sp>flags interval\\;',
       'addr_set?family=inet6': 'addr6-set-sshd',
       'addr_type?family=inet6': 'ipv6_addr',
       chain_priority: '-1',
@@ -47,6 +47,10 @@ describe('the parameters of the nftables action', () => {
       'meta l4proto { tcp } ip saddr @addr-set-sshd reject',
     );
     expect(planOf({ ...stock, type: 'custom' }).rules[0]?.text).toBe('ip saddr @addr-set-sshd reject');
+    const all = { ...stock, protocol: 'all', 'rule_match-allprotos-custom': '', 'rule_match-allprotos-allports': '' };
+    const ports = { 'rule_match-allprotos-multiport': "th dport \\{ $(echo '22' | sed s/:/-/g) \\}" };
+    expect(planOf({ ...all, ...ports }).rules[0]?.text).toBe('th dport { 22 } ip saddr @addr-set-sshd reject');
+    expect(planOf({ ...all, type: 'allports' }).rules[0]?.text).toBe('ip saddr @addr-set-sshd reject');
     const own = 'iifname "eth0" tcp dport 22 ct state new';
     expect(planOf({ ...stock, type: 'custom', 'rule_match-custom': own }).rules[0]?.text).toMatch(
       /^iifname "eth0" tcp .* ip saddr/,
