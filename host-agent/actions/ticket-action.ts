@@ -52,6 +52,8 @@ export interface TicketJail {
 
 /** What was done is written down under the action's name, so that it is known after a crash. */
 export interface Ledger {
+  /** Of which actions there is anything. */
+  owners(): readonly { readonly jail: string; readonly action: string }[];
   marks(jail: string, action: string): readonly { readonly id: string; readonly data: string }[];
   set(jail: string, action: string, id: string, data: string): void;
   drop(jail: string, action: string, id: string): void;

@@ -2,16 +2,19 @@
 import type { ActionConf } from '../../shared/config/action-conf.ts';
 import { checkCommands, commandSteps } from './command-steps.ts';
 import type { Steps, TicketAction, TicketJail, TicketWorld } from './ticket-action.ts';
+import { TicketOrphans } from './ticket-orphans.ts';
 import { TicketQueue } from './ticket-queue.ts';
 import { isWebhook, webhookSettings, webhookSteps } from './webhook-steps.ts';
 
 export class TicketActions {
+  readonly orphans: TicketOrphans;
   readonly #world: TicketWorld;
   readonly #lanes = new Lanes();
   readonly #running = new Map<string, { readonly queue: TicketQueue; readonly text: string }>();
 
   constructor(world: TicketWorld) {
     this.#world = world;
+    this.orphans = new TicketOrphans(world, (conf, jail) => this.#stepsOf(conf, jail));
   }
 
   /** Throws ERR_ACTION_PARAMETER; runs nothing before `reconcile`. */
@@ -22,7 +25,7 @@ export class TicketActions {
     const text = JSON.stringify(said);
     const old = this.#running.get(key);
     const before = old === undefined ? null : { queue: old.queue, isSame: old.text === text };
-    const queue = new TicketQueue({ name, steps: this.#stepsOf(conf, jail), jail, world: this.#world, before });
+    const queue = new TicketQueue({ conf, steps: this.#stepsOf(conf, jail), jail, world: this.#world, before });
     this.#running.set(key, { queue, text });
     return queue;
   }

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Ban } from '../../shared/ticket.ts';
 import type { Failing, Order, TicketAction } from './ticket-action.ts';
-import { type Task, TicketWork, type WorkParts } from './ticket-work.ts';
+import { type Task, TicketWork, taskOf, type WorkParts } from './ticket-work.ts';
 
 export const queueLimits = {
   /** Orders that wait. Beyond, they are forgotten, and what is to be done is looked up in the store. */
@@ -35,7 +35,7 @@ export class TicketQueue implements TicketAction {
   #closed: Promise<void> | null = null;
 
   constructor(parts: QueueParts) {
-    this.name = parts.name;
+    this.name = parts.conf.name;
     this.#parts = { ...parts, before: null };
     this.#before = parts.before;
     this.#its = new TicketWork(parts);
@@ -77,7 +77,7 @@ export class TicketQueue implements TicketAction {
     const { norestored } = this.#parts.steps;
     if (norestored && this.#work !== null) await within(queueLimits.last_words_ms_max, this.#work);
     const isQuiet = await this.#halt();
-    if (dismantles && this.#isBegun && isQuiet) await this.#dismantle();
+    if (dismantles && this.#isBegun && isQuiet) await this.#its.dismantle(queueLimits.stop_ms_max);
   }
 
   /** Nothing new begins; resolves when what runs has ended, or (false) takes too long. */
@@ -227,22 +227,6 @@ export class TicketQueue implements TicketAction {
     }
     void this.#run();
   }
-
-  /** fail2ban's stop: all bans at once if the action can, else one by one; then the action itself. */
-  async #dismantle(): Promise<void> {
-    const { lifecycle, marks, failures, log } = this.#its;
-    const until_ms = performance.now() + queueLimits.stop_ms_max;
-    if (this.#parts.steps.has('actionflush')) log.flushes();
-    if (!(await lifecycle.flush())) await this.#its.liftAll(until_ms, false);
-    const trouble = await lifecycle.stop();
-    if (trouble !== null) log.didNot('stop', trouble);
-    if (performance.now() < until_ms) marks.clear();
-    failures.clear();
-  }
-}
-
-function taskOf(order: Order, its: Partial<Omit<Task, keyof Order>> = {}): Task {
-  return { ...order, restored: false, isRetry: false, step: 'actionban', ...its };
 }
 
 /** True if `work` has ended in time. */

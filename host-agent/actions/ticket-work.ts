@@ -1,5 +1,6 @@
 /** What an action does for one order, and what is noted of it. */
 import { canonical } from '../../shared/address.ts';
+import type { ActionConf } from '../../shared/config/action-conf.ts';
 import { EdgebanError } from '../../shared/errors.ts';
 import type { Ban } from '../../shared/ticket.ts';
 import { isOver, type UnixTime } from '../../shared/time.ts';
@@ -24,7 +25,7 @@ export const workLimits = {
 } as const;
 
 export interface WorkParts {
-  readonly name: string;
+  readonly conf: ActionConf;
   readonly steps: Steps;
   readonly jail: TicketJail;
   readonly world: TicketWorld;
@@ -53,12 +54,12 @@ export class TicketWork {
   #taken: ReadonlySet<string> = new Set();
   #renewed = new Set<TicketFamily>();
 
-  constructor({ name, steps, jail, world }: WorkParts) {
+  constructor({ conf, steps, jail, world }: WorkParts) {
     this.#steps = steps;
     this.#jail = jail;
     this.#now = () => world.now();
-    this.log = new TicketLog(jail.name, name, world.voices.actions);
-    this.marks = new TicketMarks({ ledger: world.ledger, jail: jail.name, action: name, log: this.log });
+    this.log = new TicketLog(jail.name, conf.name, world.voices.actions);
+    this.marks = new TicketMarks({ ledger: world.ledger, jail: jail.name, conf, log: this.log });
     this.lifecycle = new Lifecycle(steps, this.log, (families) => {
       for (const family of families) this.#renewed.add(family);
     });
@@ -134,6 +135,17 @@ export class TicketWork {
       if (listed !== null) missing.push(...bans.filter((ban) => !listed.has(addressOf(ban))).map(({ id }) => id));
     }
     return new Set(missing);
+  }
+
+  /** fail2ban's stop: all bans at once if the action can, else one by one; then the action itself. */
+  async dismantle(within_ms: number): Promise<void> {
+    const until_ms = performance.now() + within_ms;
+    if (this.#steps.has('actionflush')) this.log.flushes();
+    if (!(await this.lifecycle.flush())) await this.liftAll(until_ms, false);
+    const trouble = await this.lifecycle.stop();
+    if (trouble !== null) this.log.didNot('stop', trouble);
+    if (performance.now() < until_ms) this.marks.clear();
+    this.failures.clear();
   }
 
   /** Lifts what was carried out, until that takes too long. `loosely`: it may not be there. */
@@ -225,6 +237,10 @@ export class TicketWork {
   #mended(id: string): void {
     if (this.failures.drop(id) && this.failures.size === 0) this.log.mended();
   }
+}
+
+export function taskOf(order: Order, its: Partial<Omit<Task, keyof Order>> = {}): Task {
+  return { ...order, restored: false, isRetry: false, step: 'actionban', ...its };
 }
 
 function addressOf({ id, ip }: Ban): string {

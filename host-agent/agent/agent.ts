@@ -17,6 +17,7 @@ import { addedPlan } from './jail-alteration.ts';
 import { JailDesk } from './jail-desk.ts';
 import { sweepLeftovers } from './leftovers.ts';
 import { Lockout } from './lockout.ts';
+import { liftOutside } from './outside.ts';
 import type { AgentParts, AgentPlan, Core, EdgeLink } from './parts.ts';
 import { edgeJail } from './plan.ts';
 import { Reading } from './reading.ts';
@@ -89,9 +90,7 @@ export class Agent implements AgentControl {
   readonly origins: AgentControl['origins'] = (ids) => this.#core.parts.origins(ids);
   readonly noteAct: AgentControl['noteAct'] = (text) => this.#core.parts.log.logger('transmitter').notice(text);
 
-  jails(): readonly string[] {
-    return this.#roster.names;
-  }
+  readonly jails: AgentControl['jails'] = () => this.#roster.names;
 
   jail(name: string): JailControl | null {
     const found = this.#roster.get(name);
@@ -256,7 +255,7 @@ export class Agent implements AgentControl {
       engine,
       log: log.logger('database'),
       now: () => parts.now(),
-      project: async (jail, changes, orders) => jails.get(jail)?.project(changes, orders),
+      project: (jail, changes, orders) => jails.get(jail)?.project(changes, orders) ?? liftOutside(parts, jail, orders),
       together: (body) => log.together(body),
       wake: () => this.#link?.wake(),
     });

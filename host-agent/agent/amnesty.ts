@@ -1,11 +1,8 @@
 /** Lifts bans by hand: some ids, also of jails that do not run, or all, some at a time: there may be very many. */
 import { setImmediate as turn } from 'node:timers/promises';
-import { describeError, EdgebanError } from '../../shared/errors.ts';
 import type { Ban } from '../../shared/ticket.ts';
 import type { BanId } from '../control/agent-control.ts';
-import { addressOf } from './court.ts';
 import type { Done } from './desk.ts';
-import { blocksOf } from './jail-actions.ts';
 import type { Core } from './parts.ts';
 
 /** So many in one transaction. */
@@ -43,29 +40,8 @@ export async function pardonEverywhere(core: Core, running: readonly string[], i
     const { result, settled } = pardon(core, jail, ids);
     await settled;
     count += result.bans.length;
-    if (!running.includes(jail) && result.bans.length > 0) await liftOutside(core, jail, result.bans);
   }
   return count;
-}
-
-/** A jail that an error leaves out has no actions, and its bans stay in the firewall till somebody lifts them there. */
-async function liftOutside({ parts }: Core, jail: string, bans: readonly Ban[]): Promise<void> {
-  const say = (error: EdgebanError) =>
-    parts.log
-      .logger('actions')
-      .error(`[${jail}] is left out, and what is lifted may stay in nftables: ${describeError(error)} (${error.code})`);
-  const lifted = bans.flatMap((ban) => {
-    const address = addressOf(ban);
-    return address === null ? [] : [{ address, until: ban.until }];
-  });
-  try {
-    const [first] = await parts.lift(jail, lifted, blocksOf(parts.store, jail));
-    if (first !== undefined) say(first.error);
-  } catch (error) {
-    if (!(error instanceof EdgebanError)) throw error;
-    // who has no nft has left nothing there
-    if (error.code !== 'ERR_NFT_MISSING') say(error);
-  }
 }
 
 /** Resolves to how many there were, when the firewall has been told. */

@@ -25,7 +25,8 @@ export async function sweepLeftovers(
   const spared = known?.filter((jail) => !pardoned.includes(jail)) ?? null;
   try {
     const swept = await parts.sweep({ running, spared });
-    for (const jail of swept) log.notice(`[${jail}] what it had in nftables and does not use any more is taken out`);
+    for (const jail of swept)
+      log.notice(`[${jail}] what it had in the firewall and does not use any more is taken out`);
   } catch (error) {
     if (!(error instanceof EdgebanError)) throw error;
     // who has no nft has left nothing there

@@ -3,7 +3,7 @@ import type { Engine } from '../../shared/engine/engine.ts';
 import type { GuardSettings } from '../../shared/engine/guard.ts';
 import type { Re2 } from '../../shared/filter/regex/pattern.ts';
 import type { Store } from '../../shared/store/store.ts';
-import type { Line } from '../../shared/ticket.ts';
+import type { Ban, Line } from '../../shared/ticket.ts';
 import type { Seconds, UnixTime } from '../../shared/time.ts';
 import type { EdgeAbility, EdgeStory } from '../../shared/wire.ts';
 import type { Block, JailAction, Outcome } from '../actions/action.ts';
@@ -73,8 +73,8 @@ export interface AgentParts {
   createAction(plan: ActionPlan, jail: TicketJail): JailAction;
   /** Takes out of the firewall what no jail uses any more; returns the names of the jails that it was of. */
   sweep(jails: JailsInUse): Promise<readonly string[]>;
-  /** Lifts blocks of a jail that does not run; `held` are those that it keeps. */
-  lift(jail: string, lifted: readonly Block[], held: readonly Block[]): Promise<readonly Outcome[]>;
+  /** Lifts bans of a jail that does not run; `held` are the blocks that it keeps. */
+  lift(jail: string, bans: readonly Ban[], held: readonly Block[]): Promise<readonly Outcome[]>;
   /** Calls `started` as somebody starts another firewall of this host's, which may empty ours; returns what ends this. */
   watchFirewalls(started: () => void): () => void;
   createSource(plan: SourcePlan, start: SourceStart): Source;

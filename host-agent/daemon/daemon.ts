@@ -31,7 +31,7 @@ import { openAlerts } from './alert-watch.ts';
 import { type Configuration, readConfiguration } from './configuration.ts';
 import { openFigures } from './figures.ts';
 import { strict, tell, usable } from './findings.ts';
-import { actionMaker, configurationPorts, lifter, sourceOf, sweeper } from './kit.ts';
+import { actionKit, configurationPorts, sourceOf } from './kit.ts';
 import { mailFindings } from './mail-rights.ts';
 import { neighbourhood, sharedJails } from './neighbour.ts';
 import { ServerSettings } from './server-settings.ts';
@@ -241,6 +241,7 @@ function agentOf(
   const nft = createNft();
   const ports = { nft, conntrack: conntrackOf(log), now };
   const resolver = new Resolver(Date.now);
+  const kit = actionKit(ports, ticketWorld(store, log, resolver));
   const parts: AgentParts = {
     version,
     log,
@@ -252,9 +253,8 @@ function agentOf(
     hostname: hostname(),
     now,
     random: Math.random,
-    createAction: actionMaker(ports, ticketWorld(store, log, resolver)),
-    sweep: sweepAlone(socket, sweeper(nft), log),
-    lift: lifter(ports),
+    ...kit,
+    sweep: sweepAlone(socket, kit.sweep, log),
     watchFirewalls,
     createSource: (plan, start) =>
       sourceOf(plan, start, {

@@ -11,7 +11,8 @@ import { NftablesSets } from '../actions/nftables-sets.ts';
 import { setsOfOwner, sweepTables } from '../actions/nftables-sweep.ts';
 import type { TicketWorld } from '../actions/ticket-action.ts';
 import { checkTicketAction, TicketActions } from '../actions/ticket-actions.ts';
-import type { AgentParts, SourceStart } from '../agent/parts.ts';
+import { addressOf } from '../agent/court.ts';
+import type { AgentParts, JailsInUse, SourceStart } from '../agent/parts.ts';
 import { type SourcePlan, sourceName } from '../agent/plan.ts';
 import { createFileSource } from '../sources/file.ts';
 import { createJournalSource } from '../sources/journal.ts';
@@ -66,24 +67,48 @@ export function sweeper(nft: Nft): AgentParts['sweep'] {
 }
 
 /** Lifts blocks of a jail that does not run out of the sets that its rules name. */
-export function lifter(ports: ActionPorts): AgentParts['lift'] {
-  return async (jail, lifted, held) => {
+function lifter(ports: ActionPorts): AgentParts['lift'] {
+  return async (jail, bans, held) => {
     const sets = await setsOfOwner(ports.nft, ownerWord(jail));
     const { nft, now } = ports;
+    const lifted = bans.flatMap((ban) => {
+      const address = addressOf(ban);
+      return address === null ? [] : [{ address, until: ban.until }];
+    });
     const changes = lifted.map(({ address }) => ({ kind: 'delete', address }) as const);
     const known = new NftablesSets(sets, { nft, now }, [...held, ...lifted]);
     return sets.length === 0 ? [] : await known.apply(changes);
   };
 }
 
-/** Makes the actions of jails. They throw ERR_ACTION_PARAMETER, and touch nothing before they are reconciled. */
-export function actionMaker(ports: ActionPorts, world: TicketWorld): AgentParts['createAction'] {
-  const others = new TicketActions(world);
-  return (plan, jail) => {
-    const native = nativeAction(plan, ports, jail.name);
-    if (native !== null) return { kind: 'blocks', action: native };
-    return { kind: 'tickets', action: others.create(plan, jail) };
+/**
+ * Makes the actions of jails (they throw ERR_ACTION_PARAMETER, and touch nothing before they are reconciled), and undoes what
+ * those of other jails have left: of commands first, for there may be no nft.
+ */
+export function actionKit(ports: ActionPorts, world: TicketWorld): Pick<AgentParts, 'createAction' | 'sweep' | 'lift'> {
+  const commands = new TicketActions(world);
+  const [sweepNft, liftNft] = [sweeper(ports.nft), lifter(ports)];
+  return {
+    createAction: (plan, jail) => {
+      const native = nativeAction(plan, ports, jail.name);
+      if (native !== null) return { kind: 'blocks', action: native };
+      return { kind: 'tickets', action: commands.create(plan, jail) };
+    },
+    sweep: async (jails) => {
+      const swept = await commands.orphans.sweep((jail, action) => isKept(jails, jail, action));
+      return [...new Set([...swept, ...(await sweepNft(jails))])];
+    },
+    lift: async (jail, bans, held) => {
+      await commands.orphans.lift(jail, bans);
+      return await liftNft(jail, bans, held);
+    },
   };
+}
+
+function isKept({ running, spared }: JailsInUse, jail: string, action: string): boolean {
+  const its = running.find(({ name }) => name === jail);
+  if (its !== undefined) return !its.isSound || its.actions.some(({ name }) => name === action);
+  return spared === null || spared.includes(jail);
 }
 
 export function sourceOf(plan: SourcePlan, start: SourceStart, ports: SourcePorts): Source {

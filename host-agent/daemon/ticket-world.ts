@@ -24,6 +24,7 @@ export function ticketWorld(store: Store, log: Log, resolver: Pick<Resolver, 'na
   const { marks } = store;
   return {
     ledger: {
+      owners: () => marks.owners(),
       marks: (jail, action) => marks.of(jail, action),
       set: (jail, action, id, data) => marks.set(jail, action, id, data),
       drop: (jail, action, id) => marks.drop(jail, action, id),

@@ -16,6 +16,12 @@ export class Marks {
     this.#sql = sql;
   }
 
+  /** Of which actions there are marks. */
+  owners(): { readonly jail: string; readonly action: string }[] {
+    const rows = this.#sql.all('SELECT DISTINCT jail, action FROM action_marks');
+    return rows.map((row) => ({ jail: text(row, 'jail'), action: text(row, 'action') }));
+  }
+
   of(jail: string, action: string): Mark[] {
     const rows = this.#sql.all('SELECT id, data FROM action_marks WHERE jail = ? AND action = ?', jail, action);
     return rows.map((row) => ({ id: text(row, 'id'), data: text(row, 'data') }));

@@ -72,7 +72,7 @@ async function ours(conf: ActionConf, { steps, results }: Question): Promise<str
     figures: () => ({ banned: 0, banned_total: 0, found: 0, found_total: 0 }),
   };
   const world: TicketWorld = {
-    ledger: { marks: () => [], set: () => undefined, drop: () => undefined, clear: () => undefined },
+    ledger: { owners: () => [], marks: () => [], set: () => undefined, drop: () => undefined, clear: () => undefined },
     voices: { actions: silent, utils: silent },
     names: { full: 'host.example', short: 'host' },
     boot: '',

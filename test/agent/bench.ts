@@ -10,7 +10,7 @@ import type { AgentParts, EdgeLink } from '../../host-agent/agent/parts.ts';
 import { sourceName } from '../../host-agent/agent/plan.ts';
 import { runCommand } from '../../host-agent/control/commands.ts';
 import { readConfiguration } from '../../host-agent/daemon/configuration.ts';
-import { actionMaker, configurationPorts, lifter } from '../../host-agent/daemon/kit.ts';
+import { actionKit, configurationPorts } from '../../host-agent/daemon/kit.ts';
 import { ticketWorld } from '../../host-agent/daemon/ticket-world.ts';
 import { Log } from '../../host-agent/log/log.ts';
 import type { Sink, Source } from '../../host-agent/sources/source.ts';
@@ -117,9 +117,8 @@ export async function startAgent(jails: string, options: BenchOptions = {}): Pro
     resolver,
     now,
     random: () => 0.5,
-    createAction: actionMaker(actionPorts, ticketWorld(store, log, resolver)),
+    ...actionKit(actionPorts, ticketWorld(store, log, resolver)),
     sweep,
-    lift: lifter(actionPorts),
     watchFirewalls: (started) => watchFirewalls(started, join(dir, 'units')),
     createSource: (plan) => sourceInto(sinks, sourceName(plan)),
     plan: async () => read(),

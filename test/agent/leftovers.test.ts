@@ -21,7 +21,7 @@ test('it is swept after the start and after each reload, and what went is told',
   const names = () => swept.map(({ running }) => running.map(({ name }) => name));
   expect(names()).toEqual([['one', 'two']]);
   expect(swept[0]?.running.every(({ isSound }) => isSound)).toBe(true);
-  expect(log()).toContain('[gone] what it had in nftables and does not use any more is taken out');
+  expect(log()).toContain('[gone] what it had in the firewall and does not use any more is taken out');
   write('jail.conf', jail('two').replaceAll('DIR', dir));
   await say('reload');
   expect(names()).toEqual([['one', 'two'], ['two']]);

@@ -1,10 +1,12 @@
 /** An unban reaches a jail that an error leaves out: its bans stay in the kernel over the restart, and nobody else would lift them. */
+import { execFileSync } from 'node:child_process';
 import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { whyNot } from '../actions/netns.ts';
 import { Edgeban } from '../bench/daemon.ts';
+import { until } from '../world/wait.ts';
 
 let folder: string;
 let daemon: Edgeban;
@@ -22,6 +24,9 @@ afterEach(() => {
 
 const ban = (jail: string, ...ids: readonly string[]) => daemon.client('set', jail, 'banip', ...ids).trim();
 const unban = (...ids: readonly string[]) => daemon.client('unban', ...ids).trim();
+const settings = () => join(daemon.config, 'jail.local');
+const breakFilter = () => appendFileSync(settings(), '\nfailregex = ^failed (<HOST>$\n');
+const iptables = () => daemon.netns.run('iptables', '-S');
 const kernel = () => daemon.netns.run('nft', 'list', 'table', 'inet', 'f2b-table');
 
 it('by its address, its network, and with the networks inside one that goes', { timeout: 60_000 }, async () => {
@@ -30,7 +35,7 @@ it('by its address, its network, and with the networks inside one that goes', { 
   expect(ban('sshd', single)).toBe('1');
   expect(ban('other', single, '198.51.100.2', '2001:db8::1', '203.0.113.0/24', '203.0.113.0/28')).toBe('5');
   await daemon.stop();
-  appendFileSync(join(daemon.config, 'jail.local'), '\nfailregex = ^failed (<HOST>$\n');
+  breakFilter();
   await daemon.start();
   expect(daemon.client('status')).toMatch(/Jail list:\tsshd\n/);
   for (const id of [single, '198.51.100.2', '2001:db8::1', '203.0.113.0/24']) expect(kernel()).toContain(id);
@@ -44,3 +49,38 @@ it('by its address, its network, and with the networks inside one that goes', { 
   expect(kernel()).toContain('203.0.113.0/28');
   expect(unban(single)).toBe('0');
 });
+
+it('by the commands with which a daemon that died has banned; when the jail is switched off, all that it made goes', {
+  timeout: 90_000,
+}, async (ctx) => {
+  if (!isThere('iptables')) ctx.skip('needs iptables');
+  appendFileSync(settings(), '\nbanaction = iptables-multiport\nbantime = 5\n');
+  await daemon.start();
+  const [lifted, ending, staying] = ['198.51.100.1', '198.51.100.2', '198.51.100.3'];
+  expect(ban('other', ending)).toBe('1');
+  daemon.client('set', 'other', 'bantime', '1d');
+  expect(ban('other', lifted, staying)).toBe('2');
+  await until('the rules', () => [lifted, ending, staying].every((address) => iptables().includes(address)));
+  await daemon.kill();
+  breakFilter();
+  await daemon.start();
+  expect(daemon.client('status')).toMatch(/Jail list:\tsshd\n/);
+
+  expect(unban(lifted)).toBe('1');
+  expect(iptables()).not.toContain(lifted);
+  await until('the end of a ban', () => !iptables().includes(ending));
+  expect(iptables()).toContain(staying);
+  await daemon.stop();
+  expect(iptables()).toContain(staying);
+  appendFileSync(settings(), '\nenabled = false\n');
+  await daemon.start();
+  expect(iptables()).not.toMatch(/f2b-other/);
+});
+
+function isThere(program: string): boolean {
+  try {
+    return execFileSync('which', [program]).length > 0;
+  } catch {
+    return false;
+  }
+}

@@ -117,6 +117,12 @@ describe('IPv6 by prefixes', () => {
       court.written(() => court.engine.attempt('sshd', '2001:db8::2', [], 1));
       expect(court.engine.heldBy('sshd', '2001:db8::77').map(({ id }) => id)).toEqual(['2001:db8::/64']);
       expect(court.engine.heldBy('sshd', '2001:db8:1::77')).toEqual([]);
+      court.written(() => court.engine.banNow('sshd', '2001:db8::/48', 1));
+      expect(court.engine.heldBy('sshd', '2001:db8:0:1::77')).toEqual([]);
+      // a jail that does not run: nobody knows its prefix
+      court.engine.dropJail('sshd');
+      expect(court.engine.heldBy('sshd', '2001:db8::77').map(({ id }) => id)).toEqual(['2001:db8::/64']);
+      expect(court.engine.heldBy('sshd', '2001:db8:0:1::77').map(({ id }) => id)).toEqual(['2001:db8::/48']);
     });
   });
 

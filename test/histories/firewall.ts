@@ -1,6 +1,8 @@
 /** A host's kernel as actions see it: sets of addresses with time-outs, which outlive the agent. */
 import type { Action, Block, Change } from '../../host-agent/actions/action.ts';
+import { addressOf } from '../../host-agent/agent/court.ts';
 import { EdgebanError } from '../../shared/errors.ts';
+import type { Ban } from '../../shared/ticket.ts';
 import { isOver, type UnixTime, type Until } from '../../shared/time.ts';
 
 const gone = new EdgebanError('ERR_ACTION_GONE', 'the set is not there any more');
@@ -39,8 +41,8 @@ export class Firewall {
   }
 
   /** Of a jail that does not run. */
-  lift(jail: string, lifted: readonly Block[]): readonly [] {
-    for (const { address } of lifted) this.#sets.get(jail)?.delete(address);
+  lift(jail: string, bans: readonly Ban[]): readonly [] {
+    for (const ban of bans) this.#sets.get(jail)?.delete(addressOf(ban) ?? '');
     return [];
   }
 

@@ -192,7 +192,7 @@ export class SimulatedHost {
           ...running.filter(({ actions }) => actions.length > 0).map(({ name }) => name),
           ...(spared ?? []),
         ]),
-      lift: async (jail, lifted) => this.firewall.lift(jail, lifted),
+      lift: async (jail, bans) => this.firewall.lift(jail, bans),
       watchFirewalls: () => () => undefined,
       createSource: (source, { position }) => this.#source(source, position),
       plan: async () => plan,
