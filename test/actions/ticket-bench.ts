@@ -85,7 +85,7 @@ function openNotes(): Store {
 
 function ledgerOf(marks: Store['marks']): TicketWorld['ledger'] {
   return {
-    owners: () => store.marks.owners(),
+    owners: () => marks.owners(),
     marks: (jail, action) => marks.of(jail, action),
     set: (jail, action, id, data) => marks.set(jail, action, id, data),
     drop: (jail, action, id) => marks.drop(jail, action, id),
