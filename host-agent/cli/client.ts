@@ -3,6 +3,7 @@ import { accessSync, constants, existsSync } from 'node:fs';
 import { EdgebanError } from '../../shared/errors.ts';
 import { ControlUnavailable, request } from '../control/client.ts';
 import type { Reply, ReplyError } from '../control/framing.ts';
+import { serveHere } from './foreground.ts';
 import { helpText } from './help.ts';
 import { renderJson } from './json.ts';
 import type { Options } from './options.ts';
@@ -144,8 +145,10 @@ function isWritable(path: string): boolean {
 }
 
 async function start(call: Call): Promise<ExitCode> {
-  const settings = await settingsOf(call.options, call.ports);
-  return await startInBackground(call.options, settings, call.ports, call.terminal);
+  const { options, ports, terminal } = call;
+  const settings = await settingsOf(options, ports);
+  const begin = options.foreground ? serveHere : startInBackground;
+  return await begin(options, settings, ports, terminal);
 }
 
 async function restart(call: Call): Promise<ExitCode> {

@@ -56,6 +56,17 @@ describe('-f', () => {
     expect(existsSync(`${dir}/run/x.pid`)).toBe(false);
   });
 
+  test("the client's start serves, too: it must not leave a daemon in the background", async () => {
+    const serve = (options: ServeOptions) => {
+      options.ready();
+      return Promise.resolve();
+    };
+    const terminal = fakeTerminal();
+    expect(await runClient(['-f', 'start'], fakePorts(dir, { serve }), terminal)).toBe(0);
+    expect(terminal.stdout).toEqual(['Server ready']);
+    expect(existsSync(`${dir}/edgeban.pid`)).toBe(false);
+  });
+
   test("a start that fails leaves another daemon's pid file alone", async () => {
     writeFileSync(`${dir}/edgeban.pid`, '77\n');
     const serve = () => Promise.reject(new EdgebanError('ERR_CONTROL_RUNNING', 'Server already running'));
