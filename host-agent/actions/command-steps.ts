@@ -18,7 +18,7 @@ import type {
 import { ownTags, ticketTags } from './ticket-tags.ts';
 
 export const listLimits = {
-  /** What `actionlist` may print: 50,000 rules of iptables have half of it. */
+  /** What `actionlist` and `actionlook` may print: 50,000 rules of iptables have half of it. */
   output_chars_max: 8_000_000,
 } as const;
 
@@ -91,14 +91,24 @@ class CommandSteps implements Steps {
   }
 
   async list(family: TicketFamily): Promise<ReadonlySet<string> | null> {
-    const text = this.#text('actionlist', family);
+    const said = await this.#printed('actionlist', family, 'whole');
+    const words = said?.match(/[\da-f:.]*[.:][\da-f:.]*(?:\/\d{1,3})?/gi) ?? [];
+    return said === null ? null : new Set(words.flatMap((word) => canonical(word) ?? []));
+  }
+
+  look(family: TicketFamily): Promise<string | null> {
+    return this.#printed('actionlook', family, 'shared');
+  }
+
+  /** Null: there is no such step, it failed, or printed too much. */
+  async #printed(step: StepName, family: TicketFamily, output: 'whole' | 'shared'): Promise<string | null> {
+    const text = this.#text(step, family);
     if (text === '') return null;
     const command = fillTags(text, await this.#tags(text, family, null));
-    const end = await this.#world.run(command, this.#timeout_ms, 'whole');
+    const end = await this.#world.run(command, this.#timeout_ms, output);
     // of more than is kept, the beginning is missing
-    if (end.kind !== 'code' || end.code !== 0 || end.said.length >= listLimits.output_chars_max) return null;
-    const words = end.said.match(/[\da-f:.]*[.:][\da-f:.]*(?:\/\d{1,3})?/gi) ?? [];
-    return new Set(words.flatMap((word) => canonical(word) ?? []));
+    const isWhole = end.kind === 'code' && end.code === 0 && end.said.length < listLimits.output_chars_max;
+    return isWhole ? end.said : null;
   }
 
   async #tags(text: string, family: TicketFamily, ticket: Ticket | null) {
@@ -129,7 +139,7 @@ function isOn({ parameters }: ActionConf, name: 'stays' | 'addressonly'): boolea
 const everyFamily = ['', 'inet4', 'inet6'] as const;
 const steps = [
   ...(['actionstart', 'actionstop', 'actionflush', 'actionreload', 'actioncheck', 'actionrepair'] as const),
-  ...(['actionban', 'actionprolong', 'actionreban', 'actionunban', 'actionlist'] as const),
+  ...(['actionban', 'actionprolong', 'actionreban', 'actionunban', 'actionlist', 'actionlook'] as const),
 ];
 
 /** All commands that are not blank, by step and family. */

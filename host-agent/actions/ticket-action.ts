@@ -84,11 +84,14 @@ export interface TicketWorld {
   readonly boot: string;
   now(): UnixTime;
   nameOf(address: string): Promise<string | null>;
-  /** `values` are $0, $1, … of the script. `whole`: waits for all that it prints, and keeps more of it. */
+  /**
+   * `values` are $0, $1, … of the script. `whole`: waits for all that it prints, and keeps more of it. `shared`: the same, and
+   * who asks the same while it runs gets the same answer.
+   */
   run(
     command: { readonly script: string; readonly values: readonly string[] },
     timeout_ms: number,
-    output?: 'whole',
+    output?: 'whole' | 'shared',
   ): Promise<ShellEnd>;
 }
 
@@ -110,7 +113,8 @@ export type StepName =
   | 'actionprolong'
   | 'actionreban'
   | 'actionunban'
-  | 'actionlist';
+  | 'actionlist'
+  | 'actionlook';
 
 /** The families that fail2ban tells apart; empty: an id that is no address, or an action that does not ask. */
 export type TicketFamily = 'inet4' | 'inet6' | '';
@@ -141,4 +145,6 @@ export interface Steps {
   run(step: StepName, family: TicketFamily, ticket: Ticket | null): Promise<Trouble | null>;
   /** The addresses and networks that `actionlist` finds blocked for a family, in canonical form; null: it cannot say. */
   list(family: TicketFamily): Promise<ReadonlySet<string> | null>;
+  /** What `actionlook` prints for a family: while that is the same, nothing has changed; null: it cannot say. */
+  look(family: TicketFamily): Promise<string | null>;
 }

@@ -1,7 +1,7 @@
 /** Makes the actions that run something for each ban, and hands one over to the next when the configuration is read anew. */
 import type { ActionConf } from '../../shared/config/action-conf.ts';
 import { checkCommands, commandSteps } from './command-steps.ts';
-import type { Steps, TicketAction, TicketJail, TicketWorld } from './ticket-action.ts';
+import type { ShellEnd, Steps, TicketAction, TicketJail, TicketWorld } from './ticket-action.ts';
 import { TicketOrphans } from './ticket-orphans.ts';
 import { TicketQueue } from './ticket-queue.ts';
 import { isWebhook, webhookSettings, webhookSteps } from './webhook-steps.ts';
@@ -10,6 +10,7 @@ export class TicketActions {
   readonly orphans: TicketOrphans;
   readonly #world: TicketWorld;
   readonly #lanes = new Lanes();
+  readonly #asked = new Asked();
   readonly #running = new Map<string, { readonly queue: TicketQueue; readonly text: string }>();
 
   constructor(world: TicketWorld) {
@@ -33,7 +34,10 @@ export class TicketActions {
   #stepsOf(conf: ActionConf, jail: TicketJail): Steps {
     if (isWebhook(conf)) return webhookSteps(conf, this.#world);
     const { run } = this.#world;
-    const inLane: TicketWorld['run'] = (...command) => this.#lanes.through(conf.file, () => run(...command));
+    const inLane: TicketWorld['run'] = (command, timeout_ms, output) => {
+      const ended = () => this.#lanes.through(conf.file, () => run(command, timeout_ms, output));
+      return output === 'shared' ? this.#asked.once(JSON.stringify([conf.file, command]), ended) : ended();
+    };
     return commandSteps(conf, jail, { ...this.#world, run: inLane });
   }
 }
@@ -42,6 +46,19 @@ export class TicketActions {
 export function checkTicketAction(conf: ActionConf): void {
   if (isWebhook(conf)) webhookSettings(conf);
   else checkCommands(conf);
+}
+
+/** What several ask at the same time is asked once. */
+class Asked {
+  readonly #answers = new Map<string, Promise<ShellEnd>>();
+
+  once(question: string, ask: () => Promise<ShellEnd>): Promise<ShellEnd> {
+    const known = this.#answers.get(question);
+    if (known !== undefined) return known;
+    const answer = ask().finally(() => this.#answers.delete(question));
+    this.#answers.set(question, answer);
+    return answer;
+  }
 }
 
 /** Commands of the same file run one after the other, whichever jail they are for: they may change the same file. */

@@ -48,6 +48,8 @@ export class TicketWork {
   #timeouts = 0;
   #checkedAt_ms = Number.NEGATIVE_INFINITY;
   #reviewAt_ms = 0;
+  /** What the last look saw when all stood, if nothing has been done since. */
+  #seen: string | null = null;
   /** How many reviews in a row could not make anew what was gone. */
   #vain = 0;
   /** Bans that somebody has taken away one by one. */
@@ -71,6 +73,7 @@ export class TicketWork {
   }
 
   carryOut(task: Task): Promise<void> {
+    this.#seen = null;
     switch (task.kind) {
       case 'ban':
         return this.#ban(task);
@@ -96,13 +99,24 @@ export class TicketWork {
   async review(isUrgent: boolean): Promise<void> {
     const began_ms = performance.now();
     if (!isUrgent && began_ms < this.#reviewAt_ms) return;
+    const look = await this.#look();
+    if (look !== null && look === this.#seen) return;
     await this.lifecycle.recover();
     if ((await this.lifecycle.stands()) === false) await this.lifecycle.consistent();
     this.#taken = await this.#missing();
+    const stands = !this.lifecycle.hasGone && this.#taken.size === 0 && this.#renewed.size === 0;
+    this.#seen = stands ? look : null;
     this.#vain = this.lifecycle.hasGone || this.#taken.size > 0 ? this.#vain + 1 : 0;
     if (this.#taken.size > 0 && this.#vain === 1) this.log.misses(this.#taken.size);
     const rest_ms = Math.max((performance.now() - began_ms) / workLimits.review_share, workLimits.review_ms_min);
     this.#reviewAt_ms = began_ms + Math.min(rest_ms * 2 ** this.#vain, workLimits.review_ms_max);
+  }
+
+  /** Of all families that are begun; null: nobody can say. */
+  async #look(): Promise<string | null> {
+    const families = [...this.lifecycle.stages.keys()];
+    const looks = await Promise.all(families.map((family) => this.#steps.look(family)));
+    return looks.length === 0 || looks.includes(null) ? null : looks.join('\n');
   }
 
   /** Bans that are not in force: what failed, and what somebody has taken away. */

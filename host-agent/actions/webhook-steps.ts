@@ -120,6 +120,10 @@ class WebhookSteps implements Steps {
     return Promise.resolve(null);
   }
 
+  look(): Promise<null> {
+    return Promise.resolve(null);
+  }
+
   async #send(event: Event, ticket: Ticket): Promise<Trouble | null> {
     const { url, timeout_ms, tokenfile, ntfy } = this.#settings;
     const message = this.#messageOf(event, ticket);

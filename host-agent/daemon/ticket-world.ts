@@ -36,7 +36,7 @@ export function ticketWorld(store: Store, log: Log, resolver: Pick<Resolver, 'na
     now: () => Date.now() / 1000,
     nameOf: (address) => resolver.nameOf(address),
     run: (command, timeout_ms, output) =>
-      shell.run(command, { timeout_ms, ...(output === 'whole' ? whole : { output_chars_max }) }),
+      shell.run(command, { timeout_ms, ...(output === undefined ? { output_chars_max } : whole) }),
   };
 }
 

@@ -28,7 +28,7 @@ export interface ActionConf {
   readonly origin: Origin;
 }
 
-/** The options of an action that are its own, in the order in which fail2ban reads them; `actionlist` is edgeban's. */
+/** The options of an action that are its own, in the order in which fail2ban reads them; `actionlist` and `actionlook` are edgeban's. */
 const actionOptions = [
   'actionstart',
   'actionstart_on_demand',
@@ -43,6 +43,7 @@ const actionOptions = [
   'actionreban',
   'actionunban',
   'actionlist',
+  'actionlook',
   'norestored',
 ] as const;
 

@@ -1,12 +1,12 @@
 /** The only place where a ban is decided: failures go in, decisions come out, nothing is written. */
-import { canonical, contains, isSingle, type Prefix, parsePrefix, width } from '../address.ts';
+import { canonical, isSingle, parsePrefix, width } from '../address.ts';
 import type { Ban, Counter, Failure, PastBan } from '../ticket.ts';
 import { isOver, type Seconds, type UnixTime, untilOf } from '../time.ts';
 import { bantimeOf, restoredBan, weightOf } from './bantime.ts';
 import type { Decision, History, Ignored, IgnoreEntry, JailRules, KnownBad, Verdict } from './decision.ts';
 import { Counters, countingLimits } from './findtime.ts';
 import type { Guard } from './guard.ts';
-import { type Identified, isInside, prefixesOf, widenedIds, widenedText } from './ids.ts';
+import { type Identified, isInside, narrowestAround, prefixesOf, widenedIds, widenedText } from './ids.ts';
 import { PrefixSet } from './prefix-set.ts';
 import { already, found, type Seed, seedOf } from './verdicts.ts';
 
@@ -134,30 +134,16 @@ export class Engine {
     return this.#refused(seedOf(id, 0, []));
   }
 
-  /**
-   * The bans in force that `unbanip ID` lifts: the one of this id, or all inside it if it is a network. Of a jail without
-   * rules (it does not run) nobody knows in which prefixes it bans: there it is the narrowest one around an IPv6 address.
-   */
+  /** What `unbanip ID` lifts: its ban, or all in a network; in a jail that does not run, the narrowest network around it. */
   heldBy(jail: string, id: string): Ban[] {
-    const prefix6 = this.#jails.get(jail)?.rules.prefix6;
-    const held = this.#history.held(jail, canonical(id) ?? id);
-    const wide = held ?? this.#history.held(jail, widenedText(id, prefix6 ?? width(6)));
-    if (wide !== null) return [wide];
+    const { prefix6 } = this.#jails.get(jail)?.rules ?? {};
+    const wide = widenedText(id, prefix6 ?? width(6));
+    const held = this.#history.held(jail, canonical(id) ?? id) ?? this.#history.held(jail, wide);
+    if (held !== null) return [held];
     const prefix = parsePrefix(id);
-    if (prefix === null) return [];
-    if (!isSingle(prefix)) return [...this.#history.heldIn(jail)].filter((ban) => isInside(prefix, ban.id));
-    return prefix6 === undefined && prefix.family === 6 ? this.#narrowestAround(prefix, jail) : [];
-  }
-
-  #narrowestAround(address: Prefix, jail: string): Ban[] {
-    const around = [...this.#history.heldIn(jail)].flatMap((ban) => {
-      const prefix = parsePrefix(ban.id);
-      return prefix !== null && contains(prefix, address) ? [{ ban, bits: prefix.bits }] : [];
-    });
-    return around
-      .sort((a, b) => b.bits - a.bits)
-      .slice(0, 1)
-      .map(({ ban }) => ban);
+    if (prefix !== null && !isSingle(prefix))
+      return [...this.#history.heldIn(jail)].filter((ban) => isInside(prefix, ban.id));
+    return prefix6 === undefined && prefix?.family === 6 ? narrowestAround(prefix, this.#history.heldIn(jail)) : [];
   }
 
   /** With its prefix in the place of an IPv6 address, where the jail counts so and nobody who is spared lives in it. */

@@ -23,6 +23,16 @@ export function isInside(network: Prefix, id: string): boolean {
   return prefix !== null && contains(network, prefix);
 }
 
+/** The one whose id is the narrowest network around an address; none if there is no such. */
+export function narrowestAround<T extends Identified>(address: Prefix, all: Iterable<T>): T[] {
+  let [narrowest, bits]: [T[], number] = [[], -1];
+  for (const one of all) {
+    const prefix = parsePrefix(one.id);
+    if (prefix !== null && prefix.bits > bits && contains(prefix, address)) [narrowest, bits] = [[one], prefix.bits];
+  }
+  return narrowest;
+}
+
 /** With prefixes of `bits` in the places of IPv6 addresses. */
 export function widenedIds<T extends Identified>(of: T, bits: number): T {
   return { ...of, id: widenedText(of.id, bits), ip: of.ip === null ? null : widenedText(of.ip, bits) };

@@ -58,6 +58,28 @@ test('a ban that fails is known, tried again, not lifted; then all is well', asy
   expect(ran(bench)).toEqual(['unban 203.0.113.1 0']);
 });
 
+test('what a look shows unchanged since all stood is not checked again, unless something was done meanwhile', async () => {
+  let rules = 'one';
+  const said = (script: string) => (script === 'look' ? rules : '');
+  const bench = ticketBench({ run: async ({ script }) => ({ kind: 'code', code: 0, said: said(script) }) });
+  const review = async () => {
+    ran(bench);
+    await bench.actions[0]?.review(true);
+    return ran(bench);
+  };
+  // for the action, and for the family of its bans
+  const asked = ['look', 'check', 'check'];
+  await bench.start(named([...all, 'check', 'look']));
+  await bench.ban(a);
+  expect(await review()).toEqual(asked);
+  expect(await review()).toEqual(['look']);
+  rules = 'two';
+  expect(await review()).toEqual(asked);
+  await bench.ban(b);
+  expect(await review()).toEqual(asked);
+  expect(await review()).toEqual(['look']);
+});
+
 test('an unban after a failed ban: nothing, but where part of it may have been done', async () => {
   const bench = noting((script) => script.includes('ban 203') && !script.includes('unban') && 'code');
   await bench.start(named());
