@@ -7,14 +7,33 @@ import { isOver, type UnixTime, type Until } from '../../shared/time.ts';
 
 const gone = new EdgebanError('ERR_ACTION_GONE', 'the set is not there any more');
 
+/** An agent looks this late whether what was lost is there again, or what nft refused is taken now. */
+const mended_s = 90;
+
 export class Firewall {
-  /** Does nft refuse everything? */
-  isBroken = false;
+  #isBroken = false;
+  /** Until then it may hold something else than its agent wants. */
+  #doubtedUntil: UnixTime = 0;
   readonly #sets = new Map<string, Map<string, Until>>();
   readonly #now: () => UnixTime;
 
   constructor(now: () => UnixTime) {
     this.#now = now;
+  }
+
+  /** Does nft refuse everything? */
+  get isBroken(): boolean {
+    return this.#isBroken;
+  }
+
+  set isBroken(isBroken: boolean) {
+    if (this.#isBroken !== isBroken) this.#doubtedUntil = this.#now() + mended_s;
+    this.#isBroken = isBroken;
+  }
+
+  /** Is it to hold what its agent wants, at this very moment? */
+  get isTrue(): boolean {
+    return !this.#isBroken && this.#now() > this.#doubtedUntil;
   }
 
   /** What is blocked now, sorted. */
@@ -32,6 +51,7 @@ export class Firewall {
   /** As `nft flush ruleset`. */
   flush(): void {
     this.#sets.clear();
+    this.#doubtedUntil = this.#now() + mended_s;
   }
 
   sweep(used: readonly string[]): string[] {

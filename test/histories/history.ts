@@ -1,10 +1,10 @@
 /** A whole history from its seed: troubles in any order, then quiet, agreement, and the end of all bans. */
-import { edgeJail } from '../../host-agent/agent/plan.ts';
 import { randomOf } from '../random.ts';
 import { type Act, actBy } from './acts.ts';
+import { jailNames } from './host-plan.ts';
 import { cloudflare_tick_s, expectAgreement, expectAlways, expectPanic } from './invariants.ts';
 import { actionsAt, everywhereAtCloudflare, holdersAt } from './places.ts';
-import { closeWorld, openWorld, type World } from './world.ts';
+import { closeWorld, type Owed, openWorld, type World } from './world.ts';
 
 export const acts_per_history = 30;
 /** The end of all bans takes four times as long as all else, and is the same for many: every so many seeds it is waited for. */
@@ -87,13 +87,27 @@ async function quiet(world: World): Promise<void> {
   await ban(world);
 }
 
-/** New bans, well before their ends, so that there is something to agree upon. */
-async function ban({ hosts, clock }: World): Promise<void> {
+/** New bans, well before their ends, so that there is something to agree upon; all of them are to stand. */
+async function ban(world: World): Promise<void> {
+  const { hosts, clock, owed } = world;
   for (const [n, host] of hosts.entries()) {
-    for (const jail of ['sshd', 'web', 'proxied'] as const)
-      for (let count = 0; count < 3; count += 1) await host.fail(jail, `198.18.7.${n * 10 + jail.length}`);
+    for (const jail of jailNames) {
+      const address = `198.18.7.${n * 10 + jail.length}`;
+      for (let count = 0; count < 3; count += 1) await host.fail(jail, address);
+      owed.push({ host, jail, address });
+    }
   }
   await clock.pass(30);
+  for (const one of owed) await quarrel(world, one);
+}
+
+/** The operator lifts a ban, and its host, who may not have heard of that yet, bans anew: the newer ban stands. */
+async function quarrel({ edge, clock }: World, { host, jail, address }: Owed): Promise<void> {
+  if (jail !== 'sshd') return;
+  await edge.order('DELETE', `/v1/bans/${address}`);
+  await clock.pass(1);
+  await host.unban(jail, address);
+  await host.ban(jail, address);
 }
 
 async function panic(world: World): Promise<void> {
@@ -132,10 +146,6 @@ async function end(world: World): Promise<void> {
         throw new Error(`${address} is blocked ${clock.now - since} s after its end`);
     }
   }
-  const left = [
-    ...everywhereAtCloudflare(edge),
-    ...holdersAt(world),
-    ...hosts.flatMap((host) => host.bannedIn(edgeJail)),
-  ];
+  const left = [...everywhereAtCloudflare(edge), ...holdersAt(world), ...hosts.flatMap(({ bans }) => bans)];
   if (left.length > 0) throw new Error(`left after all have ended: ${JSON.stringify(left)}`);
 }

@@ -18,7 +18,7 @@ import { openSqlite } from '../../host-agent/system/sqlite.ts';
 import { numberOrNull, text } from '../../shared/store/row.ts';
 import type { Sql } from '../../shared/store/sql.ts';
 import { openStore, type Store } from '../../shared/store/store.ts';
-import type { Until } from '../../shared/time.ts';
+import { isOver, type UnixTime, type Until } from '../../shared/time.ts';
 import { type Clock, type Life, within } from './clock.ts';
 import type { SimulatedEdge } from './edge.ts';
 import { Firewall } from './firewall.ts';
@@ -157,8 +157,9 @@ export class SimulatedHost {
       .map((row) => ({ jail: text(row, 'jail'), id: text(row, 'id'), until: numberOrNull(row, 'until') }));
   }
 
-  bannedIn(jail: string): string[] {
-    return this.bans.flatMap((ban) => (ban.jail === jail ? [ban.id] : [])).sort();
+  /** Whom a jail bans at this time. */
+  bannedIn(jail: string, now: UnixTime): string[] {
+    return this.bans.flatMap((ban) => (ban.jail === jail && !isOver(ban.until, now) ? [ban.id] : [])).sort();
   }
 
   get waiting(): number {

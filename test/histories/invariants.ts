@@ -1,7 +1,8 @@
 /** What must hold at every moment of a history, and what when all has been quiet. */
 import { deepStrictEqual } from 'node:assert/strict';
 import { edgeJail } from '../../host-agent/agent/plan.ts';
-import { isOver } from '../../shared/time.ts';
+import type { Holder } from '../../shared/store/holders.ts';
+import { isOver, type UnixTime } from '../../shared/time.ts';
 import { chores_every_s } from './clock.ts';
 import { account, names, zones } from './edge.ts';
 import type { SimulatedHost } from './host.ts';
@@ -19,7 +20,7 @@ import {
   theirsInList,
   wafRules,
 } from './places.ts';
-import { isGuarded, sometimesAllowed, theirs, type World } from './world.ts';
+import { isGuarded, type Owed, sometimesAllowed, theirs, type World } from './world.ts';
 
 /** How long after its end a ban may be seen at Cloudflare when all is well: operations are paced. */
 export const cloudflare_tick_s = 120;
@@ -78,6 +79,7 @@ function expectHost(host: SimulatedHost, now: number): void {
   if (!host.isRunning) return;
   const late = own.filter(({ until }) => until !== null && isOver(until, now - chores_every_s));
   none(`over and still banned on ${host.name}`, late);
+  if (host.firewall.isTrue) expectKernel(host, now);
 }
 
 /** After quiet: every place says the same. */
@@ -98,23 +100,35 @@ export function expectAgreement(world: World): void {
       `held for ${host.name} and not banned there`,
       held.filter((line) => !spoken.includes(line)),
     );
-    same(`the jail edge of ${host.name}`, host.bannedIn(edgeJail), edgeOf(host, holders));
-    expectKernel(host);
+    same(`the jail edge of ${host.name}`, host.bannedIn(edgeJail, clock.now), edgeOf(host, holders));
+    expectKernel(host, clock.now);
   }
   const known = ['operator', 'fleet', 'recovered', ...hosts.map(({ id }) => id)];
   none(
     'held by nobody who may',
     holders.filter(({ host }) => !known.includes(host)),
   );
+  expectOwed(world, holders);
   expectFleet(world);
   expectEdge(world);
 }
 
-function expectKernel(host: SimulatedHost): void {
+/** What agrees might agree on too little. */
+function expectOwed({ clock, owed }: World, holders: readonly Holder[]): void {
+  const isHeld = ({ host, jail, address }: Owed) =>
+    host.bannedIn(jail, clock.now).includes(address) &&
+    holders.some((holder) => holder.host === host.id && holder.jail === jail && holder.address === address);
+  none(
+    'banned anew and not held',
+    owed.filter((one) => !isHeld(one)).map(({ host, jail, address }) => `${address} ${jail} of ${host.name}`),
+  );
+}
+
+function expectKernel(host: SimulatedHost, now: UnixTime): void {
   for (const jail of [...jailNames, edgeJail]) {
     // a jail that leaves its bans to the edge has nothing in the kernel, unless the edge cannot
     if (!host.firewall.jails.includes(jail) && jail === 'proxied') continue;
-    same(`the kernel's set ${jail} on ${host.name}`, host.firewall.blocked(jail), host.bannedIn(jail));
+    same(`the kernel's set ${jail} on ${host.name}`, host.firewall.blocked(jail), host.bannedIn(jail, now));
   }
 }
 
@@ -177,5 +191,5 @@ export function expectPanic(world: World): void {
     );
   for (const scope of [account, ...zones])
     same('access rules in a panic', inAccessRules(edge, scope), { blocked: [], challenged: [] });
-  for (const host of world.hosts) expectKernel(host);
+  for (const host of world.hosts) expectKernel(host, clock.now);
 }

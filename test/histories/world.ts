@@ -5,6 +5,7 @@ import { oneOf, randomOf } from '../random.ts';
 import { Clock } from './clock.ts';
 import { type Mode, names, SimulatedEdge, settings, zones } from './edge.ts';
 import { SimulatedHost } from './host.ts';
+import type { JailName } from './host-plan.ts';
 import type { Fate } from './worker-client.ts';
 
 const begin_s = 1_800_000_000;
@@ -29,6 +30,13 @@ export const theirs = {
   rule: { ref: 'shop', action: 'skip', expression: '(http.host eq "shop.example")' },
 } as const;
 
+/** A ban that has to stand in the end. */
+export interface Owed {
+  readonly host: SimulatedHost;
+  readonly jail: JailName;
+  readonly address: string;
+}
+
 export interface World {
   readonly clock: Clock;
   readonly edge: SimulatedEdge;
@@ -39,6 +47,7 @@ export interface World {
   isCalm: boolean;
   /** Lists that still have other people's items: they go with a list that is lost. */
   readonly theirLists: Set<string>;
+  readonly owed: Owed[];
   /** What was found wrong on the way. */
   readonly wrong: string[];
   /** Who has failed in jails of the fleet, as `address host`. */
@@ -66,7 +75,7 @@ export async function openWorld(seed: number): Promise<World> {
   const theirLists = new Set(Object.values(names));
   seedTheirs(edge, theirLists);
   const wrong: string[] = [];
-  const world: World = { clock, edge, hosts: [], random, isCalm: true, theirLists, wrong, failed: new Set() };
+  const world: World = { clock, edge, hosts: [], random, isCalm: true, theirLists, owed: [], wrong, failed: new Set() };
   const fate = () => (world.isCalm ? 'good' : oneOf(world.random, fates));
   const hosts = ['web1', 'web2', 'mail'].map((name) => {
     const host = new SimulatedHost(name, clock, edge, () => world.random(), fate);
