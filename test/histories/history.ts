@@ -4,7 +4,7 @@ import { type Act, actBy } from './acts.ts';
 import { jailNames } from './host-plan.ts';
 import { cloudflare_tick_s, expectAgreement, expectAlways, expectPanic } from './invariants.ts';
 import { actionsAt, everywhereAtCloudflare, holdersAt } from './places.ts';
-import { closeWorld, type Owed, openWorld, type World } from './world.ts';
+import { closeWorld, openWorld, type World } from './world.ts';
 
 export const acts_per_history = 30;
 /** The end of all bans takes four times as long as all else, and is the same for many: every so many seeds it is waited for. */
@@ -98,16 +98,23 @@ async function ban(world: World): Promise<void> {
     }
   }
   await clock.pass(30);
-  for (const one of owed) await quarrel(world, one);
+  await quarrel(world);
 }
 
-/** The operator lifts a ban, and its host, who may not have heard of that yet, bans anew: the newer ban stands. */
-async function quarrel({ edge, clock }: World, { host, jail, address }: Owed): Promise<void> {
-  if (jail !== 'sshd') return;
-  await edge.order('DELETE', `/v1/bans/${address}`);
+/** The operator lifts a ban, and its host, who is cut off and has not heard of that, bans anew: the newer ban stands. */
+async function quarrel({ edge, clock, hosts, owed }: World): Promise<void> {
+  const [first] = jailNames;
+  const its = owed.filter(({ jail }) => jail === first);
+  for (const host of hosts) host.client.isCut = true;
+  for (const { address } of its) await edge.order('DELETE', `/v1/bans/${address}`);
   await clock.pass(1);
-  await host.unban(jail, address);
-  await host.ban(jail, address);
+  for (const { host, jail, address } of its) {
+    await host.unban(jail, address);
+    await host.ban(jail, address);
+  }
+  // long enough that either may be first, the one who tells or the one who listens
+  await clock.pass(100);
+  for (const host of hosts) host.client.isCut = false;
 }
 
 async function panic(world: World): Promise<void> {
