@@ -24,12 +24,12 @@ const kinds: readonly FaultKind[] = [
 const fates = ['failed', 'stuck', 'forgotten', 'dropped'] as const;
 
 /** Failures at hosts; some ban. */
-async function attack({ random, hosts, failed }: World): Promise<void> {
+async function attack({ random, hosts, failed, clock }: World): Promise<void> {
   const [address, jail] = [oneOf(random, pool), oneOf(random, jailNames)];
   for (let count = 1 + below(random, 6); count > 0; count -= 1) {
     const host = oneOf(random, hosts);
     await host.fail(jail, address);
-    if (jail === 'sshd') failed.add(`${address} ${host.name}`);
+    if (jail === 'sshd') failed.push({ address, host, at: clock.now });
   }
 }
 
@@ -70,26 +70,43 @@ function weather({ random, edge }: World): void {
   else control.nextOperations({ fates: [oneOf(random, fates)] });
 }
 
-/** What people do by hand at Cloudflare, and should not. */
-function meddle({ random, edge, theirLists }: World): void {
+/** What people do by hand at Cloudflare, and should not. What they take away comes back by itself. */
+function meddle(world: World): void {
+  const { random, edge } = world;
+  const others = [
+    // as a panic past the Worker does
+    () => edge.fake.control.disableRule(someRule(world)),
+    () => edge.fake.control.revokeToken({ name: 'worker' }),
+  ];
+  oneOf(random, [...losses(world), ...others])();
+}
+
+function someRule({ random }: World): { zone: string; ref: string } {
+  return { zone: oneOf(random, zones), ref: oneOf(random, ['edgeban', 'edgeban_challenge']) };
+}
+
+/** Somebody takes something of ours away, outside of the Worker's and the hosts' sight. */
+export function lose(world: World): void {
+  const { random, edge, hosts } = world;
+  const others = [() => edge.kv.values.clear(), () => oneOf(random, hosts).firewall.flush()];
+  oneOf(random, [...losses(world), ...others])();
+}
+
+function losses(world: World): (() => void)[] {
+  const { random, edge, theirLists } = world;
   const { control } = edge.fake;
   const name = oneOf(random, Object.values(names));
-  const rule = () => ({ zone: oneOf(random, zones), ref: oneOf(random, ['edgeban', 'edgeban_challenge']) });
   // theirs stay
   const ours = pool.filter((address) => !theirs.addresses.some((its) => its === address));
-  const deeds = [
-    () => control.deleteRule(rule()),
-    // as a panic past the Worker does
-    () => control.disableRule(rule()),
+  return [
+    () => control.deleteRule(someRule(world)),
     () => {
       control.loseList({ name });
       theirLists.delete(name);
     },
     () => control.removeItems({ list: name, ips: [oneOf(random, ours)] }),
     () => control.removeAccessRules({ values: [oneOf(random, ours)] }),
-    () => control.revokeToken({ name: 'worker' }),
   ];
-  oneOf(random, deeds)();
 }
 
 function spoilKv({ random, edge: { kv } }: World): void {

@@ -88,6 +88,7 @@ const varsOf: Readonly<Record<Mode, Readonly<Record<string, string>>>> = {
 
 /** The operator's own networks, and how the fleet counts. */
 export const settings = { allowed: '198.51.100.0/24', fleet_maxretry: 4, fleet_bantime: 5000 } as const;
+export const fleet_findtime_s = 600;
 
 export class SimulatedEdge {
   readonly fake: FakeCloudflare;
@@ -214,7 +215,7 @@ export class SimulatedEdge {
       OPERATOR_TOKEN: operatorToken,
       ALLOW: settings.allowed,
       FLEET_MAXRETRY: String(settings.fleet_maxretry),
-      FLEET_FINDTIME: '10m',
+      FLEET_FINDTIME: String(fleet_findtime_s),
       FLEET_BANTIME: String(settings.fleet_bantime),
       BANS: this.kv,
       LEDGER: { getByName: () => this.#ledger },

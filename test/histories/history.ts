@@ -1,6 +1,7 @@
 /** A whole history from its seed: troubles in any order, then quiet, agreement, and the end of all bans. */
 import { randomOf } from '../random.ts';
-import { type Act, actBy } from './acts.ts';
+import { type Act, actBy, lose } from './acts.ts';
+import { settings } from './edge.ts';
 import { jailNames } from './host-plan.ts';
 import { cloudflare_tick_s, expectAgreement, expectAlways, expectPanic } from './invariants.ts';
 import { actionsAt, everywhereAtCloudflare, holdersAt } from './places.ts';
@@ -39,6 +40,8 @@ export async function play(seed: number, kept: (act: number) => boolean = () => 
     await live(world, seed, kept, told);
     await quiet(world);
     if (world.random() < 0.2) await panic(world);
+    await eventually(world, () => expectAgreement(world));
+    await afterwards(world);
     await eventually(world, () => expectAgreement(world));
     const bans = holdersAt(world).length;
     if (seed % ends_every === 0) await end(world);
@@ -115,6 +118,21 @@ async function quarrel({ edge, clock, hosts, owed }: World): Promise<void> {
   // long enough that either may be first, the one who tells or the one who listens
   await clock.pass(100);
   for (const host of hosts) host.client.isCut = false;
+}
+
+/** All is well; then the fleet counts to its threshold, and something is lost that nobody has a reason to look at. */
+async function afterwards(world: World): Promise<void> {
+  const { hosts, clock, failed, owedByFleet } = world;
+  const address = '198.18.8.1';
+  for (const host of hosts.slice(0, 2)) {
+    for (let count = 0; count < settings.fleet_maxretry / 2; count += 1) {
+      await host.fail('sshd', address);
+      failed.push({ address, host, at: clock.now });
+    }
+  }
+  owedByFleet.push(address);
+  await eventually(world, () => expectAgreement(world));
+  lose(world);
 }
 
 async function panic(world: World): Promise<void> {

@@ -4,7 +4,7 @@ import { edgeJail } from '../../host-agent/agent/plan.ts';
 import type { Holder } from '../../shared/store/holders.ts';
 import { isOver, type UnixTime } from '../../shared/time.ts';
 import { chores_every_s } from './clock.ts';
-import { account, names, zones } from './edge.ts';
+import { account, fleet_findtime_s, names, settings, zones } from './edge.ts';
 import type { SimulatedHost } from './host.ts';
 import { jailNames } from './host-plan.ts';
 import {
@@ -20,7 +20,7 @@ import {
   theirsInList,
   wafRules,
 } from './places.ts';
-import { isGuarded, type Owed, sometimesAllowed, theirs, type World } from './world.ts';
+import { type FleetFailure, isGuarded, type Owed, sometimesAllowed, theirs, type World } from './world.ts';
 
 /** How long after its end a ban may be seen at Cloudflare when all is well: operations are paced. */
 export const cloudflare_tick_s = 120;
@@ -45,6 +45,7 @@ export function expectAlways(world: World): void {
   none('guarded and at Cloudflare', everywhereAtCloudflare(edge).filter(isGuarded));
   none('guarded and in KV', edge.kv.bans(clock.now).filter(isGuarded));
   for (const host of hosts) expectHost(host, clock.now);
+  expectFleet(world);
   expectTheirs(world);
 }
 
@@ -109,18 +110,22 @@ export function expectAgreement(world: World): void {
     holders.filter(({ host }) => !known.includes(host)),
   );
   expectOwed(world, holders);
-  expectFleet(world);
   expectEdge(world);
 }
 
 /** What agrees might agree on too little. */
-function expectOwed({ clock, owed }: World, holders: readonly Holder[]): void {
+function expectOwed({ clock, owed, owedByFleet }: World, holders: readonly Holder[]): void {
   const isHeld = ({ host, jail, address }: Owed) =>
     host.bannedIn(jail, clock.now).includes(address) &&
     holders.some((holder) => holder.host === host.id && holder.jail === jail && holder.address === address);
   none(
     'banned anew and not held',
     owed.filter((one) => !isHeld(one)).map(({ host, jail, address }) => `${address} ${jail} of ${host.name}`),
+  );
+  const byFleet = holders.flatMap(({ host, address }) => (host === 'fleet' ? [address] : []));
+  none(
+    'not banned by the fleet',
+    owedByFleet.filter((address) => !byFleet.includes(address)),
   );
 }
 
@@ -132,14 +137,25 @@ function expectKernel(host: SimulatedHost, now: UnixTime): void {
   }
 }
 
-/** The fleet bans for what at least two hosts have seen. */
+/** The fleet bans for no less than its threshold, of which inside findtime the word of one host is half at the most. */
 function expectFleet(world: World): void {
   const its = holdersAt(world).filter(({ host }) => host === 'fleet');
-  const seenBy = (address: string) => world.hosts.filter(({ name }) => world.failed.has(`${address} ${name}`)).length;
   none(
-    "the fleet's ban of what one host has seen",
-    its.filter(({ address }) => seenBy(address) < 2),
+    "the fleet's ban of what was not enough",
+    its.filter(
+      ({ address }) =>
+        weightOf(world.failed.filter((failure) => failure.address === address)) < settings.fleet_maxretry,
+    ),
   );
+}
+
+/** As much as may have counted at most. */
+function weightOf(failures: readonly FleetFailure[]): number {
+  const times = failures.map(({ at }) => at);
+  const isAtOnce = Math.max(...times) - Math.min(...times) < fleet_findtime_s;
+  const most = isAtOnce ? settings.fleet_maxretry / 2 : Number.POSITIVE_INFINITY;
+  const words = [...Map.groupBy(failures, ({ host }) => host).values()];
+  return words.length < 2 ? 0 : words.reduce((sum, word) => sum + Math.min(most, word.length), 0);
 }
 
 function expectEdge(world: World): void {

@@ -1,6 +1,7 @@
 /** What a history is played on: three hosts, the Worker, Cloudflare, and a seed for all that is left to chance. */
 import { parsePrefix } from '../../shared/address.ts';
 import { Guard } from '../../shared/engine/guard.ts';
+import type { UnixTime } from '../../shared/time.ts';
 import { oneOf, randomOf } from '../random.ts';
 import { Clock } from './clock.ts';
 import { type Mode, names, SimulatedEdge, settings, zones } from './edge.ts';
@@ -37,6 +38,13 @@ export interface Owed {
   readonly address: string;
 }
 
+/** In a jail of the fleet. */
+export interface FleetFailure {
+  readonly address: string;
+  readonly host: SimulatedHost;
+  readonly at: UnixTime;
+}
+
 export interface World {
   readonly clock: Clock;
   readonly edge: SimulatedEdge;
@@ -50,8 +58,10 @@ export interface World {
   readonly owed: Owed[];
   /** What was found wrong on the way. */
   readonly wrong: string[];
-  /** Who has failed in jails of the fleet, as `address host`. */
-  readonly failed: Set<string>;
+  /** What the fleet counts. */
+  readonly failed: FleetFailure[];
+  /** Whom the fleet has to ban in the end. */
+  readonly owedByFleet: string[];
 }
 
 const guard = new Guard({ allowed: [parsePrefix(settings.allowed)].flatMap((prefix) => prefix ?? []) });
@@ -75,7 +85,18 @@ export async function openWorld(seed: number): Promise<World> {
   const theirLists = new Set(Object.values(names));
   seedTheirs(edge, theirLists);
   const wrong: string[] = [];
-  const world: World = { clock, edge, hosts: [], random, isCalm: true, theirLists, owed: [], wrong, failed: new Set() };
+  const world: World = {
+    clock,
+    edge,
+    hosts: [],
+    random,
+    isCalm: true,
+    theirLists,
+    failed: [],
+    owedByFleet: [],
+    owed: [],
+    wrong,
+  };
   const fate = () => (world.isCalm ? 'good' : oneOf(world.random, fates));
   const hosts = ['web1', 'web2', 'mail'].map((name) => {
     const host = new SimulatedHost(name, clock, edge, () => world.random(), fate);
