@@ -1,7 +1,7 @@
 /** What somebody does by hand outside: noticed, said, and put right or left as it is. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { TestLedger } from './ledger.ts';
-import { listed, openScene, ruleRefs, ruleStatuses, type Scene, zoneIds } from './scene.ts';
+import { listed, listName, openScene, ruleRefs, ruleStatuses, type Scene, zoneIds } from './scene.ts';
 
 const [zone] = zoneIds;
 let scene: Scene;
@@ -46,6 +46,19 @@ describe('KV', () => {
   });
 });
 
+it('an item that somebody has put there a moment before an address is banned stays his', async () => {
+  const theirs = '203.0.113.150';
+  // the list has just been read
+  ledger.hold('203.0.113.9', scene.clock.now + 86_400);
+  await ledger.settle();
+  scene.clock.now = (ledger.status.enforcement.detail?.reconciledAt ?? 0) + 10;
+  scene.fake.control.seedItems({ list: listName, items: [{ ip: theirs, comment: 'mine' }] });
+  for (const address of [theirs, '203.0.113.8']) ledger.hold(address, scene.clock.now + 86_400);
+  await ledger.settle();
+  expect(scene.fake.control.items(listName).find(({ ip }) => ip === theirs)?.comment).toBe('mine');
+  expect(ledger.status.enforcement.detail?.foreign.addresses).toEqual([theirs]);
+});
+
 describe('the rule', () => {
   it('that was moved behind another is said, and left there', async () => {
     const rules = [{ action: 'skip', expression: '(http.host eq "a")', ref: 'theirs' }];
@@ -59,7 +72,7 @@ describe('the rule', () => {
 
   it('that was deleted comes back, and the list is as it was', async () => {
     scene.fake.control.deleteRule({ zone, ref: 'edgeban' });
-    await live(1_300);
+    await live(125);
     expect(ruleRefs(scene, zone)).toEqual(['edgeban']);
     expect(listed(scene).ours).toEqual(['203.0.113.7']);
   });

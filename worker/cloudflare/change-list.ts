@@ -8,7 +8,10 @@ import { isShort, listsOf, look, lookedAt, nextIds, readItems } from './read-lis
 import { type Run, require, spend } from './run.ts';
 import type { ItemMemory, State } from './schema.ts';
 
-/** Before an append the last look may be so old: it would take over an item that somebody else has added since. */
+/**
+ * Before an append the last look at a long list may be so old: it takes over an item that somebody else has added since. A
+ * short one is read each time, in one call.
+ */
 const look_before_append_s_max: Seconds = 60;
 /** Between the beginnings of two operations, unless the next one is full: what comes meanwhile goes together. */
 const gather_s: Seconds = 5;
@@ -31,7 +34,8 @@ export async function changeList(run: Run): Promise<void> {
   if (state.operation !== null || state.list === null || state.readAt === null) return;
   if (run.changed && isShort(run)) await look(run);
   if (!isReady(run)) return;
-  if (difference(run).append.length > 0 && now - lookedAt(state) > look_before_append_s_max) await look(run);
+  const age_max = isShort(run) ? 0 : look_before_append_s_max;
+  if (difference(run).append.length > 0 && now - lookedAt(state) > age_max) await look(run);
   const removal = ofOneList(state, await removals(run));
   const added = ofOneList(state, additions(run, difference(run)));
   if (added.length > 0 && (removal.length === 0 || state.lastKind === 'remove')) return append(run, added);
