@@ -162,7 +162,7 @@ function enforcementOf(fill: Fill): Enforcement {
 }
 
 function allowedOf(fill: Fill): AllowedRows {
-  const rows = Array.from({ length: fill === 'much' ? 60 : fill === 'little' ? 2 : 0 }, (_, n) => ({
+  const rows = Array.from({ length: fill === 'much' ? 24 : fill === 'little' ? 2 : 0 }, (_, n) => ({
     address: addressOf(n),
     note: at(['the office', hostile.html, hostile.arabic, hostile.long], n, ''),
     ...(n % 2 === 0 ? { at: now - n * hour, source: 'ledger' as const } : { at: null, source: 'settings' as const }),

@@ -38,7 +38,7 @@ export const hosts: Record<Fill, readonly string[]> = {
     hostile.html,
     hostile.arabic,
     hostile.long,
-    ...Array.from({ length: 40 }, (_, n) => `edge-${n + 1}`),
+    ...Array.from({ length: 12 }, (_, n) => `edge-${n + 1}`),
   ],
 };
 export const bans: Record<Fill, number> = { none: 0, little: 3, much: 100_000 };
@@ -72,7 +72,7 @@ export function actsOf(fill: Fill): Act[] {
   const few = [act(3, 'login', ''), act(2, 'ban', '203.0.113.7 for 86400 s'), act(1, 'panic', 'a trial')];
   if (fill === 'little') return few;
   const who = `operator ${'Maximiliane von Hohenstein-Überlingen'.slice(0, 40)}`;
-  return Array.from({ length: 50 }, (_, n) =>
+  return Array.from({ length: 20 }, (_, n) =>
     act(
       n + 1,
       at(['allow', 'lift', 'brake', 'revoked', 'enroll-token'], n, ''),

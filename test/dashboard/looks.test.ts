@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { faults, launch, overflows } from '../system/browser.ts';
-import { fills, now, type Serves } from './fills.ts';
-import { type Look, openStage, pictures, type Stage, viewsOf } from './stage.ts';
+import { now, type Serves } from './fills.ts';
+import { type Corner, type Look, openStage, pictures, type Stage, viewsOf } from './stage.ts';
 
 const isThere = existsSync('/usr/bin/chromium');
 let browser: Browser;
@@ -38,70 +38,82 @@ const dialogs: Record<Serves, readonly (readonly [string, string])[]> = {
   host: [['', 'Ban an address']],
 };
 
-async function expectWell({ page }: Stage, what: string): Promise<void> {
-  expect.soft(await overflows(page), `${what} is too wide`).toBe(false);
-  expect.soft(await faults(page), what).toEqual([]);
+/** Both themes and both widths; axe looks at the other two corners in test/system/dashboard.ts. */
+const opposite: readonly Corner[] = [
+  { scheme: 'light', width: 1280 },
+  { scheme: 'dark', width: 390 },
+];
+/** For people: the other two. */
+const others: readonly Corner[] = [
+  { scheme: 'dark', width: 1280 },
+  { scheme: 'light', width: 390 },
+];
+/** 200 and 400 per cent of a screen. */
+const enlarged = [640, 320].map((width): Corner => ({ scheme: 'light', width }));
+
+/** Nothing is too wide, and axe finds no fault; in a dialog, when the view behind it was looked at, in that alone. */
+async function expectWell(stage: Stage, what: string, within?: string): Promise<void> {
+  for (const corner of opposite) {
+    await stage.turn(corner);
+    expect.soft(await faults(stage.page, within), `${what}, ${corner.scheme}, ${corner.width}`).toEqual([]);
+    await expectFits(stage, what, corner);
+  }
+  for (const corner of pictures === undefined ? enlarged : [...enlarged, ...others]) {
+    await stage.turn(corner);
+    await expectFits(stage, what, corner);
+  }
 }
 
-const corners = (['light', 'dark'] as const).flatMap((scheme) => [1280, 390].map((width) => ({ scheme, width })));
+async function expectFits({ page, picture }: Stage, what: string, { width }: Corner): Promise<void> {
+  expect.soft(await overflows(page), `${what} is too wide at ${width}`).toBe(false);
+  await picture(what.replaceAll(/\W+/g, '-'));
+}
+
 const looks: readonly Look[] = [
-  ...corners.flatMap((corner): Look[] => [
-    { ...corner, fill: 'much', serves: 'fleet' },
-    { ...corner, fill: 'little', serves: 'fleet' },
-  ]),
-  { scheme: 'light', width: 1280, fill: 'much', serves: 'host' },
-  { scheme: 'dark', width: 390, fill: 'much', serves: 'host' },
+  { fill: 'much', serves: 'fleet' },
+  { fill: 'much', serves: 'host' },
 ];
-const rest = corners.flatMap((corner): Look[] => [
-  ...(['little', 'much'] as const).map((fill): Look => ({ ...corner, fill, serves: 'host' })),
-  ...(['fleet', 'host'] as const).map((serves): Look => ({ ...corner, fill: 'none', serves })),
-]);
+/** Looked at by people alone. */
+const rest = (['fleet', 'host'] as const).flatMap((serves) =>
+  (['little', 'none'] as const).map((fill): Look => ({ fill, serves })),
+);
 
-describe.skipIf(!isThere)('in Chromium', () => {
-  describe.each(pictures === undefined ? looks : [...looks, ...rest])('$serves, $fill, $scheme, $width', (look) => {
-    test('axe finds no fault', async () => {
-      const stage = await open(look);
-      const { fill, serves } = look;
-      // with little what counts is what is done
-      const shown = fill === 'little' && pictures === undefined ? [] : viewsOf(serves, fill);
-      for (const [name, view] of shown) {
-        await stage.show(view);
-        await expectWell(stage, name);
-        await stage.picture(name);
-      }
-      if (fill === 'little') await everyDialog(stage, serves);
-    });
-  });
-
-  test.each(corners)('the login, $scheme, $width', async (corner) => {
-    const stage = await open({ ...corner, fill: 'little', serves: 'fleet', isKnown: false });
-    await stage.show('');
-    await expectWell(stage, 'login');
-    await stage.picture('login');
-  });
-
-  test.each([640, 320])('nothing is too wide at %d pixels: as at 200 and 400 per cent', async (width) => {
-    for (const fill of pictures === undefined ? (['much'] as const) : fills) {
-      const stage = await open({ fill, serves: 'fleet', scheme: 'light', width });
-      for (const [name, view] of viewsOf('fleet', fill)) {
-        await stage.show(view);
-        expect.soft(await overflows(stage.page), `${name}, ${fill}`).toBe(false);
-        await stage.picture(name);
-      }
+describe.skipIf(!isThere)(isThere ? 'in Chromium' : 'in Chromium (skipped: there is no /usr/bin/chromium)', () => {
+  test.each(pictures === undefined ? looks : [...looks, ...rest])('each view is well: $serves, $fill', async (look) => {
+    const stage = await open(look);
+    for (const [name, view] of viewsOf(look.serves, look.fill)) {
+      await stage.show(view);
+      await expectWell(stage, name);
     }
   });
 
-  test.each(viewsOf('fleet', 'little'))(
-    'all of %s is reached by keyboard, and is seen to have the focus',
-    async (_, view) => {
-      const stage = await open({ fill: 'little', serves: 'fleet', scheme: 'light', width: 1280 });
+  test.each(['fleet', 'host'] as const)('each dialog is well: %s', async (serves) => {
+    const stage = await open({ fill: 'little', serves });
+    for (const [view, button] of dialogs[serves]) {
+      await stage.turn(opposite[0] ?? { scheme: 'light', width: 1280 });
       await stage.show(view);
-      expect(await walk(stage)).toEqual({ missed: [], unseen: [] });
-    },
-  );
+      await stage.page.getByRole('button', { name: button, exact: true }).first().click();
+      await stage.page.getByRole('dialog').waitFor();
+      await expectWell(stage, `dialog ${button}`, 'dialog');
+    }
+  });
+
+  test('the login is well', async () => {
+    const stage = await open({ fill: 'little', serves: 'fleet', isKnown: false });
+    await stage.show('');
+    await expectWell(stage, 'login');
+  });
+
+  test('all of each view is reached by keyboard, and is seen to have the focus', async () => {
+    const stage = await open({ fill: 'little', serves: 'fleet' });
+    for (const [name, view] of viewsOf('fleet', 'little')) {
+      await stage.show(view);
+      expect.soft(await walk(stage), name).toEqual({ missed: [], unseen: [] });
+    }
+  });
 
   test('a dialog gives the focus back, and what it has taken away leaves the focus at the heading', async () => {
-    const { page, show } = await open({ fill: 'little', serves: 'fleet', scheme: 'light', width: 1280 });
+    const { page, show } = await open({ fill: 'little', serves: 'fleet' });
     await show('bans');
     const button = page.getByRole('button', { name: 'Unban 45.0.0.7' });
     await button.press('Enter');
@@ -119,7 +131,7 @@ describe.skipIf(!isThere)('in Chromium', () => {
   });
 
   test('who listens hears of a thousand bans in a sentence or two', async () => {
-    const { page, show, tell } = await open({ fill: 'none', serves: 'fleet', scheme: 'light', width: 1280 });
+    const { page, show, tell } = await open({ fill: 'none', serves: 'fleet' });
     await show('');
     await page.evaluate(listen);
     for (let n = 0; n < 1_000; n += 1)
@@ -144,16 +156,6 @@ const listen = `globalThis.said = [];
     texts.set(region, region.textContent);
     said.push(region.textContent);
   })).observe(document.body, { subtree: true, childList: true, characterData: true })`;
-
-async function everyDialog(stage: Stage, serves: Serves): Promise<void> {
-  for (const [view, button] of dialogs[serves]) {
-    await stage.show(view);
-    await stage.page.getByRole('button', { name: button, exact: true }).first().click();
-    await stage.page.getByRole('dialog').waitFor();
-    await expectWell(stage, button);
-    await stage.picture(`dialog-${button.replaceAll(/\W+/g, '-')}`);
-  }
-}
 
 async function focused(page: Stage['page']): Promise<unknown> {
   return await page.evaluate(

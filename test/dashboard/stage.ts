@@ -7,13 +7,18 @@ import type { LiveEvent } from '../../shared/view.ts';
 import { viewOf } from './answers.ts';
 import { addressOfStory, eventsOf, type Fill, now, type Serves, sessionOf } from './fills.ts';
 
+/** What the server has to show, and to whom. */
 export interface Look {
   readonly fill: Fill;
   readonly serves: Serves;
-  readonly scheme: 'light' | 'dark';
-  readonly width: number;
   /** False: nobody is logged in. */
   readonly isKnown?: boolean;
+}
+
+/** What it is looked at with. */
+export interface Corner {
+  readonly scheme: 'light' | 'dark';
+  readonly width: number;
 }
 
 const origin = 'http://localhost:1';
@@ -27,15 +32,15 @@ export interface Stage {
   readonly context: BrowserContext;
   /** Shows one view anew; '' is the overview. */
   show(view: string): Promise<void>;
+  /** The same view, as a reader turns his screen, or his theme. */
+  turn(corner: Corner): Promise<void>;
   /** Comes on the live line. */
   tell(events: readonly LiveEvent[]): void;
   picture(name: string): Promise<void>;
 }
 
 export async function openStage(browser: Browser, look: Look): Promise<Stage> {
-  const { scheme, width } = look;
-  const viewport = { width, height: width < 500 ? 844 : 860 };
-  const context = await browser.newContext({ viewport, colorScheme: scheme, reducedMotion: 'reduce' });
+  const context = await browser.newContext({ viewport: sizeOf(1280), colorScheme: 'light', reducedMotion: 'reduce' });
   const page = await context.newPage();
   page.setDefaultTimeout(20_000);
   await page.clock.setFixedTime(now * 1000);
@@ -58,10 +63,25 @@ export async function openStage(browser: Browser, look: Look): Promise<Stage> {
     asked.answered = 0;
     await page.goto(`${origin}/#/${view}`);
     await page.locator('h1').waitFor();
-    for (let calm = 0; calm < 3; calm = asked.open === 0 && asked.answered > 1 ? calm + 1 : 0)
-      await page.evaluate('new Promise((drawn) => requestAnimationFrame(drawn))');
+    await settle(page, () => asked.open === 0 && asked.answered > 1);
   };
-  return { page, complaints, context, show, tell, picture: (name) => takePicture(page, `${nameOf(look)}-${name}`) };
+  let corner: Corner = { scheme: 'light', width: 1280 };
+  const turn = async (to: Corner) => {
+    corner = to;
+    await page.setViewportSize(sizeOf(to.width));
+    await page.emulateMedia({ colorScheme: to.scheme });
+    await settle(page, () => asked.open === 0);
+  };
+  const picture = (name: string) => takePicture(page, `${nameOf(look, corner)}-${name}`);
+  return { page, complaints, context, show, turn, tell, picture };
+}
+
+const sizeOf = (width: number) => ({ width, height: width < 500 ? 844 : 860 });
+
+/** Three frames in a row in which nothing is waited for. */
+async function settle(page: Page, isCalm: () => boolean): Promise<void> {
+  for (let calm = 0; calm < 3; calm = isCalm() ? calm + 1 : 0)
+    await page.evaluate('new Promise((drawn) => requestAnimationFrame(drawn))');
 }
 
 function complaintsOf(page: Page): string[] {
@@ -73,7 +93,7 @@ function complaintsOf(page: Page): string[] {
   return complaints;
 }
 
-function nameOf({ fill, serves, scheme, width }: Look): string {
+function nameOf({ fill, serves }: Look, { scheme, width }: Corner): string {
   return `${serves}-${fill}-${scheme}-${width}`;
 }
 

@@ -63,11 +63,11 @@ export async function visit(browser: Browser, url: string): Promise<Visit> {
   return { page, url, complaints };
 }
 
-/** What axe holds for serious or critical on the page as it stands, each with the place. */
-export async function faults(page: Page): Promise<string[]> {
-  await page.evaluate(axe);
+/** What axe holds for serious or critical on the page as it stands, each with the place; in that part of it, or all. */
+export async function faults(page: Page, within = 'html'): Promise<string[]> {
+  if ((await page.evaluate('typeof axe')) === 'undefined') await page.evaluate(axe);
   const found: unknown =
-    await page.evaluate(`axe.run({ resultTypes: ['violations'] }).then(({ violations }) => violations
+    await page.evaluate(`axe.run('${within}', { resultTypes: ['violations'] }).then(({ violations }) => violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
     .map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html.slice(0, 160)).join(' | ')))`);
   return Array.isArray(found) ? found.map(String) : ['axe did not answer'];
