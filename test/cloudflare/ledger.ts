@@ -5,7 +5,7 @@ import { Holders } from '../../shared/store/holders.ts';
 import type { Sql } from '../../shared/store/sql.ts';
 import type { UnixTime, Until } from '../../shared/time.ts';
 import type { EventReceipt } from '../../shared/wire.ts';
-import { BanList } from '../../worker/ban-list.ts';
+import { BanList, type ListedBan } from '../../worker/ban-list.ts';
 import type { Enforcement } from '../../worker/cloudflare/enforcement.ts';
 import { nextWork, type WorkParts, work } from '../../worker/ledger/alarm.ts';
 import { takeEvents } from '../../worker/ledger/events.ts';
@@ -38,10 +38,16 @@ export class FakeKv {
   }
 
   /** What a gate would find there. */
-  bans(now: UnixTime): string[] {
+  listed(now: UnixTime): ListedBan[] {
     const bytes = this.values.get(snapshotKey);
     const list = bytes === undefined ? null : BanList.open(bytes);
-    return (list?.bans(now, 100_000) ?? []).map(({ address }) => address).sort();
+    return list?.bans(now, 100_000) ?? [];
+  }
+
+  bans(now: UnixTime): string[] {
+    return this.listed(now)
+      .map(({ address }) => address)
+      .sort();
   }
 }
 

@@ -18,6 +18,7 @@ import { openSqlite } from '../../host-agent/system/sqlite.ts';
 import { numberOrNull, text } from '../../shared/store/row.ts';
 import type { Sql } from '../../shared/store/sql.ts';
 import { openStore, type Store } from '../../shared/store/store.ts';
+import type { Story } from '../../shared/story.ts';
 import { isOver, type UnixTime, type Until } from '../../shared/time.ts';
 import { type Clock, type Life, within } from './clock.ts';
 import type { SimulatedEdge } from './edge.ts';
@@ -150,6 +151,12 @@ export class SimulatedHost {
     await this.#agent?.jail(jail)?.unban([address]);
   }
 
+  /** What `explain` tells. */
+  async story(address: string): Promise<Story> {
+    if (this.#agent === null) throw new Error(`${this.name} does not run`);
+    return await this.#agent.explain(address);
+  }
+
   /** What its store holds; looked at after every act, so it is one query. */
   get bans(): readonly HeldBan[] {
     return this.#sql
@@ -256,7 +263,7 @@ export class SimulatedHost {
         answeredAt: follower.standing.answeredAt,
         trouble: this.trouble,
       }),
-      explain: () => Promise.reject(new Error('not asked here')),
+      explain: (address) => client.explain(address),
       ability: () => client.ability(),
       close: async () => undefined,
     };

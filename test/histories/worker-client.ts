@@ -5,7 +5,7 @@ import type { FeedPlace } from '../../host-agent/edge/ports.ts';
 import { EdgeRefusal } from '../../host-agent/edge/refusal.ts';
 import { type Identity, signRequest } from '../../host-agent/edge/sign.ts';
 import { EdgebanError } from '../../shared/errors.ts';
-import { EdgeAbility, EventReceipt, FeedPage, RotateReply } from '../../shared/wire.ts';
+import { EdgeAbility, EdgeStory, EventReceipt, FeedPage, RotateReply } from '../../shared/wire.ts';
 import type { Clock } from './clock.ts';
 import type { SimulatedEdge } from './edge.ts';
 
@@ -46,6 +46,10 @@ export class WorkerClient {
 
   async ability(): Promise<EdgeAbility> {
     return check(EdgeAbility, await this.#send('GET', '/v1/ability', ''));
+  }
+
+  async explain(address: string): Promise<EdgeStory> {
+    return check(EdgeStory, await this.#send('GET', `/v1/explain/${encodeURIComponent(address)}`, ''));
   }
 
   /** Signed with the old key, or with the new one where the Worker has that already; false if it did not answer. */

@@ -78,10 +78,11 @@ export function isGuarded(address: string): boolean {
   return guards;
 }
 
-export async function openWorld(seed: number): Promise<World> {
+/** In a mode of chance, unless told. */
+export async function openWorld(seed: number, mode?: Mode): Promise<World> {
   const random = randomOf(seed);
   const clock = new Clock(begin_s + random());
-  const edge = new SimulatedEdge(clock, oneOf(random, modes));
+  const edge = new SimulatedEdge(clock, mode ?? oneOf(random, modes));
   const theirLists = new Set(Object.values(names));
   seedTheirs(edge, theirLists);
   const wrong: string[] = [];
