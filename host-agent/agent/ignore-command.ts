@@ -20,6 +20,8 @@ export const ignoreCommandLimits = {
   waiting_max: 2_000,
   /** fail2ban's keys have no bound. */
   key_chars_max: 1_000,
+  /** Whom it has let off lately, to be told by explain. */
+  let_off_max: 1_000,
 } as const;
 
 interface IgnoreCommandWorld {
@@ -59,6 +61,8 @@ export class IgnoreCommand {
   readonly #kept = new Map<string, Kept>();
   /** The same question is not asked twice at a time. */
   readonly #asking = new Map<string, Promise<Answer>>();
+  /** Who was let off when last asked about, oldest first. */
+  readonly #letOff = new Set<string>();
   #waiting = 0;
 
   constructor(command: string, cache: IgnoreCache | null, world: IgnoreCommandWorld) {
@@ -73,10 +77,25 @@ export class IgnoreCommand {
     this.#waiting += 1;
     try {
       const tags = await this.#tagsOf(failure);
-      return await (this.#cache === null ? this.#run(tags) : this.#throughCache(this.#cache, tags));
+      const answer = await (this.#cache === null ? this.#run(tags) : this.#throughCache(this.#cache, tags));
+      this.#note(failure.id, answer);
+      return answer;
     } finally {
       this.#waiting -= 1;
     }
+  }
+
+  /** Was it let off when the command was last asked about it, as far as that is remembered? */
+  hasLetOff(id: string): boolean {
+    return this.#letOff.has(id);
+  }
+
+  #note(id: string, { ignored }: Answer): void {
+    this.#letOff.delete(id);
+    if (!ignored) return;
+    this.#letOff.add(id);
+    const [oldest] = this.#letOff;
+    if (oldest !== undefined && this.#letOff.size > ignoreCommandLimits.let_off_max) this.#letOff.delete(oldest);
   }
 
   #throughCache({ key: text, max_count, max_time }: IgnoreCache, tags: TagValue): Promise<Answer> {

@@ -154,6 +154,11 @@ export class Jail {
     return asked;
   }
 
+  /** Has ignorecommand let it off when it was last asked? */
+  hasLetOff(id: string): boolean {
+    return this.#ignoreCommand?.hasLetOff(id) ?? false;
+  }
+
   /** Asks ignorecommand about a failure; the answer belongs into hearAnswered. Never rejects. */
   async ask(failure: Failure): Promise<Answer> {
     return (await this.#ignoreCommand?.ask(failure)) ?? { ignored: false, trouble: null };

@@ -75,7 +75,7 @@ async function jailStory(parts: StoryParts, jail: Jail, id: string, now: UnixTim
     maxretry: rules.maxretry,
     findtime: rules.findtime,
     bantime: rules.bantime,
-    spared: sparedBy(parts, name, id),
+    spared: sparedBy(parts, jail, id),
     lines: matches.length === 0 ? [] : allLines(parts.compile(jail.plan), matches, rules, now),
     counter: counter === null ? null : { ...pick(counter), first: counter.first, last: counter.time },
     ban: ban === null ? null : banStory(ban),
@@ -104,9 +104,10 @@ function banStory({ at, until, bantime, count, failures }: Ban): BanStory {
   return { at, until, bantime, count, failures };
 }
 
-function sparedBy({ engine }: Core, jail: string, id: string): JailStory['spared'] {
-  const ignored = engine.ignored(jail, { id, ip: canonical(id) });
-  if (ignored === null) return null;
+function sparedBy({ engine }: Core, jail: Jail, id: string): JailStory['spared'] {
+  const ignored = engine.ignored(jail.name, { id, ip: canonical(id) });
+  if (ignored === null)
+    return jail.hasLetOff(id) ? { by: 'ignorecommand', entry: jail.plan.ignorecommand ?? '' } : null;
   return ignored.by === 'guard'
     ? { by: 'guard', entry: ignored.message }
     : { by: ignored.by === 'self' ? 'ignoreself' : `ignoreip (${ignored.by})`, entry: ignored.entry };

@@ -24,10 +24,14 @@ function obstacle({ jails, guard }: Story): string {
   if (guard !== null) return `a guard forbids it (${guard.code})`;
   const spared = jails.find((jail) => jail.spared !== null);
   if (spared !== undefined) return `[${spared.jail}] spares it by ${spared.spared?.by} ${spared.spared?.entry}`;
-  const counted = jails.filter((jail) => jail.counter !== null);
-  if (counted.length > 0) return 'too few failures so far';
+  const counted = jails.flatMap(({ jail, counter, maxretry }) =>
+    counter === null ? [] : [`[${jail}] ${counter.retry} of ${maxretry}`],
+  );
+  const few = counted.length === 0 ? [] : [`too few failures so far, ${counted.join(', ')}`];
   const [past] = jails.flatMap(({ history }) => history).sort((a, b) => b.at - a.at);
-  return past === undefined ? 'no jail has seen it fail' : `its last ban ended ${timeText(past.until)}`;
+  const over = past === undefined ? [] : [`its last ban ended ${timeText(past.until)}`];
+  const reasons = [...over, ...few];
+  return reasons.length === 0 ? 'no jail has seen it fail' : reasons.join('; ');
 }
 
 function jailText(story: JailStory, now: number): string[] {
@@ -43,7 +47,7 @@ function jailText(story: JailStory, now: number): string[] {
     ...regexesText(lines),
     ...(past === null ? [] : [`  known    ${times(past.count)} banned, the last time ${timeText(past.at)}`]),
     ...earlier.map(
-      (one) => `  before   ${timeText(one.at)} until ${timeText(one.until)}, after ${one.failures} failures`,
+      (one) => `  before   ${timeText(one.at)} until ${timeText(one.until)}, after ${failuresText(one.failures)}`,
     ),
   ];
 }
@@ -51,7 +55,7 @@ function jailText(story: JailStory, now: number): string[] {
 /** The jail of others' bans counts nothing. */
 function ruleText({ maxretry, findtime, bantime }: JailStory): string {
   if (findtime === 0 && bantime === 0) return 'what other hosts and the operator ban';
-  return `${maxretry} failures within ${durationText(findtime)} ban for ${durationText(bantime)}`;
+  return `${failuresText(maxretry)} within ${durationText(findtime)} ban for ${durationText(bantime)}`;
 }
 
 const stateTexts: Record<JailStory['actions'][number]['state'], string> = {
@@ -65,7 +69,7 @@ const stateTexts: Record<JailStory['actions'][number]['state'], string> = {
 function banText({ at, until, bantime, count, failures }: BanStory, now: number): string {
   const left = until === null ? '' : `, ${durationText(Math.max(0, until - now))} left`;
   const length = until === null ? 'for ever' : `for ${durationText(bantime)} until ${timeText(until)}${left}`;
-  return `  banned   ${timeText(at)} ${length}; after ${failures} failures, for the ${ordinal(count)} time`;
+  return `  banned   ${timeText(at)} ${length}; after ${failuresText(failures)}, for the ${ordinal(count)} time`;
 }
 
 function counterText(
@@ -75,7 +79,7 @@ function counterText(
 ): string {
   const over = counter.last + findtime - now;
   const end = over > 0 ? `, forgotten in ${durationText(over)} without another` : '';
-  return `  counted  ${counter.retry} of ${maxretry} (${counter.failures} failures since ${timeText(counter.first)}, the last ${timeText(counter.last)}${end})`;
+  return `  counted  ${counter.retry} of ${maxretry} (${failuresText(counter.failures)} since ${timeText(counter.first)}, the last ${timeText(counter.last)}${end})`;
 }
 
 function lineText({ line, regex, marks, count }: LineStory, maxretry: number): string[] {
@@ -136,6 +140,10 @@ function cloudflareText({ mode, cloudflare }: Edge): string[] {
     ({ where, said, inForce }) => `${where}: ${said}${inForce ? '' : ' (NOT in force: nobody is refused by it)'}`,
   );
   return [...seen, ...effect].map((text) => `  Cloudflare  ${text}`);
+}
+
+function failuresText(count: number): string {
+  return count === 1 ? '1 failure' : `${count} failures`;
 }
 
 function times(count: number): string {

@@ -42,7 +42,7 @@ const ways: readonly Way[] = [
   [at.operator, 'is banned by edge\n', 'by operator'],
   [at.network, 'is banned by edge\n', `ledger      ${at.network}: block`],
   [at.within, 'is banned by edge\n', `ledger      ${at.network}: block`],
-  [at.few, 'is not banned: too few failures so far\n', 'counted  2 of 3'],
+  [at.few, 'is not banned: too few failures so far, [sshd] 2 of 3\n', 'counted  2 of 3'],
   [at.lifted, 'is not banned: '],
   [at.over, 'is not banned: its last ban ended '],
   [at.nobody, 'is not banned: no jail has seen it fail\n'],
@@ -59,8 +59,8 @@ async function times(count: number, body: () => Promise<void>): Promise<void> {
 async function setUp({ clock, edge, hosts }: World): Promise<void> {
   const [web1, web2] = hosts;
   if (web1 === undefined || web2 === undefined) throw new Error('there are too few hosts');
-  await web1.ban('sshd', at.over);
-  await clock.pass(3 * 3600);
+  await web1.ban('web', at.over);
+  await clock.pass(5500);
   await times(3, () => web1.fail('sshd', at.lines));
   await times(2, () => web1.fail('web', at.challenged));
   await times(2, () => web1.fail('proxied', at.proxied));
