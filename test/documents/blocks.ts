@@ -33,14 +33,18 @@ export function documents(): string[] {
 
 export const textOf = (document: string): string => readFileSync(join(checkout, document), 'utf8');
 
+/** What a reader sees before the text of a file: where it goes. */
+const into = /^Into `(\/[^`]+)`:$/;
+
 /**
- * The blocks of a document in their order. ```` ```sh ```` is run; ```` ```ini /etc/some/file ```` is written there. A comment before a
- * block says of it: `stdin: NAME` (what is typed in), `tested by FILE` (it is run by another test).
+ * The blocks of a document in their order. ```` ```sh ```` is run; what stands after "Into `/etc/some/file`:" is written there. A comment
+ * before a block says of it: `stdin: NAME` (what is typed in), `tested by FILE` (it is run by another test).
  */
 export function blocksOf(text: string): Block[] {
   const blocks: Block[] = [];
   const lines = text.split('\n');
   let said: string[] = [];
+  let path: string | undefined;
   for (let at = 0; at < lines.length; at += 1) {
     const line = lines[at] ?? '';
     const comment = /^<!-- (.*) -->$/.exec(line)?.[1];
@@ -50,21 +54,26 @@ export function blocksOf(text: string): Block[] {
     else if (fence !== undefined) {
       const end = lines.indexOf('```', at + 1);
       if (end < 0) throw new Error(`line ${at + 1}: a block without an end`);
-      blocks.push(blockOf(fence, { line: at + 1, said, text: `${lines.slice(at + 1, end).join('\n')}\n` }));
+      blocks.push(blockOf(fence, { line: at + 1, said, path, text: `${lines.slice(at + 1, end).join('\n')}\n` }));
       at = end;
       said = [];
-    } else if (line.trim() !== '') said = [];
+      path = undefined;
+    } else if (line.trim() !== '') {
+      said = [];
+      path = into.exec(line)?.[1];
+    }
   }
   return blocks;
 }
 
 interface Fenced extends Placed {
   readonly said: readonly string[];
+  readonly path: string | undefined;
   readonly text: string;
 }
 
-function blockOf(fence: string, { line, said, text }: Fenced): Block {
-  const [language, path] = fence.split(' ');
+function blockOf(language: string, { line, said, path, text }: Fenced): Block {
+  if (/\s/.test(language)) throw new Error(`line ${line}: what stands behind the language is not shown to the reader`);
   const told = (word: string) => said.find((each) => each.startsWith(word))?.slice(word.length) ?? null;
   if (language === 'sh') return { kind: 'commands', line, text, stdin: told('stdin: '), exempt: told('tested by ') };
   if (path !== undefined) return { kind: 'file', line, path, text };

@@ -12,7 +12,9 @@ const walkedDocuments: readonly string[] = walked;
 test('a document is read as its reader reads it', () => {
   const text = [
     '<!-- given: the key -->',
-    '```ini /etc/x.conf',
+    'Into `/etc/x.conf`:',
+    '',
+    '```ini',
     'a = 1',
     '```',
     '<!-- stdin: the key -->',
@@ -27,11 +29,12 @@ test('a document is read as its reader reads it', () => {
   ].join('\n');
   expect(blocksOf(text)).toEqual([
     { kind: 'given', line: 1, name: 'the key' },
-    { kind: 'file', line: 2, path: '/etc/x.conf', text: 'a = 1\n' },
-    { kind: 'commands', line: 6, text: 'cat\n', stdin: 'the key', exempt: null },
-    { kind: 'shown', line: 10 },
+    { kind: 'file', line: 4, path: '/etc/x.conf', text: 'a = 1\n' },
+    { kind: 'commands', line: 8, text: 'cat\n', stdin: 'the key', exempt: null },
+    { kind: 'shown', line: 12 },
   ]);
   expect(() => blocksOf('```sh\nls\n')).toThrow('line 1: a block without an end');
+  expect(() => blocksOf('```ini /etc/x.conf\n```\n')).toThrow('not shown');
 });
 
 describe.each(documents())('%s', (document) => {

@@ -2,6 +2,8 @@
 export const walked = [
   'README.md',
   'docs/quick-start.md',
+  'docs/alerts.md',
+  'docs/edge.md',
   'docs/cookbook.md',
   'docs/behind-cloudflare.md',
   'docs/modes.md',
