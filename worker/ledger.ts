@@ -12,6 +12,7 @@ import { abilityOf } from './ledger/ability.ts';
 import { listActs, type Person } from './ledger/acts.ts';
 import { readAddress } from './ledger/address.ts';
 import { nextWork, type WorkParts, work } from './ledger/alarm.ts';
+import { AlarmClock } from './ledger/alarm-clock.ts';
 import { viewAllowed } from './ledger/allow-list.ts';
 import { listBans, viewBan } from './ledger/bans.ts';
 import { Dashboard, type Question } from './ledger/dashboard.ts';
@@ -47,14 +48,14 @@ export class Ledger extends DurableObject<Env> {
   readonly #dashboard: Dashboard;
   readonly #alerts: Alerts;
   #world: World | null = null;
-  /** When the alarm is set to ring, in milliseconds; null while it rings. */
-  #alarmAt: number | null = null;
+  readonly #clock: AlarmClock;
   /** Are there listeners that could not be told everything at once? */
   #behind: boolean;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#sql = durableSql(ctx.storage);
+    this.#clock = new AlarmClock(ctx.storage);
     prepareTables(this.#sql, crypto.randomUUID(), now());
     this.#holders = new Holders(this.#sql);
     this.#roll = new Roll(this.#sql);
@@ -71,7 +72,7 @@ export class Ledger extends DurableObject<Env> {
     this.#behind = isBehind(this.#feedParts(), ctx.getWebSockets());
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair('ping', 'pong'));
     void ctx.blockConcurrencyWhile(async () => {
-      this.#alarmAt = await ctx.storage.getAlarm();
+      await this.#clock.load();
       await this.#wake();
     });
   }
@@ -214,7 +215,7 @@ export class Ledger extends DurableObject<Env> {
 
   /** Never throws and always sets the next alarm: after six failures Cloudflare would ring no more. */
   override async alarm(): Promise<void> {
-    this.#alarmAt = null;
+    this.#clock.rings();
     try {
       this.#pushAll();
       this.#upkeep.save();
@@ -253,10 +254,7 @@ export class Ledger extends DurableObject<Env> {
 
   async #wake(): Promise<void> {
     const due = this.#behind ? 0 : nextWork({ ...this.#bansParts(), ...this.#duties() });
-    const at = Math.max(Math.ceil(due * 1000), Date.now());
-    if (this.#alarmAt !== null && this.#alarmAt <= at) return;
-    this.#alarmAt = at;
-    await this.ctx.storage.setAlarm(at);
+    await this.#clock.wakeAt(due);
   }
 
   /** Throws ERR_SETTINGS. */

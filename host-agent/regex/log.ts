@@ -4,8 +4,10 @@ import { codecOf } from '../../shared/config/logencoding.ts';
 import { parseNamedOptions } from '../../shared/config/options-syntax.ts';
 import { shellWords } from '../../shared/config/python-text.ts';
 import { sourced } from '../../shared/config/sourced.ts';
+import { unpackOf } from '../sources/packed.ts';
 import { type Chunk, fileLines, journalLines, kindOf, savedJournal, sizeOf, textLines, wideLines } from './input.ts';
 import { type RegexOptions, usage } from './options.ts';
+import { packedLines } from './packed-lines.ts';
 import { type Backend, type Rules, shortened } from './rules.ts';
 
 export interface Input {
@@ -56,8 +58,10 @@ function fileLog(path: string, options: RegexOptions, encoding: string): Log {
   return { backend: 'systemd', open: () => ({ input: { chunks: savedJournal(path, kind), size }, heading }) };
 }
 
-function linesOf(path: string, { encoding, out }: RegexOptions): Iterable<Chunk> {
+function linesOf(path: string, { encoding, out }: RegexOptions): Input['chunks'] {
   const { wide } = codecOf(encoding);
+  const unpack = statSync(path).isFile() ? unpackOf(path) : null;
+  if (unpack !== null) return packedLines(path, unpack(), { last: out === 'json', wide: wide ?? null });
   return wide === undefined ? fileLines(path, out === 'json') : wideLines(path, out === 'json', wide);
 }
 

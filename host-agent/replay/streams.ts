@@ -1,13 +1,12 @@
 /** What the jails read, as streams of lines in the order of time: logs with their rotated files, and the journal. */
-import { createReadStream, globSync, readdirSync, statSync } from 'node:fs';
+import { globSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import type { Duplex } from 'node:stream';
 import { codecOf, type Wide } from '../../shared/config/logencoding.ts';
-import { EdgebanError, messageOf } from '../../shared/errors.ts';
+import { EdgebanError } from '../../shared/errors.ts';
 import type { UnixTime } from '../../shared/time.ts';
 import type { JailPlan } from '../agent/plan.ts';
 import { type Chunk, fileLines, journalLines, kindOf, savedJournal, wideLines } from '../regex/input.ts';
-import { PieceCutter } from '../sources/cut.ts';
+import { packedLines } from '../regex/packed-lines.ts';
 import { unpackOf } from '../sources/packed.ts';
 import { rotatedName } from '../sources/rotated.ts';
 
@@ -101,27 +100,8 @@ async function* chunksOf(files: readonly string[], wide: Wide | null): AsyncGene
 
 async function* chunksIn(file: string, wide: Wide | null): AsyncGenerator<Chunk> {
   const unpack = unpackOf(file);
-  if (unpack !== null) return yield* packed(file, unpack(), wide);
+  if (unpack !== null) return yield* packedLines(file, unpack(), { last: true, wide });
   if (wide !== null) return yield* wideLines(file, true, wide);
   const kind = kindOf(file);
   yield* kind === 'lines' ? fileLines(file, true) : savedJournal(file, kind);
-}
-
-/** `bytes` of a chunk are those read from the disk, so that the progress is right. */
-async function* packed(file: string, text: Duplex, wide: Wide | null): AsyncGenerator<Chunk> {
-  const input = createReadStream(file);
-  input.on('error', (error) => text.destroy(error));
-  const cutter = new PieceCutter(wide);
-  let read = 0;
-  try {
-    for await (const piece of input.pipe(text)) {
-      for (const lines of cutter.push(piece)) yield { lines, bytes: 0 };
-      yield { lines: [], bytes: input.bytesRead - read };
-      read = input.bytesRead;
-    }
-    yield { lines: cutter.last(), bytes: 0 };
-  } catch (cause) {
-    const reason = messageOf(cause);
-    throw new EdgebanError('ERR_SOURCE_UNREADABLE', reason, { file, cause });
-  }
 }

@@ -22,7 +22,10 @@ export interface FilterRegex {
   readonly order: readonly number[];
   /** Are there `alt_` or `tuple_` groups? */
   readonly merges: boolean;
-  /** Puts what a match caught in its place, `alt_` and `tuple_` groups merged; `without` leaves out one group. */
+  /**
+   * Puts what a match caught in its place, `alt_` and `tuple_` groups merged; `without` leaves out one group. Of a group that
+   * took no part stays what the prefregex caught, as in fail2ban 1.1.1; before, that was forgotten.
+   */
   take(match: PatternMatch, into: Caught, without?: number): void;
 }
 
@@ -122,7 +125,7 @@ function takeGroups(
 ): void {
   for (let index = 0; index < places.length; index += 1) {
     const place = places[index] ?? 0;
-    if (place !== without) into[place] = match.caught(numbers[index] ?? 0) ?? null;
+    if (place !== without) into[place] = match.caught(numbers[index] ?? 0) ?? into[place] ?? null;
   }
 }
 
@@ -138,7 +141,7 @@ function takeMerged({ alternatives, tuples }: Merges, take: (fresh: Caught) => v
     const value = fresh[from];
     fresh[place] = [...partsOf(fresh[place]), typeof value === 'string' ? value : null];
   }
-  for (const [place, value] of fresh.entries()) if (value !== undefined) into[place] = value;
+  for (const [place, value] of fresh.entries()) if (value !== undefined) into[place] = value ?? into[place] ?? null;
 }
 
 function partsOf(value: GroupValue | undefined): readonly (string | null)[] {

@@ -13,7 +13,11 @@ afterEach(() => scene.close());
 describe('the account', () => {
   it('is never asked more often than it allows, and bans come in the end', async () => {
     const wanted = wantMany(1_200);
-    await scene.settle(wanted, 3600);
+    // alarms are late: what has come back to the budget meanwhile is spent at once
+    const late = () => {
+      scene.clock.now += 5;
+    };
+    for (let n = 0; n < 300 && ruled(scene).length < wanted.length; n++, late()) await scene.step(wanted);
     expect(ruled(scene)).toHaveLength(1_200);
     const at = scene.fake.control.journal().map(({ at_ms }) => at_ms / 1000);
     const most = Math.max(...at.map((from) => at.filter((each) => each >= from && each < from + 300).length));

@@ -91,6 +91,13 @@ describe('order', () => {
     expect(feed(filter, 'from 192.0.2.1')).toMatchObject({ status: 'missed', prefregex: false });
   });
 
+  it('keeps what the prefregex caught where the failregex catches nothing of that name', () => {
+    const conf = { prefregex: { regex: '^auth(?:\\(<ADDR>\\))?: <F-CONTENT>.+</F-CONTENT>$' } };
+    const filter = filterOf(['^(?:sql\\(<ADDR>\\): )?unknown$'], conf);
+    expect(feed(filter, 'auth(192.0.2.1): unknown').failures).toMatchObject([{ id: '192.0.2.1' }]);
+    expect(feed(filter, 'auth(192.0.2.1): sql(192.0.2.2): unknown').failures).toMatchObject([{ id: '192.0.2.2' }]);
+  });
+
   it('asks ignoreregex after a hit, about the content; with few of them before it, about the whole line', () => {
     const prefregex = { regex: '^\\w+ <F-CONTENT>.+</F-CONTENT>$' };
     const conf = { prefregex, ignoreregex: [{ regex: '^good' }] };

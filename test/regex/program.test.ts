@@ -1,5 +1,7 @@
 /** edgeban-regex as its user sees it: layout, counts, lists, formats, exit codes, journals, refusals. */
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { edgebanRegex, folderOf } from './run-program.ts';
 
@@ -198,6 +200,19 @@ describe('what is wrong', () => {
     expect(printed.out).toContain('ERROR: ');
     expect(printed.out).toContain(message);
   });
+});
+
+it('unpacks a compressed log, and reads UTF-16', async () => {
+  const folder = folderOf({});
+  const text = 'from 192.0.2.1\r\nfrom 192.0.2.2\r\n';
+  const wide = Buffer.from(`\ufeff${text}`, 'utf16le');
+  const logs = { 'a.gz': gzipSync(text), 'b.zst': zstdCompressSync(wide), c: wide };
+  for (const [name, bytes] of Object.entries(logs)) {
+    writeFileSync(join(folder, name), bytes);
+    const options = name === 'a.gz' ? [] : ['-e', 'utf-16'];
+    const { out } = await edgebanRegex([...options, '-d', '{NONE}', '-o', 'ip', join(folder, name), '^from <HOST>$']);
+    expect(out).toBe('192.0.2.1\n192.0.2.2\n');
+  }
 });
 
 it('shows how far it is on a terminal', async () => {

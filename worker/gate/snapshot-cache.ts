@@ -37,7 +37,9 @@ export class SnapshotCache {
     this.#isReading = true;
     try {
       const bytes = await kv.get(snapshotKey, { type: 'arrayBuffer', cacheTtl: read_every_s });
-      this.#list = bytes === null ? null : BanList.open(bytes);
+      const read = bytes === null ? null : BanList.open(bytes);
+      // places of KV are a minute or more behind each other: what has been lifted since does not come back
+      if (read === null || this.#list === null || read.writtenAt >= this.#list.writtenAt) this.#list = read;
     } catch {
       // fails open: what was read before still counts
     } finally {
