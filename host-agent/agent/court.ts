@@ -36,12 +36,14 @@ const refusals_every_ms = 600_000;
 /** Every method writes, and belongs into a transaction of the caller's. */
 export class Court {
   readonly #parts: CourtParts;
+  readonly #filterLog: Logger;
   readonly #told = new Told(refusals_every_ms);
   readonly #failures = new FleetFailures();
   readonly #lifts = new Lifts();
 
   constructor(parts: CourtParts) {
     this.#parts = parts;
+    this.#filterLog = parts.log.logger('filter');
   }
 
   /** One failure of a jail, judged and carried out. */
@@ -56,20 +58,15 @@ export class Court {
       this.#failures.note(jail, ip, Math.min(failure.time, now), now);
     const at = timeText(Math.min(failure.time, now));
     this.#sayFound(jail, failure.id, at, effects);
-    this.#sayKnownBad(
-      jail,
-      failure.id,
-      at,
-      decision.kind === 'found' || decision.kind === 'ban' ? decision.bad : null,
-      effects,
-    );
+    const bad = decision.kind === 'found' || decision.kind === 'ban' ? decision.bad : null;
+    if (bad !== null) this.#sayKnownBad(jail, failure.id, at, bad, effects);
     if (decision.kind !== 'found') this.carryOut(jail, withGroups(decision, failure), effects);
     return decision;
   }
 
   /** A guard's word is told once in a while for each address, in a word that is seen: somebody escapes a ban. */
   sayIgnored(jail: string, id: string, ignored: Ignored, effects: Effects): void {
-    const log = this.#parts.log.logger('filter');
+    const log = this.#filterLog;
     const text = `[${jail}] Ignore ${id} by ${reasonOf(ignored)}`;
     effects.say(() => this.#parts.recent.note('spared', jail, id));
     if (ignored.by !== 'guard') effects.say(() => log.info(text));
@@ -226,13 +223,12 @@ export class Court {
   /** By itself: what is to be said later keeps in memory all that is at hand where it is made. */
   #sayFound(jail: string, id: string, at: string, effects: Effects): void {
     effects.say(() => {
-      this.#parts.log.logger('filter').info(`[${jail}] Found ${id} - ${at}`);
+      this.#filterLog.info(`[${jail}] Found ${id} - ${at}`);
       this.#parts.recent.note('found', jail, id);
     });
   }
 
-  #sayKnownBad(jail: string, id: string, at: string, bad: KnownBad | null, effects: Effects): void {
-    if (bad === null) return;
+  #sayKnownBad(jail: string, id: string, at: string, bad: KnownBad, effects: Effects): void {
     const text = `[${jail}] Found ${id}, bad - ${at}, ${bad.count} # -> ${bad.weight.toFixed(1)}`;
     effects.say(() => this.#parts.log.logger('observer').info(text));
   }

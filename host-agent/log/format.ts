@@ -71,24 +71,28 @@ export function formatOf(
   if (format !== '') return customFormat(name, format);
   const datetime = switched(name, options, 'datetime') ?? otherwise.datetime;
   const padding = switched(name, options, 'padding') ?? otherwise.padding;
-  const named = padding ? remembered((name) => name.padEnd(24)) : (name: string) => name;
-  const levelled = padding ? remembered((level) => level.padEnd(7)) : (level: string) => level;
-  return ({ at, name, pid, level, message }) => {
-    const line = `${named(name)}[${pid}]: ${levelled(level)} ${printable(message)}`;
-    return datetime ? `${localTime(at)} ${line}` : line;
+  const head = headOf(datetime, padding);
+  return (entry) => head(entry) + printable(entry.message);
+}
+
+type Head = Omit<Entry, 'message'>;
+
+/** What stands before the message. A burst has thousands of lines with the same. */
+function headOf(datetime: boolean, padding: boolean): (entry: Head) => string {
+  let last: Head | null = null;
+  let text = '';
+  return (entry) => {
+    if (last !== null && isSameHead(last, entry)) return text;
+    last = entry;
+    const { at, name, pid, level } = entry;
+    const rest = `${padding ? name.padEnd(24) : name}[${pid}]: ${padding ? level.padEnd(7) : level} `;
+    text = datetime ? `${localTime(at)} ${rest}` : rest;
+    return text;
   };
 }
 
-/** Of names and levels there are few, of lines many. */
-function remembered(make: (word: string) => string): (word: string) => string {
-  const made = new Map<string, string>();
-  return (word) => {
-    const known = made.get(word);
-    if (known !== undefined) return known;
-    const fresh = make(word);
-    made.set(word, fresh);
-    return fresh;
-  };
+function isSameHead(a: Head, b: Head): boolean {
+  return a.at === b.at && a.name === b.name && a.level === b.level && a.pid === b.pid;
 }
 
 function switched(target: string, options: ReadonlyMap<string, string>, name: string): boolean | null {

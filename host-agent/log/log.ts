@@ -77,6 +77,8 @@ export class Log {
   readonly #loggers = new Map<LoggerName, Logger>();
   /** What `together` has heard so far. */
   #waiting: Entry[] | null = null;
+  /** When it was said, all of it. */
+  #waitingAt: Date | null = null;
 
   /** Throws ERR_LOG_TARGET or ERR_LOG_LEVEL. */
   constructor(options: LogOptions) {
@@ -126,10 +128,12 @@ export class Log {
     const waiting: Entry[] = [];
     const outer = this.#waiting;
     this.#waiting = waiting;
+    this.#waitingAt ??= this.#now();
     try {
       body();
     } finally {
       this.#waiting = outer;
+      if (outer === null) this.#waitingAt = null;
       this.#put(waiting);
     }
   }
@@ -186,7 +190,7 @@ export class Log {
   }
 
   #entry(name: string, level: Level, message: string): Entry {
-    return { at: this.#now(), name, pid: this.#pid, level, message };
+    return { at: this.#waitingAt ?? this.#now(), name, pid: this.#pid, level, message };
   }
 
   #put(entries: readonly Entry[]): void {

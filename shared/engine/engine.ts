@@ -99,10 +99,10 @@ export class Engine {
   /** Counts a failure. Its time is taken as `now` if it is later than that, as fail2ban does. */
   failure(jail: string, failure: Failure, now: UnixTime): Decision {
     const state = this.#jail(jail);
-    const ignored = this.ignored(jail, failure);
+    const ignored = this.#ignored(state, failure);
     if (ignored !== null) return ignored;
     const time = Math.min(failure.time, now);
-    const { id, ip, matches } = this.#widened(jail, failure);
+    const { id, ip, matches } = this.#widened(state, failure);
     const count = state.counters.add({ id, ip, matches, time }, state.rules);
     const decision = this.#judge(jail, state, id, time, count, now);
     this.#purge(state, now);
@@ -112,7 +112,7 @@ export class Engine {
   /** The client's `set JAIL attempt ID [line …]`: one failure for each line, at least one; ignoreip is not asked. */
   attempt(jail: string, id: string, lines: readonly string[], now: UnixTime): Decision {
     const state = this.#jail(jail);
-    const seed = this.#widened(jail, seedOf(id, now, lines));
+    const seed = this.#widened(state, seedOf(id, now, lines));
     const refused = this.#refused(seed);
     if (refused !== null) return refused;
     const count = state.counters.add({ ...seed, time: now, matches: lines }, state.rules, Math.max(1, lines.length));
@@ -147,16 +147,19 @@ export class Engine {
   }
 
   /** With its prefix in the place of an IPv6 address, where the jail counts so and nobody who is spared lives in it. */
-  #widened<T extends Identified>(jail: string, failure: T): T {
-    const { prefix6 } = this.#jail(jail).rules;
+  #widened<T extends Identified>(state: JailState, failure: T): T {
+    const { prefix6 } = state.rules;
     if (prefix6 >= width(6)) return failure;
     const wide = widenedIds(failure, prefix6);
-    return this.ignored(jail, wide) === null ? wide : failure;
+    return this.#ignored(state, wide) === null ? wide : failure;
   }
 
   /** Is the failure not to be counted, and why? (`failure` asks by itself; the host asks before it runs ignorecommand.) */
   ignored(jail: string, failure: Pick<Failure, 'id' | 'ip'>): Ignored | null {
-    const { rules, ignoreip } = this.#jail(jail);
+    return this.#ignored(this.#jail(jail), failure);
+  }
+
+  #ignored({ rules, ignoreip }: JailState, failure: Pick<Failure, 'id' | 'ip'>): Ignored | null {
     if (failure.id.length > this.#limits.id_chars_max)
       return { kind: 'ignored', by: 'length', entry: failure.id.slice(0, this.#limits.id_chars_max) };
     for (const prefix of prefixesOf(failure)) {
@@ -260,18 +263,8 @@ export class Engine {
     const past = this.#past(jail, rules, id);
     const bantime = bantimeOf(rules, past, this.#random);
     const count = (past?.count ?? 0) + 1;
-    const ban = {
-      jail,
-      id,
-      ip,
-      at,
-      bantime,
-      until: untilOf(at, bantime),
-      count,
-      failures,
-      matches,
-      ...(forced ? { forced } : {}),
-    };
+    const made = { jail, id, ip, at, bantime, until: untilOf(at, bantime), count, failures, matches };
+    const ban = forced ? { ...made, forced } : made;
     if (isOver(ban.until, now)) return { kind: 'expired', id, until: ban.until };
     return { kind: 'ban', ban, base: rules.bantime, bad };
   }

@@ -33,6 +33,8 @@ interface Tally extends Window, Linked<Tally> {
   lines: readonly string[];
   /** Of the lines. */
   chars: number;
+  /** Is it among those that have changed? */
+  isDirty: boolean;
 }
 
 /** Python's round(): a half goes to the even neighbour. */
@@ -77,8 +79,16 @@ export class Counters {
     tally.ip ??= failure.ip;
     tally.failures += 1;
     const matches = this.#bounded(failure.matches);
-    this.#put(tally, known === undefined ? matches : lastOnes(tally.lines, matches, rules.maxmatches), known);
+    if (known === undefined) this.#put(tally, matches, charsOf(matches), undefined);
+    else this.#putOn(known, matches, rules.maxmatches);
     return tally.retry;
+  }
+
+  /** Behind all others, with some more lines. Those that it has are not looked at unless some have to go: that takes long. */
+  #putOn(tally: Tally, more: readonly string[], max: number): void {
+    const { lines, chars } = tally;
+    const kept = lastOnes(lines, more, max);
+    this.#put(tally, kept, kept.length < lines.length + more.length ? charsOf(kept) : chars + charsOf(more), tally);
   }
 
   /** The last ones of a failure, cut: mostly as they are. */
@@ -98,7 +108,7 @@ export class Counters {
       weigh(tally, retries);
       this.#timesKept += retries;
     }
-    this.#dirty.add(id);
+    this.#changed(tally);
     return tally.retry;
   }
 
@@ -115,7 +125,7 @@ export class Counters {
     if (tally === undefined) return;
     this.#tallies.delete(id);
     this.#takeOut(tally);
-    this.#keepLines(tally, []);
+    this.#keepLines(tally, [], 0);
     this.#timesKept -= tally.times.length;
     this.#dirty.add(id);
   }
@@ -132,14 +142,21 @@ export class Counters {
     this.drop(id);
     this.#timesKept += times.length;
     const tally = Object.assign(newTally(id, ip, first), { time, retry, failures, times: [...times] });
-    this.#put(tally, this.#bounded(matches), undefined);
-    if (!wasDirty) this.#dirty.delete(id);
+    const lines = this.#bounded(matches);
+    this.#put(tally, lines, charsOf(lines), undefined);
+    if (wasDirty) return;
+    tally.isDirty = false;
+    this.#dirty.delete(id);
   }
 
   /** The ids whose counters have changed or gone since the last call. */
   takeDirty(): ReadonlySet<string> {
     const dirty = this.#dirty;
     this.#dirty = new Set();
+    for (const id of dirty) {
+      const tally = this.#tallies.get(id);
+      if (tally !== undefined) tally.isDirty = false;
+    }
     return dirty;
   }
 
@@ -149,14 +166,19 @@ export class Counters {
   }
 
   /** Behind all others, with these lines. `known`: the same, if it is there already. */
-  #put(tally: Tally, lines: readonly string[], known: Tally | undefined): void {
+  #put(tally: Tally, lines: readonly string[], chars: number, known: Tally | undefined): void {
     if (known !== undefined) this.#takeOut(known);
     else this.#tallies.set(tally.id, tally);
     this.#order.add(tally);
     this.#lined ??= tally;
-    this.#dirty.add(tally.id);
-    this.#keepLines(tally, lines);
+    this.#changed(tally);
+    this.#keepLines(tally, lines, chars);
     while (this.#isFull() && this.#order.first !== null) this.drop(this.#order.first.id);
+  }
+
+  #changed(tally: Tally): void {
+    if (!tally.isDirty) this.#dirty.add(tally.id);
+    tally.isDirty = true;
   }
 
   #takeOut(tally: Tally): void {
@@ -170,8 +192,7 @@ export class Counters {
   }
 
   /** Of all lines, the oldest go first. */
-  #keepLines(tally: Tally, lines: readonly string[]): void {
-    const chars = charsOf(lines);
+  #keepLines(tally: Tally, lines: readonly string[], chars: number): void {
     this.#matchesChars += chars - tally.chars;
     tally.lines = lines;
     tally.chars = chars;
@@ -187,7 +208,7 @@ export class Counters {
 
 function newTally(id: string, ip: string | null, time: UnixTime): Tally {
   const links = { before: null, after: null };
-  return { id, ip, first: time, time, retry: 0, failures: 0, times: [], lines: [], chars: 0, ...links };
+  return { id, ip, first: time, time, retry: 0, failures: 0, times: [], lines: [], chars: 0, isDirty: false, ...links };
 }
 
 /** A later failure: what lies before findtime is replaced by an estimate from the rate so far. */

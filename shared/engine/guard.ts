@@ -65,20 +65,27 @@ export class Guard {
   readonly #own: PrefixSet<string>;
   readonly #spared: NonNullable<GuardSettings['spared']>;
   readonly #checks: readonly Check[];
+  /** What any of them guards: most prefixes are in none. */
+  readonly #any: PrefixSet<null>;
 
   constructor(settings: GuardSettings = {}) {
     this.#widest = { 4: settings.prefix4 ?? 16, 6: settings.prefix6 ?? 48 };
     this.#spared = settings.spared ?? (() => null);
-    this.#own = new PrefixSet(named(settings.own ?? []));
     const cloudflare = [...written(cloudflareRanges), ...named(settings.cloudflare ?? [])];
-    const reserved = settings.private === true ? impossibleRanges : [...impossibleRanges, ...privateRanges];
+    const reserved = written(settings.private === true ? impossibleRanges : [...impossibleRanges, ...privateRanges]);
+    const own = named(settings.own ?? []);
+    const hosts = named(settings.hosts ?? []);
+    const allowed = named(settings.allowed ?? []);
+    this.#own = new PrefixSet(own);
     this.#checks = [
       { code: 'ERR_GUARD_CLOUDFLARE', whose: "Cloudflare's", set: new PrefixSet(cloudflare) },
       { code: 'ERR_GUARD_OWN', whose: 'the host itself,', set: this.#own },
-      { code: 'ERR_GUARD_HOST', whose: 'of an enrolled host,', set: new PrefixSet(named(settings.hosts ?? [])) },
-      { code: 'ERR_GUARD_ALLOWED', whose: 'on the allow list,', set: new PrefixSet(named(settings.allowed ?? [])) },
-      { code: 'ERR_GUARD_RESERVED', whose: 'private, local or reserved,', set: new PrefixSet(written(reserved)) },
+      { code: 'ERR_GUARD_HOST', whose: 'of an enrolled host,', set: new PrefixSet(hosts) },
+      { code: 'ERR_GUARD_ALLOWED', whose: 'on the allow list,', set: new PrefixSet(allowed) },
+      { code: 'ERR_GUARD_RESERVED', whose: 'private, local or reserved,', set: new PrefixSet(reserved) },
     ];
+    const all = [cloudflare, own, hosts, allowed, reserved].flat();
+    this.#any = new PrefixSet(all.map(([prefix]) => [prefix, null]));
   }
 
   /**
@@ -98,11 +105,17 @@ export class Guard {
 
   /** `told`: as which it is refused. */
   #guarded(prefix: Prefix, told: Prefix): Refusal | null {
+    const refusal = this.#any.overlapping(prefix) === undefined ? null : this.#always(prefix, told);
+    return refusal ?? this.#spared(prefix);
+  }
+
+  /** What guards it whoever is logged in. */
+  #always(prefix: Prefix, told: Prefix): Refusal | null {
     for (const { code, whose, set } of this.#checks) {
       const range = set.overlapping(prefix);
       if (range !== undefined) return { code, message: `${formatPrefix(told)} is ${whose} ${range}` };
     }
-    return this.#spared(prefix);
+    return null;
   }
 
   /** Is it an address of the host itself (or a network that has one)? */

@@ -1,5 +1,5 @@
 /** A set of addresses and networks that tells in logarithmic time whether a given one has an address in common with it. */
-import { type Family, lastOf, type Prefix } from '../address.ts';
+import { type Family, isSingle, lastOf, type Prefix } from '../address.ts';
 
 /** Of IPv4 in plain numbers: each failure is looked up in several sets, and those are compared many times faster. */
 interface Range<T> {
@@ -21,9 +21,20 @@ export class PrefixSet<T> {
   overlapping(prefix: Prefix): T | undefined {
     const ranges = this.#ranges[prefix.family];
     if (ranges.length === 0) return undefined;
-    const range = ranges[lowestEndingAtOrAfter(ranges, comparable(prefix.family, prefix.first))];
-    return range !== undefined && range.first <= comparable(prefix.family, lastOf(prefix)) ? range.entry : undefined;
+    if (asked.prefix !== prefix) asked = askedOf(prefix);
+    const range = ranges[lowestEndingAtOrAfter(ranges, asked.first)];
+    return range !== undefined && range.first <= asked.last ? range.entry : undefined;
   }
+}
+
+type Asked = Omit<Range<unknown>, 'entry'> & { readonly prefix: Prefix | null };
+
+/** What was looked up last: one set after the other is asked for the same prefix, whose numbers are dear to make. */
+let asked: Asked = { prefix: null, first: 0, last: 0 };
+
+function askedOf(prefix: Prefix): Asked {
+  const first = comparable(prefix.family, prefix.first);
+  return { prefix, first, last: isSingle(prefix) ? first : comparable(prefix.family, lastOf(prefix)) };
 }
 
 /** The ranges of one family in order, without those inside another: two prefixes either nest or are apart. */
