@@ -2,6 +2,7 @@
 import type { Ban, PastBan } from '../ticket.ts';
 import { laterOf, type Seconds, type UnixTime, type Until } from '../time.ts';
 import { HeldLately } from './held-lately.ts';
+import { keptOf } from './kept.ts';
 import { number, numberOrNull, strings, text, textOrNull, texts } from './row.ts';
 import type { Sql, SqlRow, SqlValue } from './sql.ts';
 
@@ -36,8 +37,6 @@ const insertHeld = `INSERT OR REPLACE INTO held_bans (n, ${held_columns})
 const insertPast = `INSERT INTO ban_history (${columns}) VALUES (${places})`;
 const selectHeld = `SELECT ${held_columns} FROM held_bans WHERE jail = ? AND id = ?`;
 const page_rows = 1_000;
-/** Of all captures of one ban together; what is more is not kept. */
-const groups_chars_max = 4096;
 
 /** Methods that write belong into a transaction of the caller's, together with what else the same event writes. */
 export class Bans {
@@ -57,15 +56,18 @@ export class Bans {
 
   /** Writes a new ban: it is held, its id is known, and it goes into the history. */
   add(ban: Ban): void {
-    const values = this.#valuesOf(ban);
-    this.#lately.drop(ban.jail, ban.id);
-    this.#sql.all(insertHeld, ban.jail, ...values, groupsText(ban.groups), ban.forced === true ? 1 : 0);
+    const kept = this.#kept(ban);
+    const values = valuesOf(kept);
+    this.#sql.all(insertHeld, ban.jail, ...values, JSON.stringify(kept.groups ?? {}), ban.forced === true ? 1 : 0);
     this.#remember(ban, values);
+    // whoever was caught in the act goes on in a burst, before anybody can stop it; one that was asked for hardly does
+    if (ban.matches.length > 0) this.#lately.put(kept);
+    else this.#lately.drop(ban.jail, ban.id);
   }
 
   /** Writes a ban that is over already: its id is known, and it goes into the history. */
   remember(ban: Ban): void {
-    this.#remember(ban, this.#valuesOf(ban));
+    this.#remember(ban, valuesOf(this.#kept(ban)));
   }
 
   #remember(ban: Ban, values: readonly SqlValue[]): void {
@@ -242,23 +244,13 @@ export class Bans {
     return rows.map(banOf).sort((a, b) => (a.until ?? Infinity) - (b.until ?? Infinity));
   }
 
-  #valuesOf(ban: Ban): SqlValue[] {
-    const { jail, id, ip, at, bantime, until, count, failures } = ban;
-    const matches = this.dbmaxmatches > 0 ? ban.matches.slice(-this.dbmaxmatches) : [];
-    const kept = newestWithin(matches, this.#limits.matches_chars_max);
-    return [jail, id, ip, at, bantime, until, count, failures, JSON.stringify(kept)];
+  #kept(ban: Ban): Ban {
+    return keptOf(ban, this.dbmaxmatches, this.#limits.matches_chars_max);
   }
 }
 
-function newestWithin(lines: readonly string[], chars_max: number): string[] {
-  const kept: string[] = [];
-  let left = chars_max;
-  for (const line of lines.toReversed()) {
-    if (left <= 0) break;
-    kept.unshift(line.slice(0, left));
-    left -= line.length;
-  }
-  return kept;
+function valuesOf({ jail, id, ip, at, bantime, until, count, failures, matches }: Ban): SqlValue[] {
+  return [jail, id, ip, at, bantime, until, count, failures, JSON.stringify(matches)];
 }
 
 function banOf(row: SqlRow): Ban {
@@ -275,15 +267,6 @@ function banOf(row: SqlRow): Ban {
     ...groupsIn(row),
     ...(row['forced'] === 1 ? { forced: true } : {}),
   };
-}
-
-function groupsText(groups: Ban['groups'] = {}): string {
-  let left = groups_chars_max;
-  const kept = Object.entries(groups).filter(([name, value]) => {
-    left -= name.length + value.length;
-    return left >= 0;
-  });
-  return JSON.stringify(Object.fromEntries(kept));
 }
 
 /** The history has no such column. */
