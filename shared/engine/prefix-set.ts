@@ -21,20 +21,11 @@ export class PrefixSet<T> {
   overlapping(prefix: Prefix): T | undefined {
     const ranges = this.#ranges[prefix.family];
     if (ranges.length === 0) return undefined;
-    if (asked.prefix !== prefix) asked = askedOf(prefix);
-    const range = ranges[lowestEndingAtOrAfter(ranges, asked.first)];
-    return range !== undefined && range.first <= asked.last ? range.entry : undefined;
+    const first = comparable(prefix.family, prefix.first);
+    const last = isSingle(prefix) ? first : comparable(prefix.family, lastOf(prefix));
+    const range = ranges[lowestEndingAtOrAfter(ranges, first)];
+    return range !== undefined && range.first <= last ? range.entry : undefined;
   }
-}
-
-type Asked = Omit<Range<unknown>, 'entry'> & { readonly prefix: Prefix | null };
-
-/** What was looked up last: one set after the other is asked for the same prefix, whose numbers are dear to make. */
-let asked: Asked = { prefix: null, first: 0, last: 0 };
-
-function askedOf(prefix: Prefix): Asked {
-  const first = comparable(prefix.family, prefix.first);
-  return { prefix, first, last: isSingle(prefix) ? first : comparable(prefix.family, lastOf(prefix)) };
 }
 
 /** The ranges of one family in order, without those inside another: two prefixes either nest or are apart. */

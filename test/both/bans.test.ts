@@ -181,6 +181,23 @@ test('of the lines the newest are kept, as many as dbmaxmatches and the size all
   });
 });
 
+test('a ban that was just written is told as whoever reads the database tells it', async () => {
+  await onStore((_store, sql) => {
+    const settings = { dbmaxmatches: 1, limits: { ...banLimits, matches_chars_max: 6 } };
+    const told = (its: Partial<Ban>) => {
+      const bans = new Bans(sql, settings);
+      bans.add(banAt(0, 100, its));
+      return [bans.held('sshd', '192.0.2.1'), new Bans(sql, settings).held('sshd', '192.0.2.1')];
+    };
+    const captures = { long: 'x'.repeat(5_000), user: 'root' };
+    for (const groups of [{}, { user: 'root' }, captures, { long: captures.long }]) {
+      const [written, read] = told({ groups, matches: ['first', 'a long line'], forced: true });
+      expect(written).toEqual(read);
+      expect(read?.matches).toEqual(['a long']);
+    }
+  });
+});
+
 test('counters, positions and single values are kept', async () => {
   await onStore(({ counters, positions, meta }) => {
     const counter: Counter = {
