@@ -26,13 +26,16 @@ const login_ms_max = 15_000;
 /** One that the ban cuts off hears nothing any more. */
 const later_ms_max = 6_000;
 const logins_max = 12;
+const attack_ms_max = 30_000;
 
-/** Guesses passwords until the door is shut, or so often; what each login met. */
+/** Guesses passwords until the door is shut, or so often; what each login met. Where sshd itself hangs up, nothing was guessed. */
 export async function bruteForce(machine: Machine, source: string, logins = logins_max): Promise<Login[]> {
   const attacker = await attackerAt(machine, source);
   const target = source.includes(':') ? addresses.v6 : addresses.v4;
   const met: Login[] = [];
-  while (met.length < logins && met.at(-1) !== 'refused')
+  const until_ms = performance.now() + attack_ms_max;
+  const guesses = () => met.filter((one) => one !== 'closed').length;
+  while (guesses() < logins && met.at(-1) !== 'refused' && performance.now() < until_ms)
     met.push(await login(attacker, target, 'nobody-here', met.length === 0 ? login_ms_max : later_ms_max));
   return met;
 }
