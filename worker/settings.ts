@@ -179,7 +179,10 @@ function enforcementOf(mode: (typeof modes)[number], env: Env): EnforcementSetti
     }
     case 'access-rules': {
       const scope = check(ScopeVars, env).ACCESS_RULES_SCOPE;
-      if (scope === 'account') return { mode, ...apiOf(check(ApiVars, env)), zoneIds: null };
+      if (scope === 'account') {
+        const unusedZoneIds = ZoneVars.safeParse(env).data?.CLOUDFLARE_ZONE_IDS ?? [];
+        return { mode, ...apiOf(check(ApiVars, env)), zoneIds: null, unusedZoneIds };
+      }
       const vars = check(ZoneVars, env);
       return { mode, ...apiOf(vars), zoneIds: vars.CLOUDFLARE_ZONE_IDS };
     }

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { ledgerLimits } from '../../worker/ledger/limits.ts';
 import { ruled } from './access-scene.ts';
 import { allowed, FakeKv, TestLedger } from './ledger.ts';
-import { account, asked, listed, listName, openScene, type Scene, wantMany, zoneIds } from './scene.ts';
+import { account, asked, listed, listName, openScene, type Scene, secret, wantMany, zoneIds } from './scene.ts';
 
 const scenes: Scene[] = [];
 afterEach(async () => {
@@ -83,6 +83,34 @@ describe('a lost ledger', () => {
     expect(second.holders.of('45.0.0.7')).toMatchObject([{ host: 'recovered', jail: 'postfix' }]);
     expect(scopes.map((scope) => ruled(scene, scope).length)).toEqual(scopes.map(() => 30));
     expect(removals(scene, before)).toEqual([]);
+  });
+
+  it.each([
+    ['zones to the account', [...zoneIds], null, [...zoneIds], account],
+    ['the account to zones', null, [...zoneIds], [account], zoneIds[0]],
+  ] as const)('lost on the way of access rules from %s: finds both', async (_what, before, after, left, used) => {
+    const scene = await opened({}, { mode: 'access-rules', zoneIds: before });
+    const first = new TestLedger(scene);
+    first.hold('203.0.113.7', null, 'postfix');
+    await first.settle();
+    scene.restart({ mode: 'access-rules', zoneIds: after, unusedZoneIds: zoneIds });
+    const second = lose(scene);
+    await second.settle();
+    expect(second.holders.of('203.0.113.7')).toMatchObject([{ host: 'recovered', jail: 'postfix' }]);
+    expect(ruled(scene, used)).toEqual(['203.0.113.7']);
+    expect(left.flatMap((scope) => ruled(scene, scope))).toEqual([]);
+  });
+
+  it('is not held up by zones that settings do not use and the token may not read', async () => {
+    const tokens = [{ name: 'worker', secret, scopes: ['Account Firewall Access Rules Write' as const] }];
+    const mode = { mode: 'access-rules', zoneIds: null, unusedZoneIds: zoneIds } as const;
+    const scene = await opened({ tokens }, mode);
+    const ledger = new TestLedger(scene);
+    ledger.hold('203.0.113.7', null);
+    await ledger.settle(30);
+    expect(ruled(scene)).toEqual(['203.0.113.7']);
+    expect(ledger.status).toMatchObject({ recovery: { due: false }, enforcement: { detail: { error: null } } });
+    expect(scene.fake.control.journal().filter(({ path }) => path.startsWith('/zones/'))).toHaveLength(6);
   });
 
   it('changes nothing outside as long as it cannot look, says so, and takes over then', async () => {

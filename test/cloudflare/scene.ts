@@ -92,7 +92,11 @@ type Mode =
       readonly listName: string;
       readonly challengeListName?: string;
     }
-  | { readonly mode: 'access-rules'; readonly zoneIds: readonly string[] | null };
+  | {
+      readonly mode: 'access-rules';
+      readonly zoneIds: readonly string[] | null;
+      readonly unusedZoneIds?: readonly string[];
+    };
 
 export async function openScene(
   options: Partial<FakeOptionsInput> = {},

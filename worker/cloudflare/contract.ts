@@ -31,6 +31,8 @@ export interface AccessRulesSettings extends ApiSettings {
   readonly mode: 'access-rules';
   /** Null: rules of the account, which hold for all its zones. */
   readonly zoneIds: readonly string[] | null;
+  /** Zones that settings name though the rules are the account's: a lost ledger may have made some there before. */
+  readonly unusedZoneIds?: readonly string[];
 }
 
 /** The modes that change something at Cloudflare; there is no enforcement at all in the mode `none`. */

@@ -1,6 +1,7 @@
 /** The mode `access-rules`: one IP access rule an address, of the account or of each zone, kept equal to what is wanted. */
+import type { ErrorCode } from '../../../shared/errors.ts';
 import type { Sql } from '../../../shared/store/sql.ts';
-import type { UnixTime } from '../../../shared/time.ts';
+import type { Seconds, UnixTime } from '../../../shared/time.ts';
 import { budgetLimits, budgetStatus } from '../budget.ts';
 import type {
   AccessRulesSettings,
@@ -22,9 +23,12 @@ import { changeRules } from './change.ts';
 import { loadState, type Memory, openMemory, type ScopeState } from './memory.ts';
 import { cut } from './pieces.ts';
 import { nextReading, readIfDue } from './read.ts';
-import { createRun, isRetired, planOf, type Run, retiredScopes, scopesOf } from './run.ts';
+import { createRun, isRetired, planOf, type Run, retiredScopes, scopesOf, unusedScopes } from './run.ts';
 
 const named_max = 100;
+/** One refusal may be a slip of Cloudflare's; the bans wait for the answer. */
+const refusals_of_closed = 3;
+const between_refusals_s: Seconds = 5;
 
 /** Makes its tables if they are not there. */
 export function createAccessRulesMode(parts: EnforcementParts<AccessRulesSettings>): Enforcement {
@@ -47,8 +51,10 @@ export function createAccessRulesMode(parts: EnforcementParts<AccessRulesSetting
   }
 
   async function survey(now: UnixTime): Promise<Survey> {
+    // the lost ledger may have been on its way from other settings to these: what they have left has no end of its own
+    for (const scope of unusedScopes(parts.settings)) memory.scope(scope);
     const run = createRun(parts, memory, cut([], now), now);
-    await runScopes(run, readIfDue);
+    await runScopes(run, readRemains);
     return surveyed(run);
   }
 
@@ -69,6 +75,12 @@ async function readAndChange(run: Run, scope: Scope): Promise<void> {
   await changeRules(run, scope);
 }
 
+/** That settings do not use a scope, and it is empty, is the usual case: it need not be looked at again. */
+async function readRemains(run: Run, scope: Scope): Promise<void> {
+  await readIfDue(run, scope);
+  if (isRetired(run, scope) && planOf(run, scope).ours === 0) run.memory.scope(scope).doubts = [];
+}
+
 /** In how many scopes rules of ours may be left. */
 export function accessRulesLeft(sql: Sql, { accountId, instance = 'main' }: ApiSettings): number {
   const state = loadState(sql);
@@ -76,7 +88,9 @@ export function accessRulesLeft(sql: Sql, { accountId, instance = 'main' }: ApiS
 }
 
 /** What all scopes hold of ours, once each has been read. */
-function surveyed({ memory, scopes, instance, now }: Run): Survey {
+function surveyed(run: Run): Survey {
+  const { memory, instance, now } = run;
+  const scopes = allScopes(run);
   const states = scopes.map((scope) => memory.scope(scope));
   const waits = [memory.state.waitUntil, ...states.map(({ waitUntil }) => waitUntil)].flatMap((at) => at ?? []);
   if (states.some(({ readAt }) => readAt === null)) return { found: null, again: Math.max(now, ...waits) };
@@ -140,18 +154,27 @@ function isEmpty(run: Run, scope: Scope): boolean {
 function setBack(run: Run, scope: Scope, state: ScopeState, failure: CloudflareFailure): void {
   const { now, parts, memory } = run;
   const { code, message } = failure;
+  const known = state.error?.code === code ? state.error : null;
+  state.failures = known === null ? 1 : state.failures + 1;
+  const closed = isClosed(run, scope, code);
   // a zone that is in the account no more has taken its rules with it
-  if (code === 'ERR_CLOUDFLARE_GONE' && isRetired(run, scope)) {
+  if ((code === 'ERR_CLOUDFLARE_GONE' && isRetired(run, scope)) || (closed && state.failures >= refusals_of_closed)) {
     memory.forget(scope);
     return;
   }
-  const known = state.error?.code === code ? state.error : null;
-  state.failures = known === null ? 1 : state.failures + 1;
   state.error = { code, message, since: known?.since ?? now };
-  state.waitUntil = now + delayAfter(failure, state.failures);
+  state.waitUntil = now + (closed ? between_refusals_s : delayAfter(failure, state.failures));
   if (code === 'ERR_CLOUDFLARE_RATE') memory.state.waitUntil = state.waitUntil;
   if (known !== null) return;
   parts.log(`Cloudflare: ${scope.kind} ${scope.id}: ${message}; next try in ${Math.ceil(state.waitUntil - now)} s`);
+}
+
+/** May the token read what settings use, but not this scope, of which nobody knows whether anything of ours is there? */
+function isClosed(run: Run, scope: Scope, code: ErrorCode): boolean {
+  const { memory, scopes } = run;
+  const isKnown = !isRetired(run, scope) || memory.scope(scope).readAt !== null;
+  if (isKnown || code !== 'ERR_CLOUDFLARE_AUTH' || scopes.length === 0) return false;
+  return scopes.every((each) => memory.scope(each).readAt !== null && memory.scope(each).error === null);
 }
 
 function recovered({ parts }: Run, scope: Scope, state: ScopeState): void {

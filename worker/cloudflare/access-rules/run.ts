@@ -62,6 +62,12 @@ export function scopesOf({ accountId, zoneIds }: AccessRulesSettings): readonly 
   return [...new Set(zoneIds)].map((id) => ({ kind: 'zone', id }));
 }
 
+/** Those that other settings of this mode would use: a ledger that was lost may have made rules there. */
+export function unusedScopes({ accountId, zoneIds, unusedZoneIds = [] }: AccessRulesSettings): readonly Scope[] {
+  if (zoneIds !== null) return [{ kind: 'account', id: accountId }];
+  return unusedZoneIds.map((id) => ({ kind: 'zone', id }));
+}
+
 /** A rule has no end of its own: what a former setting has left would stay for ever. */
 export function retiredScopes({ state }: Memory, scopes: readonly Scope[]): readonly Scope[] {
   return Object.entries(state.scopes)
