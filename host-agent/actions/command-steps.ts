@@ -1,8 +1,7 @@
 /** An action of action.d whose steps are commands for the shell. */
-import { canonical } from '../../shared/address.ts';
 import { type ActionConf, boolOf, familyCommand } from '../../shared/config/action-conf.ts';
 import { parseSeconds } from '../../shared/config/arithmetic.ts';
-import { tagsIn } from '../../shared/config/dynamic-tags.ts';
+import { type ShellCommand, tagsIn } from '../../shared/config/dynamic-tags.ts';
 import { EdgebanError } from '../../shared/errors.ts';
 import { fillTags } from './command-text.ts';
 import type {
@@ -16,6 +15,7 @@ import type {
   Trouble,
 } from './ticket-action.ts';
 import { ownTags, ticketTags } from './ticket-tags.ts';
+import { addressesIn, ownLines } from './ticket-view.ts';
 
 export const listLimits = {
   /** What `actionlist` and `actionlook` may print: 50,000 rules of iptables have half of it. */
@@ -48,6 +48,7 @@ class CommandSteps implements Steps {
   readonly norestored: boolean;
   readonly stays: boolean;
   readonly addressOnly: boolean;
+  spent_ms = 0;
   readonly #name: string;
   readonly #texts: Texts;
   readonly #timeout_ms: number;
@@ -82,7 +83,7 @@ class CommandSteps implements Steps {
     const text = this.#text(step, family);
     if (text === '') return null;
     const command = fillTags(text, await this.#tags(text, family, ticket));
-    const end = await this.#world.run(command, this.#timeout_ms);
+    const end = await this.#run(command);
     if (end.kind === 'code' && end.code === 0) return null;
     const trouble = troubleOf(step, end);
     // a check says no by its status: that is no error yet
@@ -92,23 +93,31 @@ class CommandSteps implements Steps {
 
   async list(family: TicketFamily): Promise<ReadonlySet<string> | null> {
     const said = await this.#printed('actionlist', family, 'whole');
-    const words = said?.match(/[\da-f:.]*[.:][\da-f:.]*(?:\/\d{1,3})?/gi) ?? [];
-    return said === null ? null : new Set(words.flatMap((word) => canonical(word) ?? []));
+    return said === null ? null : addressesIn(said);
   }
 
   look(family: TicketFamily): Promise<string | null> {
     return this.#printed('actionlook', family, 'shared');
   }
 
-  /** Null: there is no such step, it failed, or printed too much. */
+  /** Of a look the action's own lines. Null: there is no such step, it failed, or printed too much. */
   async #printed(step: StepName, family: TicketFamily, output: 'whole' | 'shared'): Promise<string | null> {
     const text = this.#text(step, family);
     if (text === '') return null;
     const command = fillTags(text, await this.#tags(text, family, null));
-    const end = await this.#world.run(command, this.#timeout_ms, output);
+    const end = await this.#run(command, output);
     // of more than is kept, the beginning is missing
     const isWhole = end.kind === 'code' && end.code === 0 && end.said.length < listLimits.output_chars_max;
-    return isWhole ? end.said : null;
+    if (!isWhole) return null;
+    // `actionlist` may be a look, too
+    const word = text === this.#text('actionlook', family) ? this.#text('actionlookfor', family).trim() : '';
+    return ownLines(end.said, word);
+  }
+
+  async #run(command: ShellCommand, output?: 'whole' | 'shared'): Promise<ShellEnd> {
+    const end = await this.#world.run(command, this.#timeout_ms, output);
+    this.spent_ms += end.took_ms ?? 0;
+    return end;
   }
 
   async #tags(text: string, family: TicketFamily, ticket: Ticket | null) {
@@ -139,7 +148,15 @@ function isOn({ parameters }: ActionConf, name: 'stays' | 'addressonly'): boolea
 const everyFamily = ['', 'inet4', 'inet6'] as const;
 const steps = [
   ...(['actionstart', 'actionstop', 'actionflush', 'actionreload', 'actioncheck', 'actionrepair'] as const),
-  ...(['actionban', 'actionprolong', 'actionreban', 'actionunban', 'actionlist', 'actionlook'] as const),
+  ...([
+    'actionban',
+    'actionprolong',
+    'actionreban',
+    'actionunban',
+    'actionlist',
+    'actionlook',
+    'actionlookfor',
+  ] as const),
 ];
 
 /** All commands that are not blank, by step and family. */

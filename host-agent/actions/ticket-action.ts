@@ -72,6 +72,8 @@ export interface ShellEnd {
   readonly why?: string;
   /** The end of what it printed. */
   readonly said: string;
+  /** How long it ran, the wait for its turn left out. */
+  readonly took_ms?: number;
 }
 
 /** What the daemon gives to all of them. */
@@ -114,7 +116,8 @@ export type StepName =
   | 'actionreban'
   | 'actionunban'
   | 'actionlist'
-  | 'actionlook';
+  | 'actionlook'
+  | 'actionlookfor';
 
 /** The families that fail2ban tells apart; empty: an id that is no address, or an action that does not ask. */
 export type TicketFamily = 'inet4' | 'inet6' | '';
@@ -138,6 +141,8 @@ export interface Steps {
   readonly stays: boolean;
   /** Ids that are no addresses are not its business. */
   readonly addressOnly: boolean;
+  /** How long its commands ran, all together. */
+  readonly spent_ms: number;
   has(step: StepName): boolean;
   /** What tells one family's step from another's; empty: there is nothing to do. */
   keyOf(step: StepName, family: TicketFamily): string;
@@ -145,6 +150,6 @@ export interface Steps {
   run(step: StepName, family: TicketFamily, ticket: Ticket | null): Promise<Trouble | null>;
   /** The addresses and networks that `actionlist` finds blocked for a family, in canonical form; null: it cannot say. */
   list(family: TicketFamily): Promise<ReadonlySet<string> | null>;
-  /** What `actionlook` prints for a family: while that is the same, nothing has changed; null: it cannot say. */
+  /** What `actionlook` prints of this action (`actionlookfor`) for a family: while that is the same, nothing has changed; null: it cannot say. */
   look(family: TicketFamily): Promise<string | null>;
 }

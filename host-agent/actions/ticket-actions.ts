@@ -35,8 +35,10 @@ export class TicketActions {
     if (isWebhook(conf)) return webhookSteps(conf, this.#world);
     const { run } = this.#world;
     const inLane: TicketWorld['run'] = (command, timeout_ms, output) => {
-      const ended = () => this.#lanes.through(conf.file, () => run(command, timeout_ms, output));
-      return output === 'shared' ? this.#asked.once(JSON.stringify([conf.file, command]), ended) : ended();
+      const ended = () => timed(() => run(command, timeout_ms, output));
+      // who only looks is in nobody's way
+      if (output === 'shared') return this.#asked.once(JSON.stringify(command), ended);
+      return this.#lanes.through(conf.file, ended);
     };
     return commandSteps(conf, jail, { ...this.#world, run: inLane });
   }
@@ -46,6 +48,12 @@ export class TicketActions {
 export function checkTicketAction(conf: ActionConf): void {
   if (isWebhook(conf)) webhookSettings(conf);
   else checkCommands(conf);
+}
+
+async function timed(run: () => Promise<ShellEnd>): Promise<ShellEnd> {
+  const began_ms = performance.now();
+  const end = await run();
+  return { ...end, took_ms: performance.now() - began_ms };
 }
 
 /** What several ask at the same time is asked once. */

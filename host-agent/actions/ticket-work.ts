@@ -1,14 +1,13 @@
 /** What an action does for one order, and what is noted of it. */
-import { canonical } from '../../shared/address.ts';
 import type { ActionConf } from '../../shared/config/action-conf.ts';
 import { EdgebanError } from '../../shared/errors.ts';
 import type { Ban } from '../../shared/ticket.ts';
-import { isOver, type UnixTime } from '../../shared/time.ts';
 import { Lifecycle } from './lifecycle.ts';
 import type { Failing, Order, Steps, Ticket, TicketFamily, TicketJail, TicketWorld, Trouble } from './ticket-action.ts';
 import { failureLimits, TicketFailures } from './ticket-failures.ts';
 import { TicketLog } from './ticket-log.ts';
 import { TicketMarks } from './ticket-marks.ts';
+import { TicketReview } from './ticket-review.ts';
 import { familyOf } from './ticket-tags.ts';
 
 export const workLimits = {
@@ -16,12 +15,6 @@ export const workLimits = {
   timeouts_max: 3,
   /** fail2ban's: no more often is it looked whether all still stands. */
   check_ms: 3_000,
-  /** By itself it is looked so often, when it is asked to, and so seldom that it takes a 500th of the time. */
-  review_ms_min: 15_000,
-  review_ms_max: 600_000,
-  review_share: 1 / 500,
-  /** A ban with so little time left may have run out in the firewall already. */
-  ending_s: 5,
 } as const;
 
 export interface WorkParts {
@@ -44,27 +37,23 @@ export class TicketWork {
   readonly log: TicketLog;
   readonly #steps: Steps;
   readonly #jail: TicketJail;
-  readonly #now: () => UnixTime;
+  readonly #review: TicketReview;
   #timeouts = 0;
   #checkedAt_ms = Number.NEGATIVE_INFINITY;
-  #reviewAt_ms = 0;
-  /** What the last look saw when all stood, if nothing has been done since. */
-  #seen: string | null = null;
-  /** How many reviews in a row could not make anew what was gone. */
-  #vain = 0;
-  /** Bans that somebody has taken away one by one. */
-  #taken: ReadonlySet<string> = new Set();
   #renewed = new Set<TicketFamily>();
 
   constructor({ conf, steps, jail, world }: WorkParts) {
     this.#steps = steps;
     this.#jail = jail;
-    this.#now = () => world.now();
     this.log = new TicketLog(jail.name, conf.name, world.voices.actions);
     this.marks = new TicketMarks({ ledger: world.ledger, jail: jail.name, conf, log: this.log });
     this.lifecycle = new Lifecycle(steps, this.log, (families) => {
       for (const family of families) this.#renewed.add(family);
     });
+    const done = () => this.#done();
+    const isRenewed = (family: TicketFamily) => this.#renewed.has(family);
+    const { lifecycle, log } = this;
+    this.#review = new TicketReview({ steps, lifecycle, log, done, isRenewed, now: () => world.now() });
   }
 
   async start(): Promise<void> {
@@ -73,7 +62,7 @@ export class TicketWork {
   }
 
   carryOut(task: Task): Promise<void> {
-    this.#seen = null;
+    this.#review.disturb();
     switch (task.kind) {
       case 'ban':
         return this.#ban(task);
@@ -88,35 +77,15 @@ export class TicketWork {
 
   /** Where the environment was made anew, its bans have to be carried out again: these. */
   takeRenewed(): Ban[] {
-    if (this.#renewed.size === 0 && this.#taken.size === 0) return [];
-    const [renewed, taken] = [this.#renewed, this.#taken];
+    const [renewed, taken] = [this.#renewed, this.#review.take()];
     this.#renewed = new Set();
-    this.#taken = new Set();
+    if (renewed.size === 0 && taken.size === 0) return [];
     return this.#done().filter((ban) => renewed.has(familyOf(ban)) || taken.has(ban.id));
   }
 
   /** Somebody may have taken away what was made: it is made anew. */
-  async review(isUrgent: boolean): Promise<void> {
-    const began_ms = performance.now();
-    if (!isUrgent && began_ms < this.#reviewAt_ms) return;
-    const look = await this.#look();
-    if (look !== null && look === this.#seen) return;
-    await this.lifecycle.recover();
-    if ((await this.lifecycle.stands()) === false) await this.lifecycle.consistent();
-    this.#taken = await this.#missing();
-    const stands = !this.lifecycle.hasGone && this.#taken.size === 0 && this.#renewed.size === 0;
-    this.#seen = stands ? look : null;
-    this.#vain = this.lifecycle.hasGone || this.#taken.size > 0 ? this.#vain + 1 : 0;
-    if (this.#taken.size > 0 && this.#vain === 1) this.log.misses(this.#taken.size);
-    const rest_ms = Math.max((performance.now() - began_ms) / workLimits.review_share, workLimits.review_ms_min);
-    this.#reviewAt_ms = began_ms + Math.min(rest_ms * 2 ** this.#vain, workLimits.review_ms_max);
-  }
-
-  /** Of all families that are begun; null: nobody can say. */
-  async #look(): Promise<string | null> {
-    const families = [...this.lifecycle.stages.keys()];
-    const looks = await Promise.all(families.map((family) => this.#steps.look(family)));
-    return looks.length === 0 || looks.includes(null) ? null : looks.join('\n');
+  review(isUrgent: boolean): Promise<void> {
+    return this.#review.run(isUrgent);
   }
 
   /** Bans that are not in force: what failed, and what somebody has taken away. */
@@ -135,20 +104,6 @@ export class TicketWork {
   /** The bans that were carried out. */
   #done(): Ban[] {
     return (this.#jail.held() ?? []).filter((ban) => this.marks.get(ban.id) === 'done');
-  }
-
-  /** Those of them that the action does not find where it has put them. */
-  async #missing(): Promise<Set<string>> {
-    if (!this.#steps.has('actionlist')) return new Set();
-    const soon = this.#now() + workLimits.ending_s;
-    const due = this.#done().filter((ban) => !isOver(ban.until, soon) && !this.#renewed.has(familyOf(ban)));
-    const missing: string[] = [];
-    for (const bans of Map.groupBy(due, (ban) => this.#steps.keyOf('actionlist', familyOf(ban))).values()) {
-      const [first] = bans;
-      const listed = first === undefined ? null : await this.#steps.list(familyOf(first));
-      if (listed !== null) missing.push(...bans.filter((ban) => !listed.has(addressOf(ban))).map(({ id }) => id));
-    }
-    return new Set(missing);
   }
 
   /** fail2ban's stop: all bans at once if the action can, else one by one; then the action itself. */
@@ -255,10 +210,6 @@ export class TicketWork {
 
 export function taskOf(order: Order, its: Partial<Omit<Task, keyof Order>> = {}): Task {
   return { ...order, restored: false, isRetry: false, step: 'actionban', ...its };
-}
-
-function addressOf({ id, ip }: Ban): string {
-  return ip ?? canonical(id) ?? id;
 }
 
 const gone = new EdgebanError('ERR_ACTION_GONE', 'what the action had made is gone, and cannot be made anew yet');

@@ -7,7 +7,7 @@ import type { ReplyValue } from './framing.ts';
 const properties_max = 64 * 1024;
 const commands = [
   ...['actionstart', 'actionstop', 'actionflush', 'actionreload', 'actioncheck', 'actionrepair'],
-  ...['actionban', 'actionprolong', 'actionreban', 'actionunban', 'actionlist'],
+  ...['actionban', 'actionprolong', 'actionreban', 'actionunban', 'actionlist', 'actionlook', 'actionlookfor'],
 ];
 
 /** fail2ban's actions have methods that a client may call, past its own book of who is banned. What does the same with the book. */

@@ -28,7 +28,7 @@ export interface ActionConf {
   readonly origin: Origin;
 }
 
-/** The options of an action that are its own, in the order in which fail2ban reads them; `actionlist` and `actionlook` are edgeban's. */
+/** The options of an action that are its own, in the order in which fail2ban reads them; the last of the commands (from `actionlist`) are edgeban's. */
 const actionOptions = [
   'actionstart',
   'actionstart_on_demand',
@@ -44,6 +44,7 @@ const actionOptions = [
   'actionunban',
   'actionlist',
   'actionlook',
+  'actionlookfor',
   'norestored',
 ] as const;
 

@@ -80,6 +80,36 @@ test('what a look shows unchanged since all stood is not checked again, unless s
   expect(await review()).toEqual(['look']);
 });
 
+test('where a look names the bans, nothing else is asked while its own lines say what they should', async () => {
+  const at = Date.now() / 1000;
+  const [one, two] = [banOf('203.0.113.1', { at }), banOf('203.0.113.2', { at })];
+  const rules = { others: 'x', own: '-j f2b-web', bans: '' };
+  const look = () => `jump f2b-web2 ${rules.others}\n${rules.own}\n${rules.bans}\n-s 203.0.113.9 f2b-webb`;
+  const said = (script: string) => (script === 'look' ? look() : '');
+  const bench = ticketBench({ run: async ({ script }) => ({ kind: 'code', code: 0, said: said(script) }) });
+  const review = async () => {
+    ran(bench);
+    await bench.actions[0]?.review(true);
+    return ran(bench).map((script) => script.trim());
+  };
+  await bench.start(named([...all, 'check', 'look'], 'actionlist = <actionlook>\nactionlookfor = f2b-web'));
+  rules.bans = 'f2b-web -s 203.0.113.1/32';
+  await bench.ban(one);
+  expect(await review()).toEqual(['look', 'check', 'check', 'look']);
+  expect(await review()).toEqual(['look']);
+  // others come and go; an own ban, too
+  rules.others = 'y';
+  rules.bans += '\nf2b-web -s 203.0.113.2/32';
+  await bench.ban(two);
+  expect(await review()).toEqual(['look']);
+  // what is no ban's is gone: is it what the check looks for?
+  rules.own = '';
+  expect(await review()).toEqual(['look', 'check', 'check', 'look']);
+  // one ban is gone, and stands in another's line only
+  rules.bans = 'f2b-web -s 203.0.113.1/32\nf2b-webb -s 203.0.113.2/32';
+  expect(await review()).toEqual(['look', 'check', 'check', 'look', 'ban 203.0.113.2 0']);
+});
+
 test('an unban after a failed ban: nothing, but where part of it may have been done', async () => {
   const bench = noting((script) => script.includes('ban 203') && !script.includes('unban') && 'code');
   await bench.start(named());
