@@ -177,6 +177,7 @@ test('ufw, with files of its own', async (context) => {
   for (const taking of [
     'iptables -D ufw-user-input -s 198.51.100.7 -j REJECT',
     'iptables -F ufw-user-input',
+    'iptables -F',
     'nft flush ruleset',
     'ufw delete reject from 198.51.100.7',
   ]) {
