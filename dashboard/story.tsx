@@ -189,12 +189,15 @@ function Doing({ action, until }: { action: 'off' | 'challenge' | 'block'; until
   );
 }
 
+const notAsked = (zones: number) => `${zones} more zone(s) not asked, one look has no calls for them`;
+
 type AtCloudflareNow = NonNullable<AddressStory['edge']>['cloudflare'];
 
-function AtCloudflare({ found: { asked, found, rules, error } }: { found: AtCloudflareNow }) {
+function AtCloudflare({ found: { asked, found, rules, unasked, error } }: { found: AtCloudflareNow }) {
   if (error !== null) return <span class="bad">{plain(error)}</span>;
   if (!asked) return <>not asked: nothing is enforced through its API</>;
-  if (found.length === 0) return <>neither in a list nor in a rule</>;
+  if (found.length === 0)
+    return <>neither in a list nor in a rule{unasked === undefined ? '' : `; ${notAsked(unasked)}`}</>;
   return (
     <ul class="plain">
       {found.map(({ where, said }) => (
@@ -208,6 +211,7 @@ function AtCloudflare({ found: { asked, found, rules, error } }: { found: AtClou
           <span class="hint">{plain(said)}</span>
         </li>
       ))}
+      {unasked !== undefined && <li>{notAsked(unasked)}</li>}
     </ul>
   );
 }

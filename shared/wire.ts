@@ -166,6 +166,8 @@ export const EdgeStory = z.strictObject({
     found: z.array(z.strictObject({ where: z.string(), said: z.string() })),
     /** What gives a list its effect, in each zone; empty in the other modes. */
     rules: z.array(z.strictObject({ where: z.string(), said: z.string(), inForce: z.boolean() })),
+    /** How many zones were not asked: one invocation has no calls for them. Left away where all were, as hosts of before know it. */
+    unasked: z.int().positive().exactOptional(),
     error: z.string().nullable(),
   }),
 });

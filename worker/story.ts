@@ -59,7 +59,8 @@ async function atCloudflare(
   const nothing = { found: [], rules: [], error: null };
   if (enforcement === null) return { asked: false, ...nothing };
   try {
-    return { asked: true, ...nothing, ...(await lookFor(enforcement, addresses, (url, init) => fetch(url, init))) };
+    const { unasked, ...seen } = await lookFor(enforcement, addresses, (url, init) => fetch(url, init));
+    return { asked: true, ...nothing, ...seen, ...(unasked === 0 ? {} : { unasked }) };
   } catch (error) {
     return { asked: true, ...nothing, error: messageOf(error) };
   }

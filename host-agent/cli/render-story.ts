@@ -131,7 +131,7 @@ function kvText({ kv }: Edge): string {
 }
 
 function cloudflareText({ mode, cloudflare }: Edge): string[] {
-  const { asked, found, rules, error } = cloudflare;
+  const { asked, found, rules, unasked, error } = cloudflare;
   if (mode === 'gate') return ['  Cloudflare  has no part in it: the gate goes by KV'];
   if (!asked) return ['  Cloudflare  nothing is enforced there (ENFORCEMENT is none)'];
   if (error !== null) return [`  Cloudflare  could not be asked: ${error}`];
@@ -139,7 +139,11 @@ function cloudflareText({ mode, cloudflare }: Edge): string[] {
   const effect = rules.map(
     ({ where, said, inForce }) => `${where}: ${said}${inForce ? '' : ' (NOT in force: nobody is refused by it)'}`,
   );
-  return [...seen, ...effect].map((text) => `  Cloudflare  ${text}`);
+  const more =
+    unasked === undefined
+      ? []
+      : [`${unasked} more zone(s) not asked, one look has no calls for them: see edgeban edge doctor`];
+  return [...seen, ...effect, ...more].map((text) => `  Cloudflare  ${text}`);
 }
 
 function failuresText(count: number): string {
