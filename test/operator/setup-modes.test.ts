@@ -1,5 +1,5 @@
 /** Setup in its other modes: a second list for challenges, the gate on routes, a change from one mode to another. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Account, openAccount, other, zone } from './account.ts';
@@ -32,6 +32,24 @@ describe('a second list', () => {
     });
     expect(await account.run(['teardown', '--yes'])).toMatchObject({ code: 0, err: '' });
     expect(lists()).toEqual([]);
+  });
+
+  test('gets another name or goes, and the old list with it; where there is no room for a new one it stays', async () => {
+    account = await openAccount({ limits: { lists_max: 3 } });
+    await account.setup(['--challenge-list', 'first']);
+    const moved = await account.setup(['--challenge-list', 'second']);
+    expect(moved).toMatchObject({
+      code: 0,
+      err: '',
+      out: expect.stringContaining('list first (the list is gone): taken'),
+    });
+    expect([bound('CHALLENGE_LIST_NAME'), lists()]).toEqual(['second', ['edgeban', 'second']]);
+    account.fake.control.seedItems({ list: 'theirs', items: [{ ip: '198.51.100.9', comment: 'by hand' }] });
+    const refused = await account.setup(['--challenge-list', 'third']);
+    expect(refused).toMatchObject({ code: 255, err: expect.stringContaining('no room for a second list') });
+    expect(await account.setup()).toMatchObject({ code: 0, out: expect.stringContaining('Nothing was changed.') });
+    expect(await account.setup(['--challenge-list', ''])).toMatchObject({ code: 0, err: '' });
+    expect([bound('CHALLENGE_LIST_NAME'), lists()]).toEqual([undefined, ['edgeban', 'theirs']]);
   });
 
   test("that is another tool's is shared if that is wanted, and stays", async () => {
@@ -149,12 +167,53 @@ describe('a change of mode', () => {
     const heard = (line: string) => {
       if (line.includes('had left')) both = account.fake.control.state().tokens.at(-1)?.scopes ?? [];
     };
+    account.writes();
     expect(await account.setup(['--mode', 'access-rules'], { heard })).toMatchObject({ code: 0, err: '' });
+    // what the Worker has is good until it has another one
+    const writes = account.writes();
+    const last = writes.lastIndexOf('PUT /accounts/ID/workers/scripts/edgeban 200');
+    expect(writes.slice(last + 1)).toEqual(Array(2).fill('DELETE /user/tokens/ID 200'));
+    expect(writes.slice(0, last).filter((line) => line.startsWith('DELETE'))).toEqual([]);
     expect(both).toEqual(['Account Rule Lists Write', 'Zone WAF Write', 'Account Firewall Access Rules Write']);
     const { tokens } = account.fake.control.state();
     expect(tokens.map(({ scopes }) => scopes)).toEqual([['Account Firewall Access Rules Write']]);
     expect(bound('CLOUDFLARE_API_TOKEN')).toBe(tokens[0]?.secret);
     expect(await account.setup()).toMatchObject({ code: 0, out: expect.stringContaining('Nothing was changed.') });
+  });
+});
+
+describe('a run that ends between a new token and its deployment', () => {
+  const secrets = () => account.fake.control.state().tokens.map(({ secret }) => secret);
+  const stoppedAtNewToken = async (mode: string) => {
+    const controller = new AbortController();
+    const heard = (line: string) => {
+      if (/run-time token .*: made/.test(line)) controller.abort();
+    };
+    const { code } = await account.setup(['--mode', mode], { heard, signal: controller.signal });
+    expect(code).not.toBe(0);
+  };
+
+  test('leaves the Worker the one that it has, and the next run has one token in all', async () => {
+    account = await openAccount();
+    await account.setup();
+    const before = bound('CLOUDFLARE_API_TOKEN');
+    await stoppedAtNewToken('access-rules');
+    expect([bound('CLOUDFLARE_API_TOKEN'), secrets().length]).toEqual([before, 2]);
+    expect(secrets()).toContain(before);
+    expect(await account.setup(['--mode', 'access-rules'])).toMatchObject({ code: 0, err: '' });
+    expect(secrets()).toEqual([bound('CLOUDFLARE_API_TOKEN')]);
+  });
+
+  test('never costs the Worker the one that it works with, though the record has it among those that are to go', async () => {
+    account = await openAccount();
+    await account.setup();
+    const file = join(account.dir, 'etc/worker/setup.json');
+    const { token, ...record } = JSON.parse(readFileSync(file, 'utf8'));
+    const lost = { ...token, name: 'edgeban edgeban: run time 0', id: null };
+    writeFileSync(file, JSON.stringify({ ...record, token: lost, spent: [token] }));
+    expect(await account.setup()).toMatchObject({ code: 0, err: '' });
+    expect(secrets()).toEqual([bound('CLOUDFLARE_API_TOKEN')]);
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ token, spent: [] });
   });
 });
 

@@ -12,48 +12,83 @@ const batch_max = 1000;
 const poll_ms = 500;
 const polls_max = 600;
 
+const emptied_seconds_max = 60;
+const emptied_wait_ms = 1000;
+
 const Item = z.object({ id: z.string(), comment: z.string().nullish() });
+type Item = z.infer<typeof Item>;
 const List = z.object({ id: z.string(), name: z.string() });
 const Started = z.object({ operation_id: z.string() });
 const Operation = z.object({ status: z.string(), error: z.string().optional() });
 const AccessRule = z.object({ id: z.string(), notes: z.string().default('') });
 
+/** What it takes to look into a list, and to take it away. */
+type Desk = Pick<Teardown, 'api' | 'record' | 'world'>;
+
 export async function emptyList(work: Teardown, list: Thing): Promise<void> {
-  const root = `/accounts/${work.record.account}/rules/lists`;
-  const id = list.id ?? (await work.api.call({ path: root }, z.array(List))).find(({ name }) => name === list.name)?.id;
-  const path = `${root}/${id}/items`;
-  const first = id === undefined ? null : await itemsOf(work, path);
+  const first = await openList(work, list);
   if (first === null) return work.say(`   the list ${list.name}: was gone already`);
+  const { root, path, items } = first;
   let count = 0;
   for (let gone = batch_max; gone === batch_max; count += gone)
-    gone = await patiently(work.world, true, () => removeSome(work, root, path));
-  const others = first.filter((item) => !isOurs(item)).length;
-  const fate = await fateOf(work, `${root}/${id}`, list.made, others);
-  work.say(`   the list ${list.name}: ${count} item(s) of edgeban's gone; ${fate}`);
+    gone = await patiently(work.world, true, () => removeSome(work, root, `${path}/items`));
+  const others = items.filter((item) => !isOurs(item)).length;
+  const { text } = await fateOf(work, path, list.made, others);
+  work.say(`   the list ${list.name}: ${count} item(s) of edgeban's gone; ${text}`);
 }
 
-function isOurs({ comment }: z.infer<typeof Item>): boolean {
+/** Waits a while until the Worker has taken its items and rules away; then the list goes. Null: it is not yet so far. */
+export async function dropEmptied(desk: Desk, list: Thing): Promise<string | null> {
+  for (const end = desk.world.now() + emptied_seconds_max; desk.world.now() < end; ) {
+    const there = await openList(desk, list);
+    if (there === null) return 'was gone already';
+    if (!there.items.some(isOurs)) {
+      const { isSettled, text } = await fateOf(desk, there.path, list.made, there.items.length);
+      if (isSettled) return text;
+    }
+    await desk.world.sleep(emptied_wait_ms);
+  }
+  return null;
+}
+
+/** Null: it is gone. */
+async function openList(desk: Desk, list: Thing): Promise<{ root: string; path: string; items: Item[] } | null> {
+  const root = `/accounts/${desk.record.account}/rules/lists`;
+  const id = list.id ?? (await desk.api.call({ path: root }, z.array(List))).find(({ name }) => name === list.name)?.id;
+  if (id === undefined) return null;
+  const path = `${root}/${id}`;
+  const items = await itemsOf(desk, `${path}/items`);
+  return items === null ? null : { root, path, items };
+}
+
+function isOurs({ comment }: Item): boolean {
   return comment?.startsWith(mark) === true;
 }
 
-async function itemsOf(work: Teardown, path: string): Promise<z.infer<typeof Item>[] | null> {
+async function itemsOf({ api }: Desk, path: string): Promise<Item[] | null> {
   try {
-    return await work.api.all(`${path}?per_page=500`, Item);
+    return await api.all(`${path}?per_page=500`, Item);
   } catch (error) {
     if (isGone(error)) return null;
     throw error;
   }
 }
 
-async function fateOf({ api }: Teardown, path: string, made: boolean, others: number): Promise<string> {
-  if (!made) return `the list was adopted, and stays with ${others} item(s) of others`;
-  if (others > 0) return `the list stays: ${others} item(s) in it are of others`;
+/** `isSettled`: false where a rule still names it, which may be one of ours. */
+async function fateOf(
+  { api }: Desk,
+  path: string,
+  made: boolean,
+  others: number,
+): Promise<{ isSettled: boolean; text: string }> {
+  if (!made) return { isSettled: true, text: `the list was adopted, and stays with ${others} item(s) of others` };
+  if (others > 0) return { isSettled: true, text: `the list stays: ${others} item(s) in it are of others` };
   try {
     await api.call({ method: 'DELETE', path }, z.unknown());
-    return 'the list is gone';
+    return { isSettled: true, text: 'the list is gone' };
   } catch (error) {
     if (error instanceof CloudflareRefusal && error.code === 'ERR_CLOUDFLARE_REFUSED')
-      return `the list stays: ${error.message}`;
+      return { isSettled: false, text: `the list stays: ${error.message}` };
     throw error;
   }
 }

@@ -11,6 +11,9 @@ const name = z.string().min(1).max(512);
 const thing = z.strictObject({ name, id: id.nullable(), made: z.boolean() });
 export type Thing = z.infer<typeof thing>;
 
+const token = thing.extend({ kind: z.enum(['user', 'account']) });
+export type TokenRecord = z.infer<typeof token>;
+
 const modes = ['list', 'access-rules', 'gate', 'none'] as const;
 export type Mode = (typeof modes)[number];
 export const Mode = z.enum(modes);
@@ -35,12 +38,16 @@ const SetupRecord = z.strictObject({
   list: thing.nullable(),
   /** The second list, whose addresses are challenged. */
   challenge: thing.nullable().default(null),
+  /** Second lists of before, which the Worker has not emptied yet. */
+  former: z.array(thing).default([]),
   /** In the mode gate: which visits go through the Worker. */
   routes: z.array(z.strictObject({ pattern: name, zone: id })).default([]),
   /** Of the Turnstile widget; '': none. */
   turnstile: z.string().default(''),
   /** The run-time token; one that was pasted is not ours to remove. */
-  token: thing.extend({ kind: z.enum(['user', 'account']) }).nullable(),
+  token: token.nullable(),
+  /** Tokens of ours that another one is to replace: they go when the Worker has that. */
+  spent: z.array(token).default([]),
 });
 export type SetupRecord = z.infer<typeof SetupRecord>;
 

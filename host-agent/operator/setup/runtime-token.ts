@@ -5,7 +5,7 @@ import { EdgebanError } from '../../../shared/errors.ts';
 import { CloudflareApi } from '../cloudflare-api.ts';
 import { CloudflareRefusal, isGone } from '../cloudflare-refusal.ts';
 import { secretOf } from '../words.ts';
-import type { SetupRecord } from './record.ts';
+import type { SetupRecord, TokenRecord } from './record.ts';
 import type { Setup } from './setup-run.ts';
 import {
   missingPermissions,
@@ -32,8 +32,9 @@ export async function runtimeToken(setup: Setup, known: string | null): Promise<
   const { mode } = setup.record;
   // with the token of before the Worker takes away what the former mode has left
   if (mode === 'none' || mode === 'gate') return known;
-  if (known !== null && (await isGood(setup, known))) {
-    setup.tell('run-time token', idOf(setup), 'same');
+  const good = known === null ? null : await goodToken(() => check(setup, known));
+  if (good !== null) {
+    setup.tell('run-time token', good.id, 'same');
     return known;
   }
   const made = setup.given.runtimeTokenFile === undefined ? await makeToken(setup) : null;
@@ -48,7 +49,7 @@ export async function runtimeToken(setup: Setup, known: string | null): Promise<
  * mode needs none. One that was pasted is a person's to replace: it is told, and stays.
  */
 export async function narrowedToken(setup: Setup, known: string | null): Promise<string | null> {
-  const { record, api } = setup;
+  const { record } = setup;
   if (known === null || record.left.length > 0) return known;
   const needsNone = record.mode === 'none' || record.mode === 'gate';
   const surplus = await surplusPermissions(new CloudflareApi(record.base, known, setup.world), record);
@@ -60,22 +61,56 @@ export async function narrowedToken(setup: Setup, known: string | null): Promise
     return known;
   }
   if (!needsNone) return await runtimeToken(setup, null);
-  await removeOwnToken(api, record);
-  setup.tell('run-time token', idOf(setup), 'removed');
-  setup.keep({ token: null });
+  setup.keep({ token: null, spent: spentBy(record) });
   return null;
+}
+
+/** What is to go when a token comes that takes the place of the present one. */
+function spentBy({ token, spent }: SetupRecord): TokenRecord[] {
+  return token?.made === true ? [...spent, token] : spent;
+}
+
+/**
+ * Takes away the tokens that the Worker has no more; `current` is the one that it has. One that this set-up token may not
+ * remove is told, and stays.
+ */
+export async function dropSpentTokens(setup: Setup, current: string | null): Promise<void> {
+  if (setup.record.spent.length === 0) return;
+  if (current !== null) await keepCurrent(setup, current);
+  const { api, record } = setup;
+  for (const token of record.spent) {
+    const name = token.id ?? token.name;
+    const gone = await allowed(() => removeOwnToken(api, record.account, token));
+    if (gone === null) {
+      setup.say(
+        `   run-time token ${name}: replaced, but this set-up token may not remove it: delete it in the dashboard`,
+      );
+      continue;
+    }
+    setup.keep({ spent: setup.record.spent.filter((each) => each !== token) });
+    setup.tell('run-time token', name, 'removed');
+  }
+}
+
+/** An earlier run may have ended after another token was made and before it was deployed: then the Worker has one of before. */
+async function keepCurrent(setup: Setup, secret: string): Promise<void> {
+  const { base, account, token, spent } = setup.record;
+  const verified = await goodToken(() => verifyToken(new CloudflareApi(base, secret, setup.world), account));
+  const its = verified === null ? undefined : spent.find(({ id }) => id === verified.id);
+  if (its === undefined) return;
+  const others = spent.filter((each) => each !== its);
+  setup.keep({ token: its, spent: token?.made === true ? [...others, token] : others });
 }
 
 function idOf({ record: { token } }: Setup): string {
   return token?.id ?? '(of unknown id)';
 }
 
-async function isGood(setup: Setup, secret: string): Promise<boolean> {
+async function goodToken(look: () => Promise<VerifiedToken>): Promise<VerifiedToken | null> {
   try {
-    await check(setup, secret);
-    return true;
+    return await look();
   } catch (error) {
-    if (error instanceof EdgebanError && /^ERR_SETUP_(TOKEN|PERMISSION)$/.test(error.code)) return false;
+    if (error instanceof EdgebanError && /^ERR_SETUP_(TOKEN|PERMISSION)$/.test(error.code)) return null;
     throw error;
   }
 }
@@ -88,30 +123,33 @@ async function check(setup: Setup, secret: string): Promise<VerifiedToken> {
   return verified;
 }
 
-/** Null where the set-up token may not make tokens. One that an earlier try made, and whose secret got lost, is replaced. */
+/**
+ * Null where the set-up token may not make tokens. The one of before, which the Worker works with until it is deployed anew,
+ * or which an earlier try made and whose secret got lost, goes at the end of the run.
+ */
 async function makeToken(setup: Setup): Promise<string | null> {
   const { record, api } = setup;
   const kind = setup.token.kind;
   const root = tokensPath(kind, record.account);
   const groups = await groupsOf(api, root);
   if (groups === null) return null;
-  await removeOwnToken(api, record);
   // of this try alone: should its answer get lost, the token is found by it
   const name = `edgeban ${setup.given.name}: run time ${randomBytes(4).toString('hex')}`;
-  setup.keep({ token: { name, id: null, made: true, kind } });
+  const begun: TokenRecord = { name, id: null, made: true, kind };
+  setup.keep({ token: begun, spent: spentBy(record) });
   const body = { name, policies: policiesOf(record, groups) };
-  const made = await allowed(() => api.make({ path: root, body }, Made, () => forgetLost(api, setup.record)));
+  const made = await allowed(() => api.make({ path: root, body }, Made, () => forgetLost(setup, begun)));
   if (made === null) {
-    setup.keep({ token: null });
+    setup.keep({ token: record.token, spent: record.spent });
     return null;
   }
-  setup.keep({ token: { name, id: made.id, made: true, kind } });
+  setup.keep({ token: { ...begun, id: made.id } });
   return made.value;
 }
 
 /** A token tells its secret once, in the answer that was lost: what it may have made goes, and another is made. */
-async function forgetLost(api: CloudflareApi, record: SetupRecord): Promise<null> {
-  await removeOwnToken(api, record);
+async function forgetLost({ api, record }: Setup, begun: TokenRecord): Promise<null> {
+  await removeOwnToken(api, record.account, begun);
   return null;
 }
 
@@ -120,9 +158,7 @@ function tokensPath(kind: VerifiedToken['kind'], account: string): string {
 }
 
 /** Takes away what we made, also where the answer with its id was lost; false if there is nothing (any more). */
-export async function removeOwnToken(api: CloudflareApi, record: SetupRecord): Promise<boolean> {
-  const { token, account } = record;
-  if (token?.made !== true) return false;
+export async function removeOwnToken(api: CloudflareApi, account: string, token: TokenRecord): Promise<boolean> {
   const root = tokensPath(token.kind, account);
   if (token.id !== null) return await removeToken(api, root, token.id);
   const all = await allowed(() => api.all(`${root}?per_page=50`, Listed));
@@ -185,7 +221,7 @@ async function askForToken(setup: Setup): Promise<string> {
         'make it as told above, and run this again with --runtime-token-file FILE, or EDGEBAN_RUNTIME_TOKEN in the environment',
     });
   const { kind, id } = await check(setup, secret);
-  setup.keep({ token: { name: 'pasted', id, made: false, kind } });
+  setup.keep({ token: { name: 'pasted', id, made: false, kind }, spent: spentBy(setup.record) });
   return secret;
 }
 

@@ -7,40 +7,16 @@ import { confirm, parseWords, secretOf, tell } from '../words.ts';
 import type { OperatorWorld } from '../world.ts';
 import { alertAddresses } from './alerts.ts';
 import { bringUp, keepOperator, knownOperator, refuseForeign, workerUrl } from './deploy.ts';
+import { dropFormerLists } from './former-lists.ts';
+import { givenOf, modeOf, options, type Values, varsOf } from './given.ts';
 import { choosePlace } from './place.ts';
-import { Mode, readRecord, type SetupRecord, setupFiles } from './record.ts';
+import { type Mode, readRecord, type SetupRecord, setupFiles } from './record.ts';
 import { checkRoutes, dropRoutes, routesOf } from './routes.ts';
-import { narrowedToken, runtimeToken } from './runtime-token.ts';
+import { dropSpentTokens, narrowedToken, runtimeToken } from './runtime-token.ts';
 import { type Given, Setup } from './setup-run.ts';
 import { makeChallengeList, makeList, makeNamespace } from './things.ts';
 import { missingPermissions, permissionError, setupNeeds, verifyToken } from './token.ts';
 import { awaitCleared, awaitWorker } from './waiting.ts';
-
-const text = { type: 'string' } as const;
-const flag = { type: 'boolean', default: false } as const;
-const options = {
-  zone: { ...text, multiple: true },
-  account: text,
-  mode: text,
-  name: text,
-  list: text,
-  'challenge-list': text,
-  route: { ...text, multiple: true },
-  'turnstile-key': text,
-  'turnstile-secret-file': text,
-  allow: text,
-  var: { ...text, multiple: true },
-  url: text,
-  'token-file': text,
-  'runtime-token-file': text,
-  'ntfy-file': text,
-  'webhook-file': text,
-  wrangler: text,
-  worker: text,
-  'adopt-list': flag,
-  'take-over': flag,
-  'dry-run': flag,
-} as const;
 
 export async function setUp(argv: readonly string[], world: OperatorWorld): Promise<number> {
   const { values } = parseWords(argv, options);
@@ -60,7 +36,7 @@ export async function setUp(argv: readonly string[], world: OperatorWorld): Prom
   return end(setup, url, setup.changed ? undo(setup) : 'Nothing was changed.');
 }
 
-type Values = ReturnType<typeof parseWords<typeof options>>['values'];
+const nothing = { worker: null, namespace: null, list: null, challenge: null, former: [], token: null, spent: [] };
 
 /** Verifies the token and each permission, and changes nothing. */
 async function begin(world: OperatorWorld, values: Values, known: SetupRecord | null): Promise<Setup> {
@@ -80,7 +56,7 @@ async function begin(world: OperatorWorld, values: Values, known: SetupRecord | 
   if (missing.length > 0) throw permissionError('the set-up token', missing);
   if (known !== null && known.account !== place.account)
     throw usage('the record of this set-up is of another account', 'set that one up with another --operator-file');
-  const things = known ?? { worker: null, namespace: null, list: null, challenge: null, token: null };
+  const things = known ?? nothing;
   const given = givenOf(values, known);
   const { allow } = given;
   const vars = { ...known?.vars, ...varsOf(values.var ?? []) };
@@ -108,29 +84,10 @@ async function begin(world: OperatorWorld, values: Values, known: SetupRecord | 
   });
 }
 
-/** What may be set beside what setup sets itself; none of these is a secret. */
-const settable = ['MAX_BANTIME', 'ROWS_PER_DAY', 'FLEET_MAXRETRY', 'FLEET_FINDTIME', 'FLEET_BANTIME'];
-
-/** `NAME=VALUE`. Throws ERR_USAGE for a name that is none of those. */
-function varsOf(texts: readonly string[]): Record<string, string> {
-  const pairs = texts.map((text) => {
-    const [, name = '', value = ''] = /^([A-Z_]+)=(.*)$/.exec(text) ?? [];
-    if (settable.includes(name)) return [name, value] as const;
-    throw usage(`--var does not take '${text.split('=')[0]}'`, `it takes NAME=VALUE for ${settable.join(', ')}`);
-  });
-  return Object.fromEntries(pairs);
-}
-
 /** Where nothing can be read it may be the token itself: that is the better answer. */
 async function wrongToken(api: CloudflareApi, account: string | undefined, error: unknown): Promise<never> {
   if (error instanceof EdgebanError && error.code === 'ERR_SETUP_PERMISSION') await verifyToken(api, account ?? null);
   throw error;
-}
-
-function modeOf(text: string): Mode {
-  const parsed = Mode.safeParse(text);
-  if (parsed.success) return parsed.data;
-  throw usage(`'${text}' is not a mode`, `--mode takes ${Mode.options.join(', ')}`);
 }
 
 async function setupToken(world: OperatorWorld, file: string | undefined): Promise<string> {
@@ -144,39 +101,6 @@ async function setupToken(world: OperatorWorld, file: string | undefined): Promi
     'edgeban edge setup needs a token',
     'give --token-file FILE, - for stdin, or CLOUDFLARE_API_TOKEN in the environment',
   );
-}
-
-function givenOf(values: Values, known: SetupRecord | null): Given {
-  const name = values.name ?? known?.worker?.name ?? 'edgeban';
-  if (!/^[a-z0-9][a-z0-9-]{0,53}$/.test(name)) throw usage(`'${name}' is not a name for a Worker`, 'a-z, 0-9 and -');
-  const list = values.list ?? known?.list?.name ?? 'edgeban';
-  if (!/^[a-z0-9_]{1,50}$/.test(list)) throw usage(`'${list}' is not a name for a list`, 'a-z, 0-9 and _');
-  if (known?.list !== null && known?.list !== undefined && known.list.name !== list)
-    throw usage('the list of a set-up cannot be changed', 'edgeban edge teardown first');
-  const challengeList = values['challenge-list'] ?? known?.challenge?.name ?? '';
-  if (!/^[a-z0-9_]{0,50}$/.test(challengeList) || challengeList === list)
-    throw usage(`'${challengeList}' is not a name for a second list`, 'a-z, 0-9 and _, and not that of the first');
-  if (known?.challenge !== null && known?.challenge !== undefined && known.challenge.name !== challengeList)
-    throw usage('the second list of a set-up cannot be changed', 'edgeban edge teardown first');
-  if (known?.worker !== null && known?.worker !== undefined && known.worker.name !== name)
-    throw usage('the name of a set-up cannot be changed', 'edgeban edge teardown first');
-  return {
-    'operator-file': values['operator-file'],
-    json: values.json,
-    yes: values.yes,
-    wrangler: values.wrangler,
-    worker: values.worker,
-    name,
-    list,
-    challengeList,
-    turnstileSecretFile: values['turnstile-secret-file'],
-    allow: values.allow ?? known?.allow ?? '',
-    url: values.url ?? known?.worker?.url,
-    runtimeTokenFile: values['runtime-token-file'],
-    alertFiles: { ntfy: values['ntfy-file'], webhook: values['webhook-file'] },
-    adoptList: values['adopt-list'],
-    takeOver: values['take-over'],
-  };
 }
 
 async function make(
@@ -199,9 +123,14 @@ async function make(
   for (const { zone, rule, action } of status.enforcement.detail?.rules ?? [])
     setup.say(`   WAF rule ${rule} in the zone ${zoneName(setup, zone)}: seen to by the Worker (${action})`);
   for (const line of await clearedText(setup, operator)) setup.say(line);
+  await dropFormerLists(setup);
   const narrowed = await narrowedToken(setup, token);
-  if (narrowed === token) return;
-  await bringUp(setup, keepOperator(setup, operator, url, { token: narrowed, ...kept }));
+  if (narrowed !== token) {
+    const next = keepOperator(setup, operator, url, { token: narrowed, ...kept });
+    await bringUp(setup, next);
+    await awaitWorker(setup, next);
+  }
+  await dropSpentTokens(setup, narrowed);
 }
 
 /** What a change of mode has left is the Worker's to take away; until then the record knows of it. */

@@ -9,7 +9,15 @@ import { removeRules } from '../waf.ts';
 import { confirm, parseWords, secretOf, tell } from '../words.ts';
 import type { OperatorWorld } from '../world.ts';
 import { emptyAccessRules, emptyList } from './emptying.ts';
-import { readRecord, removeFolder, type SetupFiles, type SetupRecord, setupFiles, writeRecord } from './record.ts';
+import {
+  readRecord,
+  removeFolder,
+  type SetupFiles,
+  type SetupRecord,
+  setupFiles,
+  type Thing,
+  writeRecord,
+} from './record.ts';
 import { removeRoutes } from './routes.ts';
 import { removeOwnToken } from './runtime-token.ts';
 
@@ -85,8 +93,8 @@ async function setupToken(world: OperatorWorld, file: string | undefined): Promi
 }
 
 function plan(record: SetupRecord, files: SetupFiles): string[] {
-  const { worker, mode, left, zones, namespace, token } = record;
-  const lists = [record.list, record.challenge].flatMap((list) => list ?? []);
+  const { worker, mode, left, zones, namespace, token, spent } = record;
+  const lists = listsOf(record);
   const modes = [mode, ...left];
   return [
     ...(modes.includes('gate') ? ['   the routes to the Worker go: visits go straight to the origin'] : []),
@@ -105,6 +113,7 @@ function plan(record: SetupRecord, files: SetupFiles): string[] {
     ...(token === null
       ? []
       : [`   the run-time token ${token.made ? 'goes' : 'was pasted: delete it in the dashboard'}`]),
+    ...spent.map(({ id, name }) => `   the former run-time token ${id ?? name} goes`),
     `   the files ${files.operator} and ${files.folder} go`,
   ];
 }
@@ -141,19 +150,22 @@ async function removeWorker(work: Teardown): Promise<void> {
 }
 
 async function removeEnforcement(work: Teardown): Promise<void> {
-  const { mode, left, zones, list, challenge } = work.record;
+  const { mode, left, zones } = work.record;
   if ([mode, ...left].includes('access-rules')) await emptyAccessRules(work);
-  if (list === null && challenge === null) return;
+  const lists = listsOf(work.record);
+  if (lists.length === 0) return;
   for (const { id, name } of zones) {
     const count = await removeRules(work.api, id);
     work.say(
       `   the WAF rule${count > 1 ? 's' : ''} in the zone ${name}: ${count === 0 ? 'was gone already' : 'gone'}`,
     );
   }
-  if (list !== null) await emptyList(work, list);
-  work.forget({ list: null });
-  if (challenge !== null) await emptyList(work, challenge);
-  work.forget({ challenge: null });
+  for (const list of lists) await emptyList(work, list);
+  work.forget({ list: null, challenge: null, former: [] });
+}
+
+function listsOf({ list, challenge, former }: SetupRecord): Thing[] {
+  return [list, challenge, ...former].flatMap((each) => each ?? []);
 }
 
 async function removeNamespace(work: Teardown): Promise<void> {
@@ -173,13 +185,14 @@ async function namespaceTitled(api: CloudflareApi, root: string, title: string):
 }
 
 async function removeRuntimeToken(work: Teardown): Promise<void> {
-  const { token } = work.record;
-  if (token === null) return;
-  if (token.made) {
-    const isGone = await removeOwnToken(work.api, work.record);
-    work.say(`   the run-time token ${token.id ?? token.name}: ${isGone ? 'gone' : 'was gone already'}`);
-  } else work.say("   the run-time token: yours to delete, in Cloudflare's dashboard");
-  work.forget({ token: null });
+  const { account, token, spent } = work.record;
+  const ours = [...spent, ...(token?.made === true ? [token] : [])];
+  for (const each of ours) {
+    const isGone = await removeOwnToken(work.api, account, each);
+    work.say(`   the run-time token ${each.id ?? each.name}: ${isGone ? 'gone' : 'was gone already'}`);
+  }
+  if (token?.made === false) work.say("   the run-time token: yours to delete, in Cloudflare's dashboard");
+  work.forget({ token: null, spent: [] });
 }
 
 async function remove(api: CloudflareApi, path: string): Promise<string> {

@@ -4,6 +4,7 @@ import { EdgebanError } from '../../../shared/errors.ts';
 import type { CloudflareApi } from '../cloudflare-api.ts';
 import { CloudflareRefusal } from '../cloudflare-refusal.ts';
 import { customRules, isOurs, namesList, type Rule } from '../waf.ts';
+import type { Thing } from './record.ts';
 import type { Setup } from './setup-run.ts';
 
 const Namespace = z.object({ id: z.string(), title: z.string() });
@@ -47,11 +48,22 @@ export async function makeList(setup: Setup): Promise<void> {
   if (refusal !== null) await shareList(setup, all, refusal);
 }
 
-/** The second list, if one is asked for: the free plan has no room for it. */
+/** The second list, if one is asked for: the free plan has no room for it. One of another name is left behind (former-lists.ts). */
 export async function makeChallengeList(setup: Setup): Promise<void> {
-  const { record, given } = setup;
-  const name = given.challengeList;
-  if (record.mode !== 'list' || name === '') return;
+  const { mode, challenge, former } = setup.record;
+  const name = setup.given.challengeList;
+  if (mode !== 'list') return;
+  if (challenge !== null && challenge.name !== name) leaveList(setup, challenge, name);
+  try {
+    if (name !== '') await haveChallengeList(setup, name);
+  } catch (error) {
+    // there is no other one: what the Worker has stays
+    if (error instanceof EdgebanError && error.code === 'ERR_SETUP_FOREIGN') setup.keep({ challenge, former });
+    throw error;
+  }
+}
+
+async function haveChallengeList(setup: Setup, name: string): Promise<void> {
   const known = (await allLists(setup)).find((each) => each.name === name);
   if (known !== undefined) return await takeList(setup, known, 'challenge');
   const refusal = await newList(setup, name, 'challenge');
@@ -60,6 +72,13 @@ export async function makeChallengeList(setup: Setup): Promise<void> {
       `Cloudflare has no room for a second list (${refusal.message})`,
       'leave --challenge-list away: challenges are not enforced then, and status and doctor name them',
     );
+}
+
+/** One of before that is named again is a former one no more. */
+function leaveList(setup: Setup, list: Thing, name: string): void {
+  const { former } = setup.record;
+  const again = former.find((each) => each.name === name) ?? null;
+  setup.keep({ challenge: again, former: [...former.filter((each) => each !== again), list] });
 }
 
 /** Which part of the record. */

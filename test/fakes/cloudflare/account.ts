@@ -54,9 +54,9 @@ export function tokenOf(world: World, header: string | undefined, verifying: boo
 export function verifyToken(kind: Token['kind']): (world: World, asked: Asked) => Reply {
   return (world, asked) => {
     if (asked.token?.kind !== kind) throw new Refusal(401, 1000, 'Invalid API Token');
-    const { expires_on } = asked.token;
+    const { expires_on, name, secret } = asked.token;
     const status = isExpired(world, asked.token) ? 'expired' : 'active';
-    const id = asked.token.name;
+    const id = world.state.tokens.find((each) => each.secret === secret)?.id ?? name;
     const result: TokenVerifyResponse = { id, status, ...(expires_on === undefined ? {} : { expires_on }) };
     const message = { code: 10000, message: 'This API Token is valid and active' };
     const reply = granted(result);
