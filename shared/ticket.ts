@@ -5,9 +5,18 @@ import type { Seconds, UnixTime, Until } from './time.ts';
 export const edgeActions = ['off', 'challenge', 'block'] as const;
 export type EdgeAction = (typeof edgeActions)[number];
 
+/** Where a line stands in a piece of a log that is all ASCII; behind it stands a line feed. */
+export interface AsciiPlace {
+  readonly piece: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+}
+
 /** One line as a source read it, without its line end. */
 export interface Line {
   readonly bytes: Uint8Array;
+  /** The same bytes, for who need not have an object made of them. */
+  readonly place?: AsciiPlace;
   /** Set where the source itself knows the time (journal); otherwise the filter looks for a date in the line. */
   readonly time?: UnixTime;
 }

@@ -1,8 +1,9 @@
 /** The lines to be tried: of a file, of the command line, or of the journal. */
+import { isAscii } from 'node:buffer';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import type { Wide } from '../../shared/config/logencoding.ts';
 import { EdgebanError, messageOf } from '../../shared/errors.ts';
-import type { Line } from '../../shared/ticket.ts';
+import type { AsciiPlace, Line } from '../../shared/ticket.ts';
 import { PieceCutter } from '../sources/cut.ts';
 import { type Entry, ExportParser, lineFields } from '../sources/journal-export.ts';
 import { lineOf } from '../sources/journal-line.ts';
@@ -16,7 +17,7 @@ export interface Chunk {
   readonly bytes: number;
 }
 
-const chunk_bytes = 1 << 18;
+export const chunk_bytes = 1 << 18;
 /** A longer line is cut: the filter looks at much less. */
 const line_bytes_max = 1 << 20;
 const newline = 10;
@@ -76,16 +77,34 @@ function* bytesOf(path: string): Generator<Buffer> {
   }
 }
 
-/** The lines of a file. What stands after the last line end is a line only with `last`: the server would wait for its end. */
-export function* fileLines(path: string, last: boolean): Generator<Chunk> {
-  let pending: Buffer = Buffer.alloc(0);
-  for (const bytes of bytesOf(path)) {
-    const whole = pending.length === 0 ? bytes : Buffer.concat([pending, bytes]);
-    const end = whole.lastIndexOf(newline) + 1;
-    yield { lines: new LinesIn(whole, end), bytes: bytes.length };
-    pending = rest(whole.subarray(end));
+/**
+ * The lines of a file. What stands after the last line end is a line only with `last`: the server would wait for its end. With
+ * a `room` the file is read there, as far as its lines fit in.
+ */
+export function* fileLines(path: string, last: boolean, room: Uint8Array | null = null): Generator<Chunk> {
+  const fd = open(path);
+  let bytes = room === null ? Buffer.allocUnsafeSlow(chunk_bytes) : bufferOf(room);
+  try {
+    let kept = 0;
+    for (;;) {
+      const count = readSync(fd, bytes, kept, bytes.length - kept, null);
+      if (count === 0) break;
+      const end = bytes.lastIndexOf(newline, kept + count - 1) + 1;
+      yield { lines: new LinesIn(bytes, end), bytes: count };
+      // of a line without an end only the begin is kept
+      const rest = Math.min(kept + count - end, line_bytes_max);
+      if (2 * rest > bytes.length) bytes = Buffer.concat([bytes.subarray(end, end + rest)], 2 * bytes.length);
+      else bytes.copyWithin(0, end, end + rest);
+      kept = rest;
+    }
+    if (last && kept > 0) yield { lines: [{ bytes: bytes.subarray(0, kept) }], bytes: 0 };
+  } finally {
+    closeSync(fd);
   }
-  if (last && pending.length > 0) yield { lines: [{ bytes: pending }], bytes: 0 };
+}
+
+function bufferOf({ buffer, byteOffset, length }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, length);
 }
 
 /** The same of a file in UTF-16 or UTF-32. */
@@ -105,12 +124,14 @@ export function* wideLines(path: string, last: boolean, wide: Wide): Generator<C
 class LinesIn implements IterableIterator<Line> {
   readonly #bytes: Buffer;
   readonly #end: number;
+  readonly #isAscii: boolean;
   #at = 0;
   readonly #step: { done: false; value: Line } = { done: false, value: { bytes: Buffer.alloc(0) } };
 
   constructor(bytes: Buffer, end: number) {
     this.#bytes = bytes;
     this.#end = end;
+    this.#isAscii = isAscii(bytes.subarray(0, end));
   }
 
   [Symbol.iterator](): this {
@@ -119,16 +140,34 @@ class LinesIn implements IterableIterator<Line> {
 
   next(): IteratorResult<Line, undefined> {
     if (this.#at >= this.#end) return { done: true, value: undefined };
-    const end = this.#bytes.indexOf(newline, this.#at);
-    this.#step.value = { bytes: this.#bytes.subarray(this.#at, end) };
+    const start = this.#at;
+    const end = this.#bytes.indexOf(newline, start);
+    this.#step.value = this.#isAscii
+      ? new AsciiLine(this.#bytes, start, end)
+      : { bytes: this.#bytes.subarray(start, end) };
     this.#at = end + 1;
     return this.#step;
   }
 }
 
-/** A copy of what is left for the next chunk; of a line without an end only the begin is kept. */
-function rest(bytes: Buffer): Buffer {
-  return Buffer.from(bytes.subarray(0, line_bytes_max));
+class AsciiLine implements Line, AsciiPlace {
+  readonly piece: Buffer;
+  readonly start: number;
+  readonly end: number;
+
+  constructor(piece: Buffer, start: number, end: number) {
+    this.piece = piece;
+    this.start = start;
+    this.end = end;
+  }
+
+  get bytes(): Uint8Array {
+    return this.piece.subarray(this.start, this.end);
+  }
+
+  get place(): AsciiPlace {
+    return this;
+  }
 }
 
 export function textLines(lines: readonly string[]): Chunk[] {

@@ -4,8 +4,19 @@ import { codecOf } from '../../shared/config/logencoding.ts';
 import { parseNamedOptions } from '../../shared/config/options-syntax.ts';
 import { shellWords } from '../../shared/config/python-text.ts';
 import { sourced } from '../../shared/config/sourced.ts';
+import type { Searches } from '../../shared/filter/regex/pattern.ts';
 import { unpackOf } from '../sources/packed.ts';
-import { type Chunk, fileLines, journalLines, kindOf, savedJournal, sizeOf, textLines, wideLines } from './input.ts';
+import {
+  type Chunk,
+  chunk_bytes,
+  fileLines,
+  journalLines,
+  kindOf,
+  savedJournal,
+  sizeOf,
+  textLines,
+  wideLines,
+} from './input.ts';
 import { type RegexOptions, usage } from './options.ts';
 import { packedLines } from './packed-lines.ts';
 import { type Backend, type Rules, shortened } from './rules.ts';
@@ -16,15 +27,18 @@ export interface Input {
   readonly size: number | null;
 }
 
+type Room = Searches['room'];
+
 export interface Log {
   readonly backend: Backend;
   /** To be called when the rules are read: the journal's matches may be theirs. Throws an EdgebanError. */
   open(rules: Rules, maxlines: number): { readonly input: Input; readonly heading: readonly string[] };
 }
 
-export function openLog(word: string, options: RegexOptions): Log {
+/** `room` is asked for memory in which the searches find what is read. */
+export function openLog(word: string, options: RegexOptions, room: Room): Log {
   const encoding = `Use         encoding : ${options.encoding}`;
-  if (isFile(word)) return fileLog(word, options, encoding);
+  if (isFile(word)) return fileLog(word, options, encoding, room);
   if (word.startsWith('systemd-journal')) return journalLog(word, options, encoding);
   return {
     backend: 'auto',
@@ -43,7 +57,7 @@ function isFile(word: string): boolean {
   return stat.isFile() || stat.isFIFO() || stat.isCharacterDevice();
 }
 
-function fileLog(path: string, options: RegexOptions, encoding: string): Log {
+function fileLog(path: string, options: RegexOptions, encoding: string, room: Room): Log {
   const isPlain = statSync(path).isFile();
   const kind = isPlain ? kindOf(path) : 'lines';
   const size = isPlain ? sizeOf(path) : null;
@@ -51,18 +65,19 @@ function fileLog(path: string, options: RegexOptions, encoding: string): Log {
     const heading = [`Use         log file : ${path}`, encoding];
     return {
       backend: 'auto',
-      open: () => ({ input: { chunks: linesOf(path, options), size }, heading }),
+      open: () => ({ input: { chunks: linesOf(path, options, room), size }, heading }),
     };
   }
   const heading = [`Use    saved journal : ${path} (${kind})`, encoding];
   return { backend: 'systemd', open: () => ({ input: { chunks: savedJournal(path, kind), size }, heading }) };
 }
 
-function linesOf(path: string, { encoding, out }: RegexOptions): Input['chunks'] {
+function linesOf(path: string, { encoding, out }: RegexOptions, room: Room): Input['chunks'] {
   const { wide } = codecOf(encoding);
   const unpack = statSync(path).isFile() ? unpackOf(path) : null;
   if (unpack !== null) return packedLines(path, unpack(), { last: out === 'json', wide: wide ?? null });
-  return wide === undefined ? fileLines(path, out === 'json') : wideLines(path, out === 'json', wide);
+  if (wide !== undefined) return wideLines(path, out === 'json', wide);
+  return fileLines(path, out === 'json', room(chunk_bytes));
 }
 
 function journalLog(word: string, options: RegexOptions, encoding: string): Log {

@@ -74,7 +74,7 @@ async function tryOut(options: RegexOptions, ports: RegexPorts, screen: Screen):
     if (options.out === null) screen.out(text);
   };
   say('\nRunning tests\n=============\n');
-  const log = openLog(logWord, options);
+  const log = openLog(logWord, options, (bytes) => ports.re2.searches?.room(bytes) ?? null);
   const trace = createTrace(options, screen.out, ports.now_ms);
   const traced = { ...ports, files: told(ports.files, trace) };
   const rules = withIgnore(readRulesFor(options, regexWord, log.backend, traced, screen), ignoreWord);

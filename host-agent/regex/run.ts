@@ -1,5 +1,6 @@
 /** Takes the lines through the filter, one after the other, and counts or prints what comes out. */
 import { type Filter, type FilterFailure, failuresOf, type LineResult } from '../../shared/filter/filter.ts';
+import type { Line } from '../../shared/ticket.ts';
 import type { Input } from './log.ts';
 import type { RegexOptions } from './options.ts';
 import { createProgress } from './progress.ts';
@@ -31,6 +32,7 @@ export interface RunPorts {
 }
 
 const hash = 0x23;
+const carriageReturn = 0x0d;
 
 /** Null where each line has been printed already (`-o`). */
 export async function run(trial: Trial): Promise<Results | null> {
@@ -45,7 +47,7 @@ export async function run(trial: Trial): Promise<Results | null> {
     const before = number;
     for (const line of lines) {
       number += 1;
-      if (skips && isSkipped(line.bytes)) continue;
+      if (skips && isSkipped(line)) continue;
       const result = trial.filter.process(line, now, 'unchecked');
       const failures = result.pending.length === 0 ? result.failures : await resolved(result, ports);
       const shown = sink(number, result, failures, line);
@@ -59,10 +61,16 @@ export async function run(trial: Trial): Promise<Results | null> {
 }
 
 /** Comments and empty lines. */
-function isSkipped(bytes: Uint8Array): boolean {
-  const first = bytes[0];
+function isSkipped(line: Line): boolean {
+  const first = firstOf(line);
   if (first === undefined || first === hash) return true;
-  return first === 0x0d && bytes.every((byte) => byte === 0x0d);
+  return first === carriageReturn && line.bytes.every((byte) => byte === carriageReturn);
+}
+
+function firstOf(line: Line): number | undefined {
+  const { place } = line;
+  if (place === undefined) return line.bytes[0];
+  return place.end > place.start ? place.piece[place.start] : undefined;
 }
 
 /** The failures with those of names, in the order of the regexes. */

@@ -40,8 +40,8 @@ class Program implements Re2Program {
   }
 }
 
-/** 64 KB each: one for the searches, the others for lines. */
-const pages = 5;
+/** 64 KB each: one for the searches, four for lines, and four for a piece of a file. What is not used takes no memory. */
+const pages = 9;
 
 /** One memory for all searches of this thread. */
 function createSearches(): Searches {

@@ -1,4 +1,5 @@
 /** The texts of one line that regexes see: the line, what it is without its date, and what the prefregex caught of it. */
+import type { AsciiPlace, Line } from '../ticket.ts';
 import type { LineParts } from './matched-lines.ts';
 import type { Searches } from './regex/pattern.ts';
 import { type AsciiText, ascii_bytes_max, Subject } from './regex/subject.ts';
@@ -41,14 +42,14 @@ export class DatedText implements LineParts {
   }
 }
 
-/** Room for the bytes of a short ASCII line: of most lines no text is ever made. What is in it is good until the next line. */
+/** Room for the bytes of a short ASCII line: of most lines no text is ever made. What is given out is good until the next line. */
 export class LineRoom {
   readonly #line: Uint8Array;
   /** A line whose date stands in the middle of it, without the date. */
   readonly #joined: Uint8Array;
   readonly #asText: AsciiText;
-  /** Are both in the memory of the searches, which then need not copy them there? */
-  readonly #isShared: boolean;
+  /** The memory of the searches, if both are in it: what is there need not be copied for a search. */
+  readonly #shared: ArrayBufferLike | null;
 
   constructor(asText: AsciiText, searches: Searches | undefined) {
     this.#asText = asText;
@@ -56,11 +57,23 @@ export class LineRoom {
     const joined = searches?.room(room_bytes) ?? null;
     this.#line = line ?? new Uint8Array(room_bytes);
     this.#joined = joined ?? new Uint8Array(room_bytes);
-    this.#isShared = line !== null && joined !== null;
+    this.#shared = line !== null && joined !== null ? line.buffer : null;
   }
 
   /** The line without its line ends; null where it is long or not ASCII. */
-  take(bytes: Uint8Array): Subject | null {
+  take(line: Line): Subject | null {
+    const { place } = line;
+    return place !== undefined && this.#isReady(place)
+      ? this.#subject(place.piece, place.start, place.end)
+      : this.#copied(line.bytes);
+  }
+
+  /** Does it stand already where searches find it, and as they expect it? */
+  #isReady({ piece, start, end }: AsciiPlace): boolean {
+    return piece.buffer === this.#shared && end - start <= ascii_bytes_max && !isLineEnd(piece[end - 1]);
+  }
+
+  #copied(bytes: Uint8Array): Subject | null {
     let length = bytes.length;
     while (length > 0 && isLineEnd(bytes[length - 1])) length -= 1;
     if (length > ascii_bytes_max) return null;
@@ -79,15 +92,18 @@ export class LineRoom {
   /** What the regexes search: the line without its date, and a line end. */
   searched(parts: DatedText): Subject {
     const { line, start, end } = parts;
-    if (line.bytes === null) return Subject.ofText(`${parts.before}${parts.after}\n`);
-    if (start === 0) return this.#subject(this.#line, end, line.length + 1);
+    const { bytes } = line;
+    if (bytes === null) return Subject.ofText(`${parts.before}${parts.after}\n`);
+    if (start === 0) return this.#subject(bytes, line.start + end, line.end + 1);
     const length = line.length + 1 - (end - start);
-    for (let at = 0; at < length; at += 1) this.#joined[at] = this.#line[at < start ? at : at + end - start] ?? newline;
+    for (let at = 0; at < length; at += 1) {
+      this.#joined[at] = bytes[line.start + (at < start ? at : at + end - start)] ?? newline;
+    }
     return this.#subject(this.#joined, 0, length);
   }
 
   #subject(bytes: Uint8Array, start: number, end: number): Subject {
-    return Subject.ofAscii(bytes, start, end, this.#asText, this.#isShared ? bytes.byteOffset : -1);
+    return Subject.ofAscii(bytes, start, end, this.#asText, this.#shared === null ? -1 : bytes.byteOffset);
   }
 }
 

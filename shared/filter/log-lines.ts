@@ -50,7 +50,7 @@ export class LogLines {
     this.#now = now;
     this.#mode = mode;
     this.#searched = null;
-    const text = this.#room.take(line.bytes) ?? Subject.ofText(this.#textOf(line.bytes));
+    const text = this.#room.take(line) ?? Subject.ofText(this.#textOf(line.bytes));
     const dated =
       line.time === undefined
         ? this.#dates.find(text, now, mode, budget)

@@ -215,6 +215,20 @@ it('unpacks a compressed log, and reads UTF-16', async () => {
   }
 });
 
+it('sees each line of a long file whole, wherever the pieces end in which it is read', async () => {
+  const address = (line: number) => `10.0.${line >> 8}.${line & 255}`;
+  const ends = ['\n', '\r\n', '\n\n'];
+  const line = (number: number) => {
+    const user = number === 4_000 ? 'x'.repeat(600_000) : number > 7_000 ? 'jürgen' : 'root';
+    return `2026-06-14 11:52:06 h1 daemon: bad login of ${user} from ${address(number)}${ends[number % 3]}`;
+  };
+  const numbers = Array.from({ length: 9_000 }, (_, number) => number);
+  const long = folderOf({ log: numbers.map(line).join('') });
+  const { out } = await run('-o', 'id', join(long, 'log'), 'of \\S+ from <HOST>$');
+  // the filter sees no more than the begin of the longest
+  expect(out.split('\n').slice(0, -1)).toEqual(numbers.filter((number) => number !== 4_000).map(address));
+});
+
 it('shows how far it is on a terminal', async () => {
   const { progress } = await edgebanRegex(['-c', folder, path, 'y <HOST>'], { terminal: true, tick_ms: 2_000 });
   expect(progress[0]).toMatch(/^\[#+\] 100 % {2}7 lines, 0 s left$/);
