@@ -21,6 +21,8 @@ export default defineConfig({
     reporters: ['default', './test/report.ts'],
     // what a test prints is shown if it fails
     silent: 'passed-only',
+    // by itself it would be a second
+    expect: { poll: { timeout: 30_000 } },
     // as many files at a time as there are processors: by itself it would leave one free, which is half of two
     maxWorkers: availableParallelism(),
     projects: [

@@ -11,7 +11,8 @@ import type { Log } from '../log/log.ts';
 const begin = 'edgeban:';
 /** Anybody may make such names: no more of them are looked at. */
 const names_max = 20;
-const answer_s_max = 1;
+/** The other one may be busy, and so may we: we are starting. */
+const answer_s_max = 5;
 
 /** One that runs, and the jails that it guards. */
 export interface Twin {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { checkTicketAction } from '../../host-agent/actions/ticket-actions.ts';
 import { EdgebanError } from '../../shared/errors.ts';
+import { soon } from '../world/wait.ts';
 import { actionConf, banOf } from './action-conf.ts';
 import { ticketBench } from './ticket-bench.ts';
 
@@ -75,8 +76,8 @@ test('webhook: JSON, a token from a file, again after an error, and nothing of t
   await bench.start(actionConf(`webhook[url="${url}", tokenfile=${tokenfile}, events="ban,unban", matches=yes]`));
   const ban = banOf('user "x"\n', { ip: null, matches: ['one', '"two"\n'] });
   await bench.ban(ban);
-  await vi.waitFor(() => expect(received).toHaveLength(3), 8_000);
-  await vi.waitFor(() => expect(bench.log.at(-1)).toContain('works again'));
+  await vi.waitFor(() => expect(received).toHaveLength(3), soon);
+  await vi.waitFor(() => expect(bench.log.at(-1)).toContain('works again'), soon);
   await bench.unban(ban.id);
   expect(received.map(({ headers }) => headers.authorization)).toEqual(Array(4).fill('Bearer se-cr-et'));
   expect(received[2]?.body).toEqual({
@@ -103,7 +104,7 @@ test('ntfy: a message in its form; one that does not answer is given up in time'
   await bench.start(actionConf(`ntfy[url="${url}", topic=bans, timeout=1, tags="skull,web"]`));
   await bench.ban(banOf('203.0.113.7'));
   expect(bench.actions[0]?.failing()[0]?.error.code).toBe('ERR_ACTION_TIMEOUT');
-  await vi.waitFor(() => expect(bench.actions[0]?.failing()).toEqual([]), 8_000);
+  await vi.waitFor(() => expect(bench.actions[0]?.failing()).toEqual([]), soon);
   expect(received[1]?.body).toEqual({
     topic: 'bans',
     priority: 3,

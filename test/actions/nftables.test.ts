@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Action, Block } from '../../host-agent/actions/action.ts';
 import { createNftables } from '../../host-agent/actions/nftables.ts';
+import { until } from '../world/wait.ts';
 import { Netns, whyNot } from './netns.ts';
 
 const reason = whyNot();
@@ -19,14 +20,6 @@ describe('the nftables action', () => {
 
   function action(parameters: Record<string, string> = {}): Action {
     return createNftables({ ...sshd, ...parameters }, { nft: netns.nft(), now });
-  }
-
-  async function until(condition: () => Promise<boolean> | boolean): Promise<void> {
-    const deadline = Date.now() + 10_000;
-    while (!(await condition())) {
-      if (Date.now() > deadline) throw new Error('the condition did not come true in 10 s');
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
   }
 
   function rules(): string[] {
@@ -54,9 +47,13 @@ describe('the nftables action', () => {
   it('lets the kernel end a ban by itself, and deletes without error what the kernel has ended', async () => {
     await netns.listen(2222);
     const jail = action();
-    await jail.reconcile([{ address: '198.51.100.7', until: now() + 1 }]);
+    const began = now();
+    expect(netns.connect('198.51.100.7', '203.0.113.1', 2222)).toBe('connected');
+    // a ban that is long enough to be looked at, however busy the machine
+    const look_s = now() - began;
+    await jail.reconcile([{ address: '198.51.100.7', until: now() + 2 + 5 * look_s }]);
     expect(netns.connect('198.51.100.7', '203.0.113.1', 2222)).toBe('ECONNREFUSED');
-    await until(() => netns.connect('198.51.100.7', '203.0.113.1', 2222) === 'connected');
+    await until('the end', () => netns.connect('198.51.100.7', '203.0.113.1', 2222) === 'connected');
     expect(await jail.list()).toEqual([]);
     expect(await jail.apply([{ kind: 'delete', address: '198.51.100.7' }])).toEqual([]);
     expect(await jail.apply([{ kind: 'delete', address: '192.0.2.99' }])).toEqual([]);
@@ -114,8 +111,8 @@ describe('the nftables action', () => {
     expect(outcomes).toEqual([]);
     const listed = sorted(await jail.list());
     expect(listed.map((block) => block.address)).toEqual(['192.0.2.2', '192.0.2.3', '2001:db8::5']);
-    expect(listed[0]?.until).toBeGreaterThan(later - 3);
-    expect(listed[0]?.until).toBeLessThan(later + 3);
+    expect(listed[0]?.until).toBeGreaterThan(later - 60);
+    expect(listed[0]?.until).toBeLessThan(later + 60);
     expect(listed[2]?.until).toBeNull();
   });
 
@@ -227,8 +224,8 @@ describe('the nftables action', () => {
       `50,000 bans: restore ${restore_ms} ms, again ${again_ms} ms, one more ${one_ms} ms, none ${flush_ms} ms`,
     );
     expect(await jail.list()).toEqual([]);
-    expect(restore_ms).toBeLessThan(20_000);
-  }, 90_000);
+    expect(restore_ms).toBeLessThan(60_000);
+  }, 240_000);
 
   function sorted(blocks: readonly Block[]): Block[] {
     return [...blocks].sort((a, b) => a.address.localeCompare(b.address));

@@ -6,6 +6,7 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import type { ShellEnd, TicketWorld } from '../../host-agent/actions/ticket-action.ts';
 import { queueLimits } from '../../host-agent/actions/ticket-queue.ts';
 import type { ActionConf } from '../../shared/config/action-conf.ts';
+import { soon } from '../world/wait.ts';
 import { actionConf, banOf } from './action-conf.ts';
 import { type TicketBench, ticketBench } from './ticket-bench.ts';
 
@@ -51,7 +52,7 @@ test('a ban that fails is known, tried again, not lifted; then all is well', asy
   ]);
   expect(bench.log).toContain('ERROR [web] note actionban -- stderr: "no\\nway"');
   works = true;
-  await vi.waitFor(() => expect(ran(bench)).toEqual(['ban 203.0.113.1 0']), 5_000);
+  await vi.waitFor(() => expect(ran(bench)).toEqual(['ban 203.0.113.1 0']), soon);
   expect(bench.actions[0]?.failing()).toEqual([]);
   expect(bench.log.at(-1)).toBe('NOTICE [web] action note works again');
   await bench.unban(a.id);
@@ -134,7 +135,7 @@ test('what cannot be lifted is tried again', async () => {
   await bench.unban(a.id);
   works = true;
   ran(bench);
-  await vi.waitFor(() => expect(ran(bench)).toEqual(['unban 203.0.113.1 0']), 5_000);
+  await vi.waitFor(() => expect(ran(bench)).toEqual(['unban 203.0.113.1 0']), soon);
 });
 
 test('what hangs holds others up three times, and then no more', async () => {
@@ -206,7 +207,7 @@ test('killed in a command: it is run again', async () => {
   });
   await bench.start(named());
   void bench.ban(a);
-  await vi.waitFor(() => expect(ran(bench)).toContain('ban 203.0.113.1 0'));
+  await vi.waitFor(() => expect(ran(bench)).toContain('ban 203.0.113.1 0'), soon);
   hangs = false;
   await bench.start(named());
   expect(ran(bench)).toEqual(['ban 203.0.113.1 0']);
@@ -223,7 +224,7 @@ test('where the environment was made anew, all bans are carried out again', asyn
   ran(bench);
   sane = false;
   await bench.ban(c);
-  await vi.waitFor(() => expect(bench.ran).toHaveLength(8));
+  await vi.waitFor(() => expect(bench.ran).toHaveLength(8), soon);
   expect(ran(bench)).toEqual([
     ...['ban 203.0.113.3 0', 'check', 'stop', 'start', 'check', 'ban 203.0.113.3 0'],
     ...['ban 203.0.113.1 0', 'ban 203.0.113.2 0'],

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
+import { soon } from '../world/wait.ts';
 import { startAgent, webJail } from './bench.ts';
 
 const lines = (path: string) => (existsSync(path) ? readFileSync(path, 'utf8').split('\n').slice(0, -1) : []);
@@ -18,10 +19,10 @@ test('an action of commands is added, filled, changed, and taken away', async ()
   expect(await set('action', 'shell', 'word', 'one')).toBe('one');
   expect(await say('get', 'web', 'actions')).toEqual(['shell']);
   await feed('fail 203.0.113.1');
-  await vi.waitFor(() => expect(lines(out)).toContain('ban 203.0.113.1 one'), 10_000);
+  await vi.waitFor(() => expect(lines(out)).toContain('ban 203.0.113.1 one'), soon);
   expect(await say('get', 'web', 'banned')).toEqual(['203.0.113.1']);
   await set('delaction', 'shell');
-  await vi.waitFor(() => expect(lines(out)).toContain('unban 203.0.113.1'), 10_000);
+  await vi.waitFor(() => expect(lines(out)).toContain('unban 203.0.113.1'), soon);
   expect(await say('get', 'web', 'actions')).toEqual([]);
   expect(await say('get', 'web', 'banned')).toEqual(['203.0.113.1']);
 });

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
+import { soon } from '../world/wait.ts';
 import { startAgent, webJail } from './bench.ts';
 
 /** A folder of the configuration with the action `note`, whose commands write what they are into a file. */
@@ -30,7 +31,7 @@ test('start, ban, unban, flush, stop', async () => {
   const { action, noted } = noting(all);
   const bench = await startAgent(webJail('action = note'), { files: { 'action.d/note.conf': action } });
   await bench.feed('fail 203.0.113.1 user=$(id)', 'fail 2001:db8:9::1');
-  await vi.waitFor(() => expect(noted()).toContain('ban 2001:db8:9::1 1 0 .'));
+  await vi.waitFor(() => expect(noted()).toContain('ban 2001:db8:9::1 1 0 .'), soon);
   await bench.say('set', 'web', 'unbanip', '203.0.113.1');
   await bench.agent.stop({ unban: false });
   expect(noted()).toEqual([
@@ -56,8 +57,8 @@ test('a command that fails: told, tried again, not lifted', async () => {
   const notInForce = '["Not in force",["203.0.113.1[note]","203.0.113.2[note]"]]';
   expect(JSON.stringify(await bench.say('status', 'web'))).toContain(notInForce);
   mkdirSync(join(dir, 'works'));
-  await vi.waitFor(() => expect(noted()).toEqual(['ban 203.0.113.1', 'ban 203.0.113.2']), 5_000);
-  await vi.waitFor(() => expect(bench.log()).toContain('[web] action note works again'));
+  await vi.waitFor(() => expect(noted()).toEqual(['ban 203.0.113.1', 'ban 203.0.113.2']), soon);
+  await vi.waitFor(() => expect(bench.log()).toContain('[web] action note works again'), soon);
   expect(JSON.stringify(await bench.say('status', 'web'))).not.toContain('Not in force');
 });
 
@@ -86,7 +87,7 @@ test('an id that is no address, with what the filter caught, through the environ
   const jail = webJail('action = note').replace('^fail <HOST>', '^fail <F-ID>.+</F-ID>');
   const bench = await startAgent(jail, { files: { 'action.d/note.conf': action } });
   await bench.feed(`fail x"; touch ${dir}/canary # user=$(touch\u00a0${dir}/canary)`);
-  await vi.waitFor(() => expect(noted()).toHaveLength(1));
+  await vi.waitFor(() => expect(noted()).toHaveLength(1), soon);
   expect(noted()[0]).toMatch(/^ban\|x"; touch .*canary #/);
   expect(existsSync(join(dir, 'canary'))).toBe(false);
 });

@@ -35,7 +35,7 @@ async function scene() {
   };
 }
 
-const wait = { timeout: 20_000, interval: 50 };
+const wait = { timeout: 60_000, interval: 50 };
 
 test('what stood in a firewall that was off for a while stands in it again, with what was banned meanwhile', async () => {
   const { on, off, inside, ban } = await scene();

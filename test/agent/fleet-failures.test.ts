@@ -16,7 +16,7 @@ describe('an agent', () => {
     for (let n = 0; n < 6; n++) await bench.feed('fail 203.0.113.7');
     await bench.feed('fail 203.0.113.8');
     const told = () => failures(bench.told());
-    await expect.poll(() => told().reduce((sum, { count }) => sum + count, 0), { timeout: 20_000 }).toBe(7);
+    await expect.poll(() => told().reduce((sum, { count }) => sum + count, 0), { timeout: 60_000 }).toBe(7);
     expect(new Set(told().map(({ jail, address }) => `${jail} ${address}`))).toEqual(
       new Set(['web 203.0.113.7', 'web 203.0.113.8']),
     );

@@ -1,7 +1,7 @@
 /** ignorecommand in a running agent: who is let off, what a line's text can do (nothing), and what holds when it goes wrong. */
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { until as untilLong } from '../world/wait.ts';
+import { until } from '../world/wait.ts';
 import { type AgentBench, startAgent, webJail } from './bench.ts';
 
 /** A script beside the configuration that writes its arguments down, then does `body`. */
@@ -14,8 +14,6 @@ function asked(bench: AgentBench): string[] {
   const file = `${bench.dir}/asked`;
   return existsSync(file) ? readFileSync(file, 'utf8').split('\n').slice(0, -1) : [];
 }
-
-const until = (what: string, ask: Parameters<typeof untilLong>[1]) => untilLong(what, ask, { within_ms: 5_000 });
 
 async function banned(bench: AgentBench): Promise<unknown> {
   return await bench.say('get', 'web', 'banned');

@@ -8,6 +8,7 @@ import { Lockout, type LockoutPorts } from '../../host-agent/agent/lockout.ts';
 import { loginsOverSsh } from '../../host-agent/agent/logins.ts';
 import { parsePrefix } from '../../shared/address.ts';
 import { Netns, whyNot } from '../actions/netns.ts';
+import { until } from '../world/wait.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -119,7 +120,7 @@ describe('a real sshd without logind', () => {
     console.log(JSON.stringify(loginsOverSsh({ sessions: '/nowhere', proc: '/proc' })));`;
   const logins = join(import.meta.dirname, '../../host-agent/agent/logins.ts');
 
-  it('shows who has logged in, and not who only holds a connection open', { timeout: 30_000 }, async (ctx) => {
+  it('shows who has logged in, and not who only holds a connection open', { timeout: 180_000 }, async (ctx) => {
     const reason = whyNot() ?? missingSshd();
     if (reason !== null) ctx.skip(reason);
     const netns = new Netns(['192.0.2.1/24', '192.0.2.2/24', '192.0.2.3/24']);
@@ -129,16 +130,16 @@ describe('a real sshd without logind', () => {
       netns.remove();
     });
     const show = (): unknown => JSON.parse(netns.run(process.execPath, '--input-type=module', '-e', program, logins));
-    await until(() => netns.run('ss', '-Hltn').includes(':22 '));
+    await until('sshd', () => netns.run('ss', '-Hltn').includes(':22 '));
     const [file, ...args] = netns.prefix;
     const idle = `const s = require('net').connect({ host: '192.0.2.1', port: 22, localAddress: '192.0.2.3' }); s.once('data', () => s.write('SSH-2.0-x\\r\\n')).resume()`;
     children.push(spawn(file, [...args, process.execPath, '-e', idle], { stdio: 'ignore' }));
-    await until(() => netns.run('ss', '-Htn').includes('192.0.2.3'));
+    await until('the connection', () => netns.run('ss', '-Htn').includes('192.0.2.3'));
     expect(show()).toEqual([]);
     const ssh = ['ssh', '-F', 'none', '-i', join(folder, 'key'), '-b', '192.0.2.2', '-o', 'StrictHostKeyChecking=no'];
-    const quiet = ['-o', 'UserKnownHostsFile=/dev/null', '-o', 'BatchMode=yes', 'root@192.0.2.1', 'sleep 30'];
+    const quiet = ['-o', 'UserKnownHostsFile=/dev/null', '-o', 'BatchMode=yes', 'root@192.0.2.1', 'sleep 300'];
     children.push(spawn(file, [...args, ...ssh, ...quiet], { stdio: 'ignore' }));
-    await until(() => JSON.stringify(show()).includes('192.0.2.2'));
+    await until('the login', () => JSON.stringify(show()).includes('192.0.2.2'));
     expect(show()).toEqual([{ user: 'root', address: '192.0.2.2' }]);
   });
 
@@ -164,13 +165,5 @@ describe('a real sshd without logind', () => {
     writeFileSync(join(folder, 'conf'), [...conf, 'UsePAM no', 'StrictModes no', 'PermitRootLogin yes', ''].join('\n'));
     const [file, ...args] = netns.prefix;
     return spawn(file, [...args, '/usr/sbin/sshd', '-D', '-f', join(folder, 'conf')], { stdio: 'ignore' });
-  }
-
-  async function until(done: () => boolean): Promise<void> {
-    for (const end = performance.now() + 15_000; performance.now() < end; ) {
-      if (done()) return;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    throw new Error('waited in vain');
   }
 });

@@ -27,8 +27,8 @@ describe('a daemon under torture', () => {
     daemon = new Edgeban(folder);
     await daemon.start();
   }, 60_000);
-  afterEach(() => {
-    daemon?.remove();
+  afterEach(async () => {
+    await daemon?.remove();
     if (isMounted) execFileSync('umount', ['-l', join(folder, 'small')]);
     isMounted = false;
     if (folder) rmSync(folder, { recursive: true, force: true });
@@ -44,7 +44,7 @@ describe('a daemon under torture', () => {
     }
   };
 
-  it('killed in a burst of 5,000 bans it goes on, and no ban is lost or doubled', { timeout: 120_000 }, async () => {
+  it('killed in a burst of 5,000 bans it goes on, and no ban is lost or doubled', { timeout: 300_000 }, async () => {
     daemon.write(Array.from({ length: 5_000 }, (_, i) => failures(address(i), 5)).join(''));
     for (const enough of [300, 1_500, 3_000]) {
       await until('some bans', () => daemon.inKernel() >= enough);
@@ -60,7 +60,7 @@ describe('a daemon under torture', () => {
     expect(new Set(bans).size).toBe(bans.length);
   });
 
-  it('makes its table anew when somebody else has taken it away, within 30 s', { timeout: 90_000 }, async () => {
+  it('makes its table anew when somebody else has taken it away, within 30 s', { timeout: 180_000 }, async () => {
     daemon.client('set', 'sshd', 'banip', '198.51.100.1');
     daemon.netns.script('flush ruleset\n');
     const began = performance.now();
@@ -69,10 +69,10 @@ describe('a daemon under torture', () => {
     // a ban finds out at once
     daemon.netns.script('flush ruleset\n');
     daemon.client('set', 'sshd', 'banip', '198.51.100.2');
-    await until('both', () => inKernel('198.51.100.1') && inKernel('198.51.100.2'), 5_000);
+    await until('both', () => inKernel('198.51.100.1') && inKernel('198.51.100.2'), 15_000);
   });
 
-  it('with a damaged database it starts with a new one, and says so', { timeout: 60_000 }, async () => {
+  it('with a damaged database it starts with a new one, and says so', { timeout: 180_000 }, async () => {
     daemon.client('set', 'sshd', 'banip', '198.51.100.1');
     await daemon.kill();
     for (const name of readdirSync(folder).filter((one) => one.startsWith('edgeban.sqlite3')))
@@ -84,7 +84,7 @@ describe('a daemon under torture', () => {
   });
 
   it('with a full disk it bans all the same, says so, and writes again when there is room', {
-    timeout: 90_000,
+    timeout: 180_000,
   }, async () => {
     await daemon.stop();
     const small = join(folder, 'small');
@@ -109,12 +109,12 @@ describe('a daemon under torture', () => {
     expect(daemon.inKernel()).toBe(200);
   });
 
-  it('200,000 addresses that fail once take a bounded room', { timeout: 120_000 }, async () => {
+  it('200,000 addresses that fail once take a bounded room', { timeout: 300_000 }, async () => {
     const before = daemon.memory().now_mb;
     daemon.write(
       Array.from({ length: 200_000 }, (_, i) => failures(address(i), 1)).join('') + failures('203.0.113.9', 5),
     );
-    await until('the last line', () => inKernel('203.0.113.9'), 110_000);
+    await until('the last line', () => inKernel('203.0.113.9'), 240_000);
     expect(daemon.memory().peak_mb - before).toBeLessThan(400);
     expect(daemon.inKernel()).toBe(1);
   });

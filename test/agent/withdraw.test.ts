@@ -15,8 +15,8 @@ beforeEach((ctx) => {
   folder = mkdtempSync(join(tmpdir(), 'edgeban-withdraw-'));
   daemon = new Edgeban(folder);
 });
-afterEach(() => {
-  daemon?.remove();
+afterEach(async () => {
+  await daemon?.remove();
   if (folder) rmSync(folder, { recursive: true, force: true });
 });
 
@@ -24,7 +24,9 @@ const program = join(import.meta.dirname, '../../host-agent/bin/edgeban');
 const withdraw = () => daemon.netns.run(program, 'withdraw').trim();
 const ruleset = () => daemon.netns.run('nft', 'list', 'ruleset');
 
-it('leaves what others have, in the same table too, and refuses while a daemon runs', { timeout: 60_000 }, async () => {
+it('leaves what others have, in the same table too, and refuses while a daemon runs', {
+  timeout: 180_000,
+}, async () => {
   daemon.netns.script('add table inet f2b-table; add set inet f2b-table addr-set-mine { type ipv4_addr; }');
   const before = ruleset();
   await daemon.start();

@@ -81,7 +81,7 @@ async function measure(log: Log, folder: string, rounds: number, theirs: Theirs 
     await rounded(`a line after ${quiet_ms} ms of quiet`, log, netns, used, Math.ceil(rounds / 4), quiet_ms);
     for (const daemon of daemons) await daemon.stop();
   } finally {
-    for (const daemon of daemons) daemon.remove();
+    for (const daemon of daemons) await daemon.remove();
     netns.remove();
   }
 }

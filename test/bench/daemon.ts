@@ -145,8 +145,9 @@ export abstract class Daemon {
     }
   }
 
-  remove(): void {
-    this.#process?.kill('SIGKILL');
+  /** When it has ended, nothing is written into its folder any more. */
+  async remove(): Promise<void> {
+    await this.kill();
     if (this.#ownsNetns) this.netns.remove();
   }
 }

@@ -41,7 +41,7 @@ async function costOf(text: string, count: number): Promise<number> {
     await daemon.stop();
     return cost;
   } finally {
-    daemon.remove();
+    await daemon.remove();
     rmSync(folder, { recursive: true, force: true });
   }
 }

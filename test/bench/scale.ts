@@ -141,7 +141,7 @@ async function measure(
     if (wanted('bans')) await bans(daemon, counts.bans);
     await daemon.stop();
   } finally {
-    daemon.remove();
+    await daemon.remove();
     rmSync(folder, { recursive: true, force: true });
   }
 }

@@ -4,6 +4,7 @@ import { expect, test, vi } from 'vitest';
 import { z } from 'zod';
 import { Log } from '../../host-agent/log/log.ts';
 import { Journald, whyNot } from '../sources/journald.ts';
+import { soon } from '../world/wait.ts';
 
 const entry = z.object({
   MESSAGE: z.string(),
@@ -21,7 +22,7 @@ test.for([
   if (reason !== null) context.skip(reason);
   const journald = new Journald();
   try {
-    await vi.waitFor(() => expect(journald.ready).toBe(true), 20_000);
+    await vi.waitFor(() => expect(journald.ready).toBe(true), soon);
     const run = join(journald.folder, 'run/systemd/journal');
     const world = { journal: join(run, 'stdout'), syslogsocket: join(run, 'dev-log') };
     const log = new Log({ target, level: 'INFO', pid: 7, ...world });
@@ -34,7 +35,7 @@ test.for([
         .filter((line) => line.includes('fail2ban.'));
       expect(all).toHaveLength(2);
       return all.map((line) => entry.parse(JSON.parse(line)));
-    }, 20_000);
+    }, soon);
     const common = {
       SYSLOG_FACILITY: target === 'SYSTEMD-JOURNAL' ? '3' : '4',
       ...(pid === undefined ? {} : { SYSLOG_PID: pid }),

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Log } from '../../host-agent/log/log.ts';
+import { soon } from '../world/wait.ts';
 
 let dir: string;
 let path: string;
@@ -67,7 +68,7 @@ async function datagrams(socket: string): Promise<{ text(): string; end(): void 
   const child = spawn('python3', ['-c', code, socket], { stdio: ['ignore', 'pipe', 'inherit'] });
   let text = '';
   child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
-  await vi.waitFor(() => expect(text).toContain('ready'), 10_000);
+  await vi.waitFor(() => expect(text).toContain('ready'), soon);
   return { text: () => text, end: () => child.kill() };
 }
 
@@ -196,7 +197,7 @@ describe('targets', () => {
     await vi.waitFor(() => {
       expect(heard.text()).toContain(stream('fail2ban.actions', '<5>NOTICE [sshd] Ban 192.0.2.50'));
       expect(heard.text()).toContain(stream('fail2ban.server', '<3>ERROR two\\nlines'));
-    });
+    }, soon);
     expect(log.reopen()).toBe('flushed');
     log.close();
     await heard.close();
@@ -207,13 +208,13 @@ describe('targets', () => {
     const first = listen(socket);
     const log = new Log({ target: 'SYSTEMD-JOURNAL', level: 'INFO', journal: socket });
     log.logger('server').info('before');
-    await vi.waitFor(() => expect(first.text()).toContain('before'));
+    await vi.waitFor(() => expect(first.text()).toContain('before'), soon);
     await first.close();
     const second = listen(socket);
     await vi.waitFor(() => {
       log.logger('server').info('after');
       expect(second.text()).toMatch(/^fail2ban\.server\n[\s\S]*after/);
-    });
+    }, soon);
     log.close();
     await second.close();
   });
@@ -227,7 +228,7 @@ describe('targets', () => {
     await vi.waitFor(() => {
       log.logger('server').info('again');
       expect(heard.text()).toMatch(/\d+ log line\(s\) lost: they could not be written/);
-    });
+    }, soon);
     expect(heard.text().length).toBeLessThan(3_000_000);
     log.close();
     await heard.close();
@@ -259,7 +260,7 @@ describe('targets', () => {
       );
       expect(all).toMatch(new RegExp(`^<155>${stamp}fail2ban\\.server\\[1854\\]: ERROR x$`, 'm'));
       expect(all).toMatch(new RegExp(`^<29>${stamp}edgeban\\[1854\\]: \\[sshd\\] Ban 192\\.0\\.2\\.51$`, 'm'));
-    }, 5_000);
+    }, soon);
     log.close();
     plain.close();
     heard.end();

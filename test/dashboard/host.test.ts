@@ -22,7 +22,7 @@ import { type AgentBench, startAgent, webJail } from '../agent/bench.ts';
 
 const policy = "default-src 'none'; script-src 'sha256-x'";
 const jails = `${webJail('action =\nbantime = 1h')}\n[mail]\nenabled = true\nlogpath = DIR/mail.log\nmaxretry = 1\nfailregex = ^mail <HOST>$\naction =\n`;
-const within = { timeout: 20_000 };
+const within = { timeout: 60_000 };
 
 interface Reply {
   readonly status: number;

@@ -1,6 +1,6 @@
 /** The real Worker in workerd, through wrangler, on a loopback port; it can be killed and started again with its state. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -66,7 +66,7 @@ export async function makeRealWorker(folder: string, options: RealWorkerOptions 
     start: async () => {
       writeEnv();
       child = startWrangler(folder, { port, ip, tls, config, upstream });
-      await until('the Worker', () => fetch(`${url}/v1/health`), { within_ms: 60_000, every_ms: 100 });
+      await until('the Worker', () => fetch(`${url}/v1/health`), { within_ms: 120_000, every_ms: 100 });
     },
     kill: async () => {
       if (child?.pid === undefined) return;
@@ -113,13 +113,18 @@ function startWrangler(folder: string, { port, ip, tls, config, upstream }: Door
   return spawn(process.execPath, words, { env, detached: true, stdio: 'ignore', cwd: folder });
 }
 
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+/** Below those that connections are given: one of those could have it before the Worker does. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(12_000, 32_000);
+    if (await isFree(port)) return port;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const server = createServer();
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
+    server.on('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
 }

@@ -9,6 +9,7 @@ import { realWorld } from '../../host-agent/edge/world.ts';
 import { askWorker } from '../../host-agent/operator/doctor/worker-checks.ts';
 import { WorkerApi } from '../../host-agent/operator/worker-api.ts';
 import { makeRealWorker, type RealWorker } from '../edge/real-worker.ts';
+import { soon } from '../world/wait.ts';
 import { type Account, accountId, openAccount, secrets, zone } from './account.ts';
 import type { Play } from './fake-world.ts';
 
@@ -44,10 +45,7 @@ beforeAll(async () => {
   const token = (await account.run(['token'])).out;
   const files = { settings: join(account.dir, 'edge.json'), key: join(account.dir, 'edge.key') };
   await enroll({ files, url: worker.url, token, name: 'web1', world: realWorld });
-  await vi.waitFor(() => expect(account.fake.control.rules(zone.id)).toHaveLength(1), {
-    timeout: 20_000,
-    interval: 100,
-  });
+  await vi.waitFor(() => expect(account.fake.control.rules(zone.id)).toHaveLength(1), soon);
 });
 
 afterAll(async () => {
@@ -80,10 +78,7 @@ describe('the doctor', () => {
     await account.run(['ban', '203.0.113.5']);
     await vi.waitFor(
       async () => expect(bad((await doctor()).findings).map(({ about }) => about)).toEqual(['this host']),
-      {
-        timeout: 20_000,
-        interval: 200,
-      },
+      soon,
     );
     const { code, findings } = await doctor();
     expect(code).toBe(2);
@@ -104,19 +99,16 @@ describe('the doctor', () => {
       items: [{ ip: '203.0.113.99', comment: 'edgeban:main:forever x' }],
     });
     // while the Worker itself is at work on the list, that is what is said
-    await vi.waitFor(
-      async () => {
-        const { code, findings } = await doctor();
-        expect(code).toBe(2);
-        expect(bad(findings)).toContainEqual(
-          expect.objectContaining({
-            about: "drift Cloudflare's list",
-            text: '1 lacking (203.0.113.5), 1 too many (203.0.113.99)',
-          }),
-        );
-      },
-      { timeout: 20_000, interval: 500 },
-    );
+    await vi.waitFor(async () => {
+      const { code, findings } = await doctor();
+      expect(code).toBe(2);
+      expect(bad(findings)).toContainEqual(
+        expect.objectContaining({
+          about: "drift Cloudflare's list",
+          text: '1 lacking (203.0.113.5), 1 too many (203.0.113.99)',
+        }),
+      );
+    }, soon);
   });
 
   test('sees a rule that is off, one that skips before it, and none at all', async () => {
@@ -147,18 +139,12 @@ describe('the doctor', () => {
       code: 0,
       out: expect.stringContaining('through the Worker'),
     });
-    await vi.waitFor(() => expect(account.fake.control.rules(zone.id)[0]?.enabled).toBe(false), {
-      timeout: 20_000,
-      interval: 100,
-    });
+    await vi.waitFor(() => expect(account.fake.control.rules(zone.id)[0]?.enabled).toBe(false), soon);
     expect(bad((await doctor()).findings)).toContainEqual(
       expect.objectContaining({ about: 'panic', text: expect.stringContaining('a test') }),
     );
     expect(await account.run(['resume'])).toMatchObject({ code: 0 });
-    await vi.waitFor(() => expect(account.fake.control.rules(zone.id)[0]?.enabled).toBe(true), {
-      timeout: 20_000,
-      interval: 100,
-    });
+    await vi.waitFor(() => expect(account.fake.control.rules(zone.id)[0]?.enabled).toBe(true), soon);
   });
 
   test('sees a token that was revoked, and a Worker that does not answer', async () => {

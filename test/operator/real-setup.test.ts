@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { bundleWorker } from '../../host-agent/debian/programs.ts';
 import { freePort, makeRealWorker, type RealWorker } from '../edge/real-worker.ts';
+import { soon } from '../world/wait.ts';
 import { type Account, openAccount, zone } from './account.ts';
 
 let account: Account;
@@ -41,7 +42,7 @@ test('sets up, enforces, changes nothing the second time, and is torn down witho
   expect(account.fake.control.rules(zone.id).map(({ ref }) => ref)).toEqual(['edgeban', 'by_hand']);
   expect((await account.run(['ban', '203.0.113.5'])).code).toBe(0);
   const items = () => account.fake.control.items('edgeban').map(({ ip }) => ip);
-  await vi.waitFor(() => expect(items()).toContain('203.0.113.5'), { timeout: 20_000, interval: 100 });
+  await vi.waitFor(() => expect(items()).toContain('203.0.113.5'), soon);
 
   account.writes();
   const second = await account.setup();
@@ -80,12 +81,12 @@ test('sets up, enforces, changes nothing the second time, and is torn down witho
 
 /** As Cloudflare does with what is deployed. */
 async function restartWhen(isDeployed: () => boolean): Promise<void> {
-  await vi.waitFor(() => expect(isDeployed()).toBe(true), { timeout: 60_000, interval: 50 });
+  await vi.waitFor(() => expect(isDeployed()).toBe(true), soon);
   await worker.kill();
   await worker.start();
 }
 
 async function startWhenUploaded(): Promise<void> {
-  await vi.waitFor(() => expect(uploaded()).not.toEqual([]), { timeout: 60_000, interval: 50 });
+  await vi.waitFor(() => expect(uploaded()).not.toEqual([]), soon);
   await worker.start();
 }

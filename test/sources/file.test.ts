@@ -21,9 +21,9 @@ afterEach(async () => {
 });
 
 async function until(condition: () => boolean, what = 'it'): Promise<void> {
-  const deadline = Date.now() + 20_000;
+  const deadline = Date.now() + 60_000;
   while (!condition()) {
-    if (Date.now() > deadline) throw new Error(`${what} did not happen in 20 s`);
+    if (Date.now() > deadline) throw new Error(`${what} did not happen in 60 s`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

@@ -3,6 +3,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../shared/errors.ts';
 
+/** For `vi.waitFor`, whose own deadline is a second: one that passes is no slower for a long one. */
+export const soon = { timeout: 60_000, interval: 20 };
+
 export class WaitedTooLong extends Error {
   override readonly name = 'WaitedTooLong';
 }

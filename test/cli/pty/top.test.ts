@@ -11,7 +11,7 @@ import { type AgentBench, startAgent, webJail } from '../../agent/bench.ts';
 import { Pty, whyNoTerminal } from './pty.ts';
 
 const program = new URL('../../../host-agent/bin/edgeban', import.meta.url).pathname;
-const within = { timeout: 20_000 };
+const within = { timeout: 60_000 };
 /** No firewall is touched: the jail has no action. */
 const jails = `${webJail('action =')}\n[mail]\nenabled = true\nlogpath = DIR/mail.log\nfailregex = ^mail <F-ID>.+</F-ID>$\naction =\n`;
 
