@@ -70,7 +70,7 @@ describe('the bans of a jail', () => {
       ability: async () => ({ block: why === null, challenge: why === null, why }),
       close: async () => undefined,
     };
-    const bench = await start('plane = edge\nbantime = 1h', 'host-1', {
+    const bench = await start('plane = edge\nbantime = 4w', 'host-1', {
       link,
       now: () => Date.now() / 1000 + clock.ahead,
     });

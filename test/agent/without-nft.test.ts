@@ -23,9 +23,14 @@ class Deprived extends Edgeban {
     return { command: [...alone, 'sh', '-c', script, this.stand, ...command], env };
   }
 
-  /** `text`: the program that stands for nft; null: something that cannot be run. */
+  /**
+   * `text`: the script that stands for nft; null: something that cannot be run. It is in a file of its own: a shell that
+   * opens its script by nft's name, when nft is back there, would run that as one.
+   */
   take(text: string | null): void {
-    writeFileSync(this.stand, text ?? '');
+    const script = join(this.folder, 'script');
+    writeFileSync(script, text ?? '');
+    writeFileSync(this.stand, text === null ? '' : `#!/bin/sh ${script}\n`);
     chmodSync(this.stand, text === null ? 0o644 : 0o755);
   }
 
@@ -50,7 +55,7 @@ class Deprived extends Edgeban {
   }
 }
 
-const failing = '#!/bin/sh\necho "Error: Could not process rule: Operation not permitted" >&2\nexit 1\n';
+const failing = 'echo "Error: Could not process rule: Operation not permitted" >&2\nexit 1\n';
 
 describe('a daemon without nft', () => {
   let folder: string;
