@@ -35,8 +35,8 @@ export default defineConfig({
           exclude: ['test/worker/**', 'test/system/**', 'test/sources/file-kill.test.ts'],
           pool: 'forks',
           // ends what hangs; a busy machine is no failure
-          testTimeout: 120_000,
-          hookTimeout: 60_000,
+          testTimeout: 300_000,
+          hookTimeout: 180_000,
         },
       },
       {
@@ -48,7 +48,7 @@ export default defineConfig({
         test: {
           name: 'workerd',
           include: ['test/worker/**/*.test.ts', 'test/both/**/*.test.ts'],
-          testTimeout: 30_000,
+          testTimeout: 120_000,
         },
       },
       {
@@ -59,8 +59,8 @@ export default defineConfig({
           include: ['test/system/**/*.test.ts', 'test/sources/file-kill.test.ts'],
           pool: 'forks',
           fileParallelism: false,
-          testTimeout: 180_000,
-          hookTimeout: 120_000,
+          testTimeout: 600_000,
+          hookTimeout: 300_000,
         },
       },
     ],

@@ -67,7 +67,7 @@ beforeEach(async (ctx) => {
     }
   }\n`);
   await Promise.all([start(host, echo.replace('PORT', '8081')), start(container, echo.replace('PORT', '80'))]);
-}, 30_000);
+});
 afterEach(() => {
   for (const child of children) child.kill('SIGKILL');
   for (const netns of [host, client, container]) netns?.remove();
@@ -119,7 +119,7 @@ it('an open connection is cut by the chain alone; its entry goes with kill-mode'
   await until('the entry gone', () => !sources().includes('192.0.2.3'));
   expect(sources()).toEqual(['192.0.2.2']);
   expect(await isAlive(killed)).toBe(false);
-}, 60_000);
+});
 
 it('a connection that the chain does not see dies with its entry', async () => {
   const flow = await talk('192.0.2.2', 8080);
@@ -130,7 +130,7 @@ it('a connection that the chain does not see dies with its entry', async () => {
   await killing.reconcile([]);
   expect(await killing.apply([{ kind: 'add', address: '192.0.2.2', until: end() }])).toEqual([]);
   await until('the end', async () => !(await isAlive(flow)), { within_ms: 20_000 });
-}, 60_000);
+});
 
 it('of many, and of networks, those are ended that have something open, and no neighbour', async () => {
   for (const source of clients) await talk(source, 8081);
@@ -141,7 +141,7 @@ it('of many, and of networks, those are ended that have something open, and no n
   await killing.apply(banned.map((address) => ({ kind: 'add', address, until: end() })));
   await until('their entries gone', () => sources().length === 2);
   expect(sources()).toEqual(['192.0.2.2', '2001:db8:a::2']);
-}, 60_000);
+});
 
 it('a program that fails is told of, and the ban is in force', async () => {
   const failures: EdgebanError[] = [];

@@ -47,7 +47,7 @@ it('a chain at prerouting, before the redirection, shuts the port that is publis
   expect(connect()).toBe('timeout');
   await web.apply([{ kind: 'delete', address: '192.0.2.2' }]);
   expect(connect()).toBe('connected');
-}, 30_000);
+});
 
 it('a chain at forward shuts all ports of the containers; one at input does not see them', async () => {
   const input = action({});
@@ -62,7 +62,7 @@ it('a chain at forward shuts all ports of the containers; one at input does not 
   expect(connect()).toBe('connected');
   await forward.reconcile([{ address: '192.0.2.2', until: until() }]);
   expect(connect()).toBe('ECONNREFUSED');
-}, 30_000);
+});
 
 it('a flow that was there before the ban ends with it', async () => {
   const web = action({ chain_hook: 'prerouting', chain_priority: '-150', blocktype: 'drop' });
@@ -101,4 +101,4 @@ it('a flow that was there before the ban ends with it', async () => {
   expect(bytes).toBe(before);
   flow.kill('SIGKILL');
   echo.kill('SIGKILL');
-}, 30_000);
+});

@@ -101,7 +101,7 @@ beforeEach(async (ctx) => {
     `[DEFAULT]\nbantime = 1h\nbanaction = nftables\n[sshd]\nenabled = true\nbackend = auto\nlogpath = ${daemon.log}\n`,
   );
   await daemon.start();
-}, 60_000);
+});
 
 afterEach(async () => {
   await daemon?.remove();

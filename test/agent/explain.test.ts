@@ -60,7 +60,7 @@ describe('edgeban explain', () => {
     appendFileSync(join(daemon.config, 'jail.local'), ways.replaceAll('DIR', folder));
     daemon.netns.run('ip', 'addr', 'add', own, 'dev', 'lo');
     await daemon.start();
-  }, 60_000);
+  });
   beforeEach((ctx) => {
     if (reason !== null) ctx.skip(reason);
   });

@@ -26,7 +26,7 @@ describe('a daemon under torture', () => {
     folder = mkdtempSync(join(tmpdir(), 'edgeban-torture-'));
     daemon = new Edgeban(folder);
     await daemon.start();
-  }, 60_000);
+  });
   afterEach(async () => {
     await daemon?.remove();
     if (isMounted) execFileSync('umount', ['-l', join(folder, 'small')]);

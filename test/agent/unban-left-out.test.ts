@@ -17,8 +17,8 @@ beforeEach((ctx) => {
   folder = mkdtempSync(join(tmpdir(), 'edgeban-left-out-'));
   daemon = new Edgeban(folder, { jails: ['sshd', 'other'] });
 });
-afterEach(() => {
-  daemon?.remove();
+afterEach(async () => {
+  await daemon?.remove();
   if (folder) rmSync(folder, { recursive: true, force: true });
 });
 
@@ -29,7 +29,7 @@ const breakFilter = () => appendFileSync(settings(), '\nfailregex = ^failed (<HO
 const iptables = () => daemon.netns.run('iptables', '-S');
 const kernel = () => daemon.netns.run('nft', 'list', 'table', 'inet', 'f2b-table');
 
-it('by its address, its network, and with the networks inside one that goes', { timeout: 60_000 }, async () => {
+it('by its address, its network, and with the networks inside one that goes', async () => {
   await daemon.start();
   const single = '198.51.100.1';
   expect(ban('sshd', single)).toBe('1');
@@ -50,9 +50,7 @@ it('by its address, its network, and with the networks inside one that goes', { 
   expect(unban(single)).toBe('0');
 });
 
-it('by the commands with which a daemon that died has banned; when the jail is switched off, all that it made goes', {
-  timeout: 90_000,
-}, async (ctx) => {
+it('by the commands with which a daemon that died has banned; when the jail is switched off, all that it made goes', async (ctx) => {
   if (!isThere('iptables')) ctx.skip('needs iptables');
   appendFileSync(settings(), '\nbanaction = iptables-multiport\nbantime = 5\n');
   await daemon.start();

@@ -22,7 +22,7 @@ function theirs(path: string, ...words: readonly string[]): string {
   return spawnSync('python3', [join(path, 'bin/fail2ban-client'), ...words], { encoding: 'utf8', env }).stdout;
 }
 
-test('the stock configuration, all jails on, line by line and laid out', { timeout: 120_000 }, (context) => {
+test('the stock configuration, all jails on, line by line and laid out', (context) => {
   const path = checkout(context);
   const conf = join(dir(), 'conf');
   cpSync(join(path, 'config'), conf, { recursive: true });

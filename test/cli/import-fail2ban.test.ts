@@ -111,7 +111,7 @@ async function until(what: string, done: () => boolean): Promise<void> {
   throw new Error(`waited in vain for ${what}`);
 }
 
-it('takes over configuration and bans, with no moment without them', { timeout: 120_000 }, async (ctx) => {
+it('takes over configuration and bans, with no moment without them', async (ctx) => {
   const reason =
     whyNot() ??
     (existsSync(join(checkout, 'bin/fail2ban-client')) ? null : 'needs F2B_CHECKOUT, a checkout of fail2ban 1.1.0');

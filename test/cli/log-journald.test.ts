@@ -17,7 +17,7 @@ const entry = z.object({
 test.for([
   ['SYSTEMD-JOURNAL', undefined],
   ['SYSLOG[facility=auth]', '7'],
-])('%s', { timeout: 60_000 }, async ([target = '', pid], context) => {
+])('%s', async ([target = '', pid], context) => {
   const reason = whyNot();
   if (reason !== null) context.skip(reason);
   const journald = new Journald();

@@ -26,7 +26,7 @@ beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'edgeban-real-'));
   worker = await makeRealWorker(dir);
   await worker.start();
-}, 90_000);
+});
 
 afterAll(async () => {
   await worker.kill();

@@ -98,7 +98,7 @@ beforeEach((context) => {
   checkoutPath = checkout(context);
 });
 
-it.each([1, 2])('finds and reads the dates of seed %i as fail2ban does', { timeout: 120_000 }, (seed) => {
+it.each([1, 2])('finds and reads the dates of seed %i as fail2ban does', (seed) => {
   const random = randomFrom(seed);
   const questions = Array.from({ length: 60 }, () => question(random));
   const theirs = ask(checkoutPath, questions);

@@ -9,7 +9,7 @@ const reason = obstacle(checkout);
 const oracle = reason === null ? new Oracle(checkout) : null;
 afterAll(() => oracle?.close());
 
-it('agrees with fail2ban on changed lines, or differs as the README says', { timeout: 120_000 }, async (ctx) => {
+it('agrees with fail2ban on changed lines, or differs as the README says', async (ctx) => {
   if (oracle === null) return ctx.skip(reason ?? '');
   const tally = newTally();
   await fuzzFilters(oracle, variantsOf(checkout), { cases: 2_000, seed: 20_261_123, differences_max: 3 }, tally);
@@ -19,7 +19,7 @@ it('agrees with fail2ban on changed lines, or differs as the README says', { tim
   expect(tally.agreed + named).toBe(tally.cases);
 });
 
-it('sees a difference', { timeout: 60_000 }, async (ctx) => {
+it('sees a difference', async (ctx) => {
   if (oracle === null) return ctx.skip(reason ?? '');
   const line = { text: 'from 192.0.2.1', now: 1_124_013_600 };
   const manner = { all: false, usedns: 'warn', mode: 'unchecked', findtime: 600 } as const;

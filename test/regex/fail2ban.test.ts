@@ -43,7 +43,7 @@ const rows: readonly (readonly string[])[] = [
   ['x 999.1.1.1', 'x <HOST>'],
 ];
 
-it.for(rows)('%j', { timeout: 60_000 }, async (words, context) => {
+it.for(rows)('%j', async (words, context) => {
   const path = checkout(context);
   const log = join(folderOf({ log: lines }), 'log');
   await compare(
@@ -52,7 +52,7 @@ it.for(rows)('%j', { timeout: 60_000 }, async (words, context) => {
   );
 });
 
-it.for(filters)('%s', { timeout: 60_000 }, async (name, context) => {
+it.for(filters)('%s', async (name, context) => {
   const path = checkout(context);
   const log = join(path, 'fail2ban/tests/files/logs', name);
   const lists = ['--print-all-matched', '--print-all-missed', '--print-all-ignored'];

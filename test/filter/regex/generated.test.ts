@@ -159,7 +159,7 @@ describe('generated code and the matcher find the same', () => {
     expect(tally.givenUp).toBeLessThan(tally.searches / 100);
   });
 
-  test('in the filters that come along', { timeout: 120_000 }, () => {
+  test('in the filters that come along', () => {
     const tally = compareAll(shippedDir);
     expect(tally.generated).toBeGreaterThan(50);
     expect(tally.matches).toBeGreaterThan(tally.searches / 5);
