@@ -56,10 +56,13 @@ export function killsConnections(parameters: Parameters): boolean {
   });
 }
 
-/** Throws ERR_ACTION_PARAMETER where a command or a flag is not that of fail2ban's stock file, for it would not be heeded. */
+/**
+ * Throws ERR_ACTION_PARAMETER where a command is not that of fail2ban's stock file, or a flag asks for other than what is done
+ * anyway: the rules stand from the start, and are repaired at an unban, too.
+ */
 export function checkCommands({ commands, ...flags }: Commands): void {
-  if (flags.startOnDemand !== null) throw meaningless('actionstart_on_demand');
-  if (flags.repairOnUnban !== null) throw meaningless('actionrepair_on_unban');
+  if (flags.startOnDemand === true) throw meaningless('actionstart_on_demand');
+  if (flags.repairOnUnban === false) throw meaningless('actionrepair_on_unban');
   if (flags.norestored) throw meaningless('norestored');
   for (const [name, text] of Object.entries(commands)) {
     if (text.trim() === '' || stockCommands[name]?.test(text.replace(/\s+/g, ' ').trim()) === true) continue;

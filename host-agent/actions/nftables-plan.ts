@@ -98,9 +98,17 @@ export function ownerOf(comment: string): string | null {
 }
 
 function blocksOf(parameters: Parameters): Readonly<Record<4 | 6, string>> {
-  const block = (key: string, otherwise: string) => ruleText(key, (parameters[key] ?? otherwise).trim());
+  const block = (key: string, otherwise: string) =>
+    ruleText(key, inSmallLetters(key, (parameters[key] ?? otherwise).trim()));
   const four = block('blocktype', 'reject');
   return { 4: four, 6: block('blocktype?family=inet6', four) };
+}
+
+/** iptables' targets are no words of nft's, which would say so only when the jail starts. */
+function inSmallLetters(key: string, value: string): string {
+  if (!/^[A-Z]+\b/.test(value)) return value;
+  const message = `${key} = ${show(value)} is a target of iptables`;
+  throw new EdgebanError('ERR_ACTION_PARAMETER', message, { remedy: `nft knows it as ${value.toLowerCase()}` });
 }
 
 function chainSpecOf(get: (key: string, otherwise: string) => string): string {

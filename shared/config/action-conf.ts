@@ -28,8 +28,8 @@ export interface ActionConf {
   readonly origin: Origin;
 }
 
-/** The options of an action that are its own, in the order in which fail2ban reads them; the last of the commands (from `actionlist`) are edgeban's. */
-const actionOptions = [
+/** The options of an action that are its own, in the order in which fail2ban reads them. */
+export const actionOptions = [
   'actionstart',
   'actionstart_on_demand',
   'actionstop',
@@ -42,11 +42,11 @@ const actionOptions = [
   'actionprolong',
   'actionreban',
   'actionunban',
-  'actionlist',
-  'actionlook',
-  'actionlookfor',
   'norestored',
 ] as const;
+
+/** Those, and edgeban's. */
+const allActionOptions = [...actionOptions, 'actionlist', 'actionlook', 'actionlookfor'] as const;
 
 export const actionFlags: ReadonlySet<string> = new Set([
   'actionstart_on_demand',
@@ -69,7 +69,9 @@ export interface ActionReading {
 }
 
 export interface ActionDefinition {
-  /** The options of `actionOptions` that are set, tags filled in. */
+  /** Its file has no section [Definition]: an action without commands. */
+  readonly saysNothing: boolean;
+  /** The options of `allActionOptions` that are set, tags filled in. */
   readonly options: ReadonlyMap<string, Sourced>;
   /** All others that are set by [Init] or the jail, as written. */
   readonly init: ReadonlyMap<string, Sourced>;
@@ -98,9 +100,9 @@ export function readAction(
     const remedy = `is there a ${file}.conf in ${joinPath(dir, 'action.d')}?`;
     throw configError('ERR_CONFIG_ACTION', `Unable to read action ${pythonRepr(file)}`, originAt(asked), remedy);
   }
-  requireWhole(config, `the action ${file}`, asked);
+  requireWhole(config);
   const definition = new Definition(config, given);
-  definition.read(actionOptions, jailOptions);
+  definition.read(allActionOptions, jailOptions);
   return { name, file, asked, given, definition: partsOf(definition) };
 }
 
@@ -121,8 +123,9 @@ function nameIn(given: Map<string, Sourced>, jail: string, asked: Sourced): stri
 
 function partsOf(definition: Definition): ActionDefinition {
   const tags = definition.combined(dynamicTags);
-  const own: ReadonlySet<string> = new Set(actionOptions);
+  const own: ReadonlySet<string> = new Set(allActionOptions);
   return {
+    saysNothing: definition.saysNothing,
     options: new Map([...tags].filter(([name]) => own.has(name))),
     init: new Map([...definition.init].filter(([name]) => !own.has(name) && !name.startsWith('known/'))),
     tags,

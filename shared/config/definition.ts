@@ -1,9 +1,8 @@
 /** What filters and actions have in common: [Definition], overlaid by [Init], overlaid by what the jail gives in brackets. */
 
 import type { Config } from './config-tree.ts';
-import { configError } from './finding.ts';
 import { interpolated, interpolatedPath, type Vars } from './interpolation.ts';
-import { originAt, type Sourced } from './sourced.ts';
+import type { Sourced } from './sourced.ts';
 import { substituteTags } from './tags.ts';
 
 /** Reads one filter or action for one jail; what it returns depends on what the jail knows by then (`read`). */
@@ -19,6 +18,11 @@ export class Definition {
   constructor(config: Config, given: ReadonlyMap<string, Sourced>) {
     this.config = config;
     this.init = new Map(given);
+  }
+
+  /** fail2ban takes a file without [Definition], an empty one for example, as one that says nothing. */
+  get saysNothing(): boolean {
+    return !this.config.sections.has('Definition');
   }
 
   /** Options of [Definition] by name, without those of [DEFAULT]. */
@@ -85,12 +89,8 @@ export class Definition {
   }
 }
 
-/** Throws what is wrong with the files of a filter or action. `asked` is where the jail names it. */
-export function requireWhole(config: Config, name: string, asked: Sourced): void {
+/** Throws what is wrong with the files of a filter or action. */
+export function requireWhole(config: Config): void {
   const [problem] = config.problems;
   if (problem !== undefined) throw problem.error;
-  if (config.sections.has('Definition')) return;
-  const [file = ''] = config.paths;
-  const remedy = `put its options under [Definition], or name another (asked for in ${originAt(asked).file})`;
-  throw configError('ERR_CONFIG_SYNTAX', `${name} has no section [Definition]`, { file, line: 1 }, remedy);
 }

@@ -45,7 +45,8 @@ const tokenPattern =
 
 function tokens(text: string): Token[] {
   const found: Token[] = [];
-  const trimmed = text.trim();
+  // Python's comments: `bantime = 3600 # an hour` is taken by fail2ban for that reason alone
+  const trimmed = text.replace(/#[^\n]*/g, '').trim();
   let depth = 0;
   tokenPattern.lastIndex = 0;
   while (tokenPattern.lastIndex < trimmed.length) {

@@ -68,7 +68,7 @@ export function openFilter(
     const remedy = `is there a ${name}.conf in ${joinPath(dir, 'filter.d')}?`;
     throw configError('ERR_CONFIG_FILTER', `Unable to read the filter ${pythonRepr(name)}`, originAt(asked), remedy);
   }
-  requireWhole(config, `the filter ${name}`, asked);
+  requireWhole(config);
   const definition = new Definition(config, options);
   if ((definition.init.get('logtype')?.text ?? '') === '' && !definition.has('logtype')) {
     const logtype = backend.startsWith('systemd') ? 'journal' : 'file';

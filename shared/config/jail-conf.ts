@@ -27,6 +27,7 @@ import { type KnownNames, unknownOptions } from './known-options.ts';
 import { isOn, jailNames, openJails } from './open-jails.ts';
 import { lonelyFleetOf, type PlaneConf, planeConfOf } from './planes.ts';
 import { type ConfigFiles, joinPath } from './read-order.ts';
+import type { Sourced } from './sourced.ts';
 
 export interface JailConf {
   readonly name: string;
@@ -226,6 +227,17 @@ function variablesOf({ config }: JailPlace, name: string): Record<string, string
   return found;
 }
 
+function tellOfNothing(values: JailValues, file: string, asked: Sourced): void {
+  const message = `the action ${file} has no section [Definition]: it does nothing`;
+  values.mild(
+    'warning',
+    'ERR_CONFIG_ACTION',
+    message,
+    asked,
+    'put its commands under [Definition], or name another action',
+  );
+}
+
 function actionsOf(values: JailValues): ActionConf[] {
   const { reading } = values;
   const actions: ActionConf[] = [];
@@ -238,7 +250,10 @@ function actionsOf(values: JailValues): ActionConf[] {
       values.error('ERR_CONFIG_ACTION_PYTHON', message, asked, remedy);
     } else if (actions.some((other) => other.name === name)) {
       values.error('ERR_CONFIG_ACTION', `Action ${name} already exists`, asked, 'give one of the two another actname');
-    } else actions.push(actionConf(action, definition));
+    } else {
+      if (definition.saysNothing) tellOfNothing(values, file, asked);
+      actions.push(actionConf(action, definition));
+    }
   }
   const said = values.option('action')?.source;
   if (reading.actions.length === 0 && said !== undefined) {

@@ -1,5 +1,5 @@
 /** The command stream that `fail2ban-client -d` prints: a configuration as the commands that would set it up. */
-import { type ActionReading, actionFlags, boolOf } from './action-conf.ts';
+import { type ActionReading, actionFlags, actionOptions, boolOf } from './action-conf.ts';
 import { filterOptions, journalMatchesOf, regexesOf } from './filter-conf.ts';
 import type { Finding } from './finding.ts';
 import { intOf, type JailReading, ownOptions } from './jail-reading.ts';
@@ -132,10 +132,13 @@ function actionCommands(jail: string, dir: string, action: ActionReading): Comma
     const path = joinPath(joinPath(dir, 'action.d'), file);
     return [['set', jail, 'addaction', name, path, pythonJson(given)]];
   }
-  const options = [...definition.options].map(([option, { text }]) => [
+  const said = [...definition.options].map(([option, { text }]) => [
     option,
     actionFlags.has(option) ? boolOf(text) : text,
   ]);
+  // that is what fail2ban hands on where there is no section to look into
+  const unsaid = definition.saysNothing ? actionOptions.filter((option) => !definition.options.has(option)) : [];
+  const options = [...unsaid.map((option) => [option, null]), ...said];
   const init = [...definition.init].map(([option, { text }]) => [option, text]);
   const all = [...options, ...init];
   const [only = []] = all;

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { createNft } from '../../host-agent/actions/nft.ts';
 import { createNftables } from '../../host-agent/actions/nftables.ts';
+import { checkCommands } from '../../host-agent/actions/nftables-parameters.ts';
 import { ownerOf, planOf } from '../../host-agent/actions/nftables-plan.ts';
 
 describe('the parameters of the nftables action', () => {
@@ -80,6 +81,8 @@ describe('the parameters of the nftables action', () => {
     ['blocktype', 'drop # nothing'],
     ['blocktype', 'log prefix "a" drop "'],
     ['blocktype', 'drop }'],
+    ['blocktype', 'RETURN'],
+    ['blocktype?family=inet6', 'DROP'],
     ['blocktype', ''],
     ['rule_match-multiport', '$proto sport { $(cat /etc/ports) }'],
     ['nftables', 'nft --check'],
@@ -98,6 +101,13 @@ describe('the parameters of the nftables action', () => {
     expect(make).toThrow(
       expect.objectContaining({ code: 'ERR_ACTION_PARAMETER', message: expect.stringContaining(parameter) }),
     );
+  });
+
+  it('takes the flags of commands that ask for what is done anyway', () => {
+    const flags = { commands: {}, startOnDemand: false, repairOnUnban: true, norestored: false };
+    expect(() => checkCommands(flags)).not.toThrow();
+    for (const other of [{ startOnDemand: true }, { repairOnUnban: false }, { norestored: true }])
+      expect(() => checkCommands({ ...flags, ...other })).toThrow(/has no meaning/);
   });
 
   it('may block IPv6 otherwise', () => {

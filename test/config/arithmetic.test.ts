@@ -18,6 +18,9 @@ test.each([
   ['1w 2d', 777_600],
   ['3600', 3_600],
   ['1 hour 5 min', 3_900],
+  ['3600 # 1 hour', 3_600],
+  ['-1 # for ever (3 * 7d)', -1],
+  ['(1h # and\n+1h)', 7_200],
 ])('%s is %d seconds', (text, seconds) => {
   expect(parseSeconds(text)).toBe(seconds);
 });
@@ -56,6 +59,8 @@ describe('refused, by name', () => {
     ['constructor', /constructor/],
     ['toString()', /toString/],
     ['1 +', /the end/],
+    ['# 1', /the end/],
+    ['1 # a\n+ 1', /another line/],
     ['1 2', /'2'/],
     ['1/0', /division by zero/],
     ['2.0 << 1', /whole numbers/],

@@ -63,6 +63,21 @@ test('so it does with overrides of every kind', (context) => {
   expect(differences(questions, ask(f2b, questions), dirs.map(ourStream))).toEqual([]);
 });
 
+test('a file without [Definition] is one that says nothing', (context) => {
+  const f2b = checkout(context);
+  const dir = write(join(scratch, 'nothing'), {
+    'fail2ban.conf': '[Definition]\nlogtarget = /x\ndbmaxmatches = 10\n',
+    'jail.conf':
+      '[a]\nenabled = 1\nfilter = f\nbackend = systemd\naction = e[actionban="true <ip>"]\n  e[actname=x, b=c]\n',
+    'filter.d/f.conf': '',
+    'action.d/e.conf': '# [Definition]\n',
+  });
+  const questions = [{ ask: 'stream', dir }];
+  const theirs = ask(f2b, questions);
+  expect(JSON.stringify(theirs)).toContain("['actionstart', None]");
+  expect(differences(questions, theirs, [ourStream(dir)])).toEqual([]);
+});
+
 test('trees at random give the same command stream, or are refused by both', (context) => {
   const f2b = checkout(context);
   const dirs = Array.from({ length: 60 * effort }, (_, index) =>

@@ -61,11 +61,6 @@ describe('what is wrong takes out its own jail, with file, line and remedy', () 
       { code: 'ERR_CONFIG_SYNTAX', line: 2 },
     ],
     [
-      'a filter without [Definition]',
-      { '/c/filter.d/web.conf': '[Init]\na = 1\n' },
-      { code: 'ERR_CONFIG_SYNTAX', file: '/c/filter.d/web.conf' },
-    ],
-    [
       'a tag that leads back to itself',
       { '/c/filter.d/web.conf': '[Definition]\nfailregex = <failregex>\n' },
       { code: 'ERR_CONFIG_TAG', file: '/c/filter.d/web.conf', line: 2 },
@@ -156,6 +151,16 @@ describe('what is odd is said, and the jail stays', () => {
       'a misspelt option of a filter',
       { '/c/filter.d/web.local': '[Definition]\nignoregex = x\n' },
       { severity: 'warning', remedy: 'did you mean ignoreregex?' },
+    ],
+    [
+      'a filter without [Definition]',
+      { '/c/filter.d/web.conf': '[Init]\na = 1\n' },
+      { severity: 'warning', code: 'ERR_CONFIG_FILTER', file: '/c/jail.conf' },
+    ],
+    [
+      'an action that somebody has emptied',
+      { '/c/action.d/quiet.conf': '', '/c/jail.d/x.local': '[web]\naction = block\n   quiet\n' },
+      { severity: 'warning', code: 'ERR_CONFIG_ACTION', message: expect.stringContaining('quiet'), line: 3 },
     ],
     [
       'a usedns of no kind',
