@@ -128,7 +128,7 @@ function switchMode({ random, edge }: World): void {
 }
 
 /** The ledger's storage is lost; KV may be lost with it. */
-async function loseLedger({ random, edge }: World): Promise<void> {
+export async function loseLedger({ random, edge }: World): Promise<void> {
   // what a former mode has left is known to the ledger alone
   if (!edge.isUp || (await edge.former()) > 0) return;
   edge.lose();

@@ -1,6 +1,6 @@
 /** A whole history from its seed: troubles in any order, then quiet, agreement, and the end of all bans. */
 import { randomOf } from '../random.ts';
-import { type Act, actBy, lose } from './acts.ts';
+import { type Act, actBy, lose, loseLedger } from './acts.ts';
 import { settings } from './edge.ts';
 import { jailNames } from './host-plan.ts';
 import { cloudflare_tick_s, expectAgreement, expectAlways, expectPanic } from './invariants.ts';
@@ -84,10 +84,16 @@ async function quiet(world: World): Promise<void> {
     host.client.isCut = false;
     host.firewall.isBroken = false;
     if (!host.isRunning) await host.start();
+  }
+  await enrolAll(world);
+  await ban(world);
+}
+
+async function enrolAll({ edge, hosts }: World): Promise<void> {
+  for (const host of hosts) {
     if (!(await edge.knows(host.id))) await host.enrol(edge);
     else if (host.isRotating) await host.rotate();
   }
-  await ban(world);
 }
 
 /** New bans, well before their ends, so that there is something to agree upon; all of them are to stand. */
@@ -135,10 +141,13 @@ async function afterwards(world: World): Promise<void> {
   lose(world);
 }
 
+/** Perhaps of an operator who has just lost the ledger, which knows nothing yet. */
 async function panic(world: World): Promise<void> {
+  if (world.random() < 0.4) await loseLedger(world);
   await world.edge.order('POST', '/v1/panic');
   await eventually(world, () => expectPanic(world));
   await world.edge.order('POST', '/v1/resume');
+  await enrolAll(world);
 }
 
 /** Until it holds, at the latest when patience is at its end. */

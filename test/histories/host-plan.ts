@@ -8,8 +8,12 @@ import { readConfiguration } from '../../host-agent/daemon/configuration.ts';
 import { configurationPorts } from '../../host-agent/daemon/kit.ts';
 import { Log } from '../../host-agent/log/log.ts';
 
-/** Jails by where their bans are enforced. */
-export const jails = { sshd: 'block', web: 'challenge', proxied: 'block' } as const;
+/** Jails by where their bans are enforced: what the edge does, and whether other hosts block, too. */
+export const jails = {
+  sshd: { edge: 'block', hosts: true },
+  web: { edge: 'challenge', hosts: true },
+  proxied: { edge: 'block', hosts: false },
+} as const;
 export type JailName = keyof typeof jails;
 export const jailNames = Object.keys(jails) as JailName[];
 /** Not of the jail edge, in which the others' bans are. */

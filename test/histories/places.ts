@@ -25,7 +25,7 @@ export function actionsAt(world: World): Map<string, EdgeAction> {
 export function spokenBy(host: SimulatedHost, now: number): string[] {
   return host.bans
     .flatMap(({ jail, id, until }) =>
-      isOwnJail(jail) && !isOver(until, now) ? [`${id} ${jail} ${jails[jail]} ${until?.toFixed(2)}`] : [],
+      isOwnJail(jail) && !isOver(until, now) ? [lineOf({ address: id, jail, until, ...jails[jail] })] : [],
     )
     .sort();
 }
@@ -33,8 +33,12 @@ export function spokenBy(host: SimulatedHost, now: number): string[] {
 export function heldFor(host: SimulatedHost, holders: readonly Holder[]): string[] {
   return holders
     .filter((holder) => holder.host === host.id)
-    .map(({ address, jail, edge, until }) => `${address} ${jail} ${edge} ${until?.toFixed(2)}`)
+    .map(lineOf)
     .sort();
+}
+
+function lineOf({ address, jail, edge, hosts, until }: Omit<Holder, 'host' | 'at' | 'lifted' | 'cursor'>): string {
+  return `${address} ${jail} ${edge} ${hosts ? 'everywhere' : 'at the edge alone'} ${until?.toFixed(2)}`;
 }
 
 /** What the others' word makes of a host's jail edge. */

@@ -58,6 +58,7 @@ export class WorkerClient {
     for (const signer of [old, fresh]) {
       try {
         check(RotateReply, await this.#send('POST', '/v1/rotate', body, signer));
+        await this.#expectKeyRefused(old);
         return true;
       } catch (error) {
         if (!(error instanceof EdgeRefusal) || error.problem !== 'ERR_AUTH_SIGNATURE') return false;
@@ -95,6 +96,14 @@ export class WorkerClient {
   async #expectRefused(method: string, path: string, body: string, headers: Record<string, string>): Promise<void> {
     const { status } = await this.#ask(method, path, body, headers);
     if (status < 400) this.twice(`${method} ${path} was taken twice with one nonce`);
+  }
+
+  /** Whoever has stolen the key before it was replaced. */
+  async #expectKeyRefused(old: Identity): Promise<void> {
+    const request = { method: 'GET', path: '/v1/feed?cursor=0', body: '' };
+    const headers = signRequest(old, request, this.#clock.now);
+    const { status } = await this.#ask(request.method, request.path, request.body, headers);
+    if (status < 400) this.twice(`the key of ${old.host} still opens after it was replaced`);
   }
 
   /** No event is applied twice. */

@@ -69,7 +69,7 @@ export class Place {
   /** Runs a command to its end; a non-zero exit code is an answer, not an error. */
   async run(command: readonly string[], options: { env?: NodeJS.ProcessEnv; timeout_ms?: number } = {}): Promise<Ran> {
     const [program = '', ...args] = [...this.#entry, ...command];
-    const limits = { timeout: options.timeout_ms ?? 20_000, maxBuffer: 64 * 1024 * 1024 };
+    const limits = { timeout: options.timeout_ms ?? 60_000, maxBuffer: 64 * 1024 * 1024 };
     try {
       const { stdout, stderr } = await execute(program, args, { env: { ...process.env, ...options.env }, ...limits });
       return { stdout, stderr, code: 0 };
