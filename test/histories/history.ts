@@ -1,9 +1,10 @@
 /** A whole history from its seed: troubles in any order, then quiet, agreement, and the end of all bans. */
+import type { UnixTime, Until } from '../../shared/time.ts';
 import { randomOf } from '../random.ts';
 import { type Act, actBy, lose, loseLedger } from './acts.ts';
 import { settings } from './edge.ts';
 import { jailNames } from './host-plan.ts';
-import { cloudflare_tick_s, expectAgreement, expectAlways, expectPanic } from './invariants.ts';
+import { cloudflare_tick_s, expectAgreement, expectAlways, expectPanic, expectStill } from './invariants.ts';
 import { actionsAt, everywhereAtCloudflare, holdersAt } from './places.ts';
 import { closeWorld, openWorld, type World } from './world.ts';
 
@@ -13,6 +14,8 @@ const ends_every = 10;
 /** What is set aside or was not read back may take so long: Cloudflare's state is read every ten minutes. */
 const patience_s = 2_700;
 const look_s = 20;
+/** Longer than a lost ledger needs to look around. */
+const amnesia_s = 200;
 /** Longer than any ban made in a history. */
 const bans_s = 8_000;
 
@@ -39,7 +42,9 @@ export async function play(seed: number, kept: (act: number) => boolean = () => 
   try {
     await live(world, seed, kept, told);
     await quiet(world);
-    if (world.random() < 0.2) await panic(world);
+    const chance = world.random();
+    if (chance < 0.2) await panic(world);
+    else if (chance < 0.4) await amnesia(world);
     await eventually(world, () => expectAgreement(world));
     await afterwards(world);
     await eventually(world, () => expectAgreement(world));
@@ -148,6 +153,24 @@ async function panic(world: World): Promise<void> {
   await eventually(world, () => expectPanic(world));
   await world.edge.order('POST', '/v1/resume');
   await enrolAll(world);
+}
+
+/** The ledger is lost while all is well, and no host tells it anything: what it finds outside stays. */
+async function amnesia(world: World): Promise<void> {
+  const { clock, edge } = world;
+  await eventually(world, () => expectAgreement(world));
+  const long = new Set(holdersAt(world).flatMap(({ address, until }) => (isLong(until, clock.now) ? [address] : [])));
+  const there = everywhereAtCloudflare(edge).filter((address) => long.has(address));
+  await loseLedger(world);
+  for (const until = clock.now + amnesia_s; clock.now < until; await clock.pass(look_s)) {
+    expectAlways(world);
+    expectStill(world, there);
+  }
+  await enrolAll(world);
+}
+
+function isLong(until: Until, now: UnixTime): boolean {
+  return until === null || until > now + 2 * amnesia_s;
 }
 
 /** Until it holds, at the latest when patience is at its end. */

@@ -196,6 +196,15 @@ function besideTheirs(addresses: readonly string[], its: readonly string[]): str
   return addresses.filter((address) => !its.some((line) => line.startsWith(`${address} `)));
 }
 
+/** A ledger that has lost its memory lifts nobody. */
+export function expectStill({ edge }: World, banned: readonly string[]): void {
+  const there = new Set(everywhereAtCloudflare(edge));
+  none(
+    'lifted by a ledger that was lost',
+    banned.filter((address) => !there.has(address)),
+  );
+}
+
 /** In a panic nothing is enforced at the edge, and hosts go on. */
 export function expectPanic(world: World): void {
   const { clock, edge } = world;
