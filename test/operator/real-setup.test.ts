@@ -77,7 +77,7 @@ test('sets up, enforces, changes nothing the second time, and is torn down witho
   expect(items()).toEqual(['198.51.100.77']);
   expect(account.fake.control.rules(zone.id).map(({ ref }) => ref)).toEqual(['by_hand']);
   expect(readdirSync(join(account.dir, 'etc'))).toEqual([]);
-});
+}, 300_000);
 
 /** As Cloudflare does with what is deployed. */
 async function restartWhen(isDeployed: () => boolean): Promise<void> {

@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import { wranglerConfig } from '../../host-agent/operator/setup/wrangler.ts';
 import { type Account, openAccount, other, zone } from './account.ts';
 
 let account: Account;
@@ -215,6 +216,20 @@ describe('a run that ends between a new token and its deployment', () => {
     expect(secrets()).toEqual([bound('CLOUDFLARE_API_TOKEN')]);
     expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ token, spent: [] });
   });
+});
+
+test('at a domain of your own there is no way around it by workers.dev, and hosts that came by that are told of', async () => {
+  account = await openAccount();
+  expect((await account.setup()).out).not.toContain('is closed');
+  expect(config().workers_dev).toBe(false);
+  const file = join(account.dir, 'etc/worker/setup.json');
+  const url = 'https://edgeban.example.workers.dev';
+  const { worker, ...record } = JSON.parse(readFileSync(file, 'utf8'));
+  writeFileSync(file, JSON.stringify({ ...record, worker: { ...worker, url } }));
+  expect((await account.setup(['--dry-run'])).out).toContain(`${url} is closed: hosts that were enrolled there`);
+  const main = { main: '/worker/index.js', isBundled: true };
+  const whole = { ...record, worker };
+  expect(JSON.parse(wranglerConfig(whole, 'edgeban', url, main)).workers_dev).toBe(true);
 });
 
 describe('whom the Worker tells', () => {

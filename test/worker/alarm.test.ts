@@ -71,7 +71,7 @@ describe('the snapshot', () => {
     expect((await status()).snapshot).toMatchObject({ current: true, error: null });
   });
 
-  it('never takes more than 1,000 writes in a day', () => {
+  it('leaves a sixth of the 1,000 writes that a free plan has in a day', () => {
     let state: Pick<LedgerState, 'writeTokens' | 'writeTokensAt' | 'snapshotTriedAt'> = {
       writeTokens: pace.snapshot_writes_burst,
       writeTokensAt: 0,
@@ -84,8 +84,8 @@ describe('the snapshot', () => {
       const writeTokens = Math.min(pace.snapshot_writes_burst, state.writeTokens + refill) - 1;
       state = { writeTokens, writeTokensAt: now, snapshotTriedAt: now };
     }
-    expect(writes).toBeGreaterThan(900);
-    expect(writes).toBeLessThan(1_000);
+    expect(writes).toBeGreaterThan(750);
+    expect(writes).toBeLessThan(834);
   });
 });
 

@@ -122,9 +122,9 @@ export const recoveredName = 'recovered';
 export const pace = {
   /** KV takes one write of a key in a second. */
   snapshot_gap_min: 1.1,
-  /** KV's free plan has 1,000 writes a day: a full bucket and a day's refill are 964. */
+  /** KV's free plan has 1,000 writes a day, for all Workers of the account: a full bucket and a day's refill are 820. */
   snapshot_writes_burst: 100,
-  snapshot_write_refill: 100,
+  snapshot_write_refill: 120,
   /** The snapshot goes from KV by itself if the ledger has been silent so long (at least; KV's expirationTtl). */
   snapshot_ttl: 7 * 86_400,
   /** It is written again after so long even if nothing has changed: heals an emptied KV. */

@@ -17,6 +17,7 @@ import { type Given, Setup } from './setup-run.ts';
 import { makeChallengeList, makeList, makeNamespace } from './things.ts';
 import { missingPermissions, permissionError, setupNeeds, verifyToken } from './token.ts';
 import { awaitCleared, awaitWorker } from './waiting.ts';
+import { isWorkersDev } from './wrangler.ts';
 
 export async function setUp(argv: readonly string[], world: OperatorWorld): Promise<number> {
   const { values } = parseWords(argv, options);
@@ -190,10 +191,18 @@ function plan({ record, given, files }: Setup, url: string): string[] {
     `   the KV namespace ${given.name}-bans${listsText(mode, given)}, made by setup where they are not there`,
     ...(mode === 'none' || mode === 'gate' ? [] : ['   a token for the Worker, with only what the mode needs']),
     `   the Worker ${given.name}, deployed through wrangler, at ${url}`,
+    ...movedPlan(record, url),
     ...(mode === 'list' ? [`   one WAF rule in each zone for each list, made and kept in order by the Worker`] : []),
     ...gatePlan(record),
     ...(mode === 'access-rules' ? ['   an IP access rule for each ban, made by the Worker'] : []),
     `   the operator's tokens in ${files.operator} (mode 0600), the record of all this in ${files.record}`,
+  ];
+}
+
+function movedPlan({ worker }: SetupRecord, url: string): string[] {
+  if (worker === null || !isWorkersDev(worker.url) || isWorkersDev(url)) return [];
+  return [
+    `   ${worker.url} is closed: hosts that were enrolled there are to be enrolled again (edgeban edge enroll --url ${url})`,
   ];
 }
 

@@ -43,7 +43,8 @@ export function wranglerConfig(record: SetupRecord, name: string, url: string, c
     ...(code.isBundled ? { no_bundle: true } : { minify: true, build: { command: buildCommand(code.main) } }),
     account_id: record.account,
     compatibility_date,
-    workers_dev: true,
+    // at a domain of the operator's a rule of theirs can stand before the Worker: there is to be no way around it
+    workers_dev: isWorkersDev(url),
     ...(routes.length === 0 ? {} : { routes }),
     vars: {
       ENFORCEMENT: record.mode,
@@ -61,6 +62,11 @@ export function wranglerConfig(record: SetupRecord, name: string, url: string, c
     migrations: [{ tag: 'v1', new_sqlite_classes: ['Ledger'] }],
   };
   return `${JSON.stringify(config, null, 2)}\n`;
+}
+
+/** Cloudflare's own address for the Worker, before which no rule can be put. */
+export function isWorkersDev(url: string): boolean {
+  return new URL(url).hostname.endsWith('.workers.dev');
 }
 
 /** A checkout builds the page that the Worker carries. */
