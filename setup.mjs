@@ -115,7 +115,15 @@ async function installPackages() {
   const [command, args] = npm?.endsWith('.js') ? [process.execPath, [npm]] : ['npm', []];
   // scripts stay off: only re2 needs one, and npm would run it with the wrong Node's headers. Not `npm ci`: that
   // refuses a lock file made where a registry lacks another platform's optional packages.
-  const flags = ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+  const flags = [
+    'install',
+    '--no-save',
+    '--ignore-scripts',
+    '--fetch-retries=5',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+  ];
   await run('installing npm packages', command, [...args, ...flags]);
   writeFileSync(stamp, lockHash());
 }
@@ -192,6 +200,9 @@ function wantedPrograms(purpose) {
   return process.getuid?.() === 0 ? wanted : { ...wanted, ...programsOfUsers };
 }
 
+/** What does not come at once is asked for again. */
+const patient = ['-o', 'Acquire::Retries=5'];
+
 /** Installs them where we may (root on Debian); elsewhere names them. `why` ends the sentence. */
 async function installDebianPackages(packages, why) {
   if (packages.length === 0) return;
@@ -203,8 +214,8 @@ async function installDebianPackages(packages, why) {
   }
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   const list = packages.join(' ');
-  await run('reading the Debian package lists', 'apt-get', ['-q', 'update'], { env });
-  const flags = ['-qy', '--no-install-recommends', 'install', ...packages];
+  await run('reading the Debian package lists', 'apt-get', ['-q', ...patient, 'update'], { env });
+  const flags = ['-qy', ...patient, '--no-install-recommends', 'install', ...packages];
   await withoutStartingServices(() => run(`installing Debian packages: ${list}`, 'apt-get', flags, { env }));
   if (packages.includes('openssh-server')) disableSshd();
 }

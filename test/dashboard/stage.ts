@@ -42,7 +42,7 @@ export interface Stage {
 export async function openStage(browser: Browser, look: Look): Promise<Stage> {
   const context = await browser.newContext({ viewport: sizeOf(1280), colorScheme: 'light', reducedMotion: 'reduce' });
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(60_000);
   await page.clock.setFixedTime(now * 1000);
   const complaints = complaintsOf(page);
   const asked = { answered: 0, open: 0 };

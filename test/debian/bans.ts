@@ -26,7 +26,7 @@ const login_ms_max = 15_000;
 /** One that the ban cuts off hears nothing any more. */
 const later_ms_max = 6_000;
 const logins_max = 12;
-const attack_ms_max = 30_000;
+const attack_ms_max = 120_000;
 
 /** Guesses passwords until the door is shut, or so often; what each login met. Where sshd itself hangs up, nothing was guessed. */
 export async function bruteForce(machine: Machine, source: string, logins = logins_max): Promise<Login[]> {

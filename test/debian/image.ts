@@ -47,6 +47,9 @@ echo debian >"$root/etc/hostname"
 printf '127.0.0.1 localhost debian\\n::1 localhost\\n' >"$root/etc/hosts"
 `;
 
+/** The archive is far, and hundreds of packages come from it: what breaks off is begun anew. */
+const downloads_max = 3;
+
 /** The folder of the release's image; made now if there is none of this recipe. */
 export async function makeImage(release: Release): Promise<string> {
   const suite = suites[release];
@@ -59,7 +62,15 @@ export async function makeImage(release: Release): Promise<string> {
   mkdirSync(folder, { recursive: true });
   const draft = `${image}.${process.pid}`;
   try {
-    await cook(suite, draft);
+    for (let left = downloads_max; ; left -= 1) {
+      const failed = await cook(suite, draft).then(
+        () => null,
+        (error: Error) => error,
+      );
+      if (failed === null) break;
+      if (left === 1) throw failed;
+      rmSync(draft, { recursive: true, force: true });
+    }
     renameSync(draft, image);
   } finally {
     rmSync(draft, { recursive: true, force: true });

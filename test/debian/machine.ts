@@ -67,7 +67,7 @@ export async function boot(release: Release, shelf: string, seat: Seat = alone):
     const leader = await firstProcess(nspawn);
     const place = new Place(`${seat.name}-${release}`, entry(leader));
     await until('the system', async () => isUp((await place.run(['systemctl', 'is-system-running'])).stdout), {
-      within_ms: 90_000,
+      within_ms: 180_000,
       every_ms: 100,
     });
     return { release, seat, root, leader, boot_ms: performance.now() - started, place, internet, folder, nspawn };
@@ -146,16 +146,12 @@ function startSystem(release: Release, shelf: string, { seat, root }: Pick<Machi
 }
 
 function firstProcess(nspawn: Program): Promise<number> {
-  return until(
-    "the machine's first process",
-    () => {
-      if (!nspawn.isRunning) throw new Error('systemd-nspawn ended');
-      const children = readFileSync(`/proc/${nspawn.pid}/task/${nspawn.pid}/children`, 'utf8').trim().split(/\s+/);
-      const pid = Number(children[0]);
-      return pid > 0 && readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'systemd' && pid;
-    },
-    { within_ms: 30_000 },
-  );
+  return until("the machine's first process", () => {
+    if (!nspawn.isRunning) throw new Error('systemd-nspawn ended');
+    const children = readFileSync(`/proc/${nspawn.pid}/task/${nspawn.pid}/children`, 'utf8').trim().split(/\s+/);
+    const pid = Number(children[0]);
+    return pid > 0 && readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'systemd' && pid;
+  });
 }
 
 /** Into all of the machine's namespaces, with its administrator's environment, in a cgroup that is no unit's. */

@@ -66,7 +66,7 @@ async function showFigures(machine: Machine): Promise<string[]> {
   assert.ok(scraped.includes(figure), scraped);
   assert.notEqual((await run(machine, `runuser -u nobody -- ${scrape}`)).code, 0, "the socket is root's");
   const file = () => run(machine, 'runuser -u nobody -- cat /run/edgeban/edgeban.prom');
-  await until('the file', async () => (await file()).stdout.includes(figure), { within_ms: 20_000 });
+  await until('the file', async () => (await file()).stdout.includes(figure));
   await client(machine, 'reload');
   const status = await sh(machine, 'systemctl show -p StatusText --value edgeban');
   assert.match(status, /^1 jail, \d+ banned/);

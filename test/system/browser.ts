@@ -9,6 +9,8 @@ import type { Place } from '../world/place.ts';
 
 const port = 9797;
 const program = '/usr/bin/chromium';
+/** By itself it would be given 30 s. */
+const start_ms_max = 120_000;
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const quiet = [
   ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'],
@@ -26,7 +28,7 @@ export interface Visit {
 export function launchAt(place: Place, folder: string): Promise<Browser> {
   const starter = join(folder, 'chromium');
   writeFileSync(starter, `#!/bin/sh\n${place.shellPrefix} ${program} "$@"\n`, { mode: 0o755 });
-  return chromium.launch({ executablePath: starter, args: quiet });
+  return chromium.launch({ executablePath: starter, args: quiet, timeout: start_ms_max });
 }
 
 /** Browsers take a cookie that is `Secure` over plain HTTP from this machine itself only: the Worker is reached through here. */
@@ -41,13 +43,13 @@ export function forward(edge: Edge): Promise<string> {
 }
 
 export function launch(): Promise<Browser> {
-  return chromium.launch({ executablePath: program, args: quiet });
+  return chromium.launch({ executablePath: program, args: quiet, timeout: start_ms_max });
 }
 
 export async function visit(browser: Browser, url: string): Promise<Visit> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, colorScheme: 'light' });
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(60_000);
   const complaints: string[] = [];
   page.on('pageerror', (error) => complaints.push(`error: ${error.message}`));
   page.on('console', (message) => {

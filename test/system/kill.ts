@@ -21,7 +21,7 @@ const blows: readonly (readonly Victim[])[] = [
 const rounds = Number(process.env['KILL_ROUNDS'] ?? 1);
 const bans_per_blow = 12;
 /** After all parts are back. */
-const agreement_ms_max = 30_000;
+const agreement_ms_max = 90_000;
 
 export async function killed(seed: number): Promise<unknown> {
   const world = await makeWorld({ jails: '[sshd]\nenabled = true\nbantime = 1h\n' });

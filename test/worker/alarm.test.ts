@@ -2,6 +2,7 @@
 import { evictDurableObject, reset, runDurableObjectAlarm } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { BanList } from '../../worker/ban-list.ts';
 import { pace } from '../../worker/ledger/limits.ts';
 import { snapshotDue } from '../../worker/ledger/snapshot.ts';
 import type { LedgerState } from '../../worker/ledger/state.ts';
@@ -45,15 +46,17 @@ describe('the snapshot', () => {
     const put = vi.spyOn(env.BANS, 'put');
     const host = await newHost('web1');
     const times: number[] = [];
-    put.mockImplementation(async () => {
-      times.push(Date.now());
+    // by the ledger's clock: what comes between that and the call is the machine's
+    put.mockImplementation(async (_key, value) => {
+      const list = value instanceof Uint8Array ? BanList.open(value.slice().buffer) : null;
+      times.push(list?.writtenAt ?? 0);
     });
     for (let n = 1; n <= 20; n++) {
       await tell(host, ban(`203.0.113.${n}`));
-      if (n % 10 === 0) await until(async () => (await status()).snapshot.current, 5);
+      if (n % 10 === 0) await until(async () => (await status()).snapshot.current);
     }
     expect(times.length).toBeGreaterThan(1);
-    expect(times.every((time, index) => index === 0 || time - (times[index - 1] ?? 0) >= 1000)).toBe(true);
+    expect(times.every((time, index) => index === 0 || time - (times[index - 1] ?? 0) >= 1)).toBe(true);
   });
 
   it('that cannot be written is tried again', async () => {
@@ -112,7 +115,7 @@ const idle: LedgerState = {
 describe('expiry', () => {
   it('comes by itself, when it is due', async () => {
     const host = await newHost('web1');
-    await tell(host, ban('203.0.113.7', { until: Date.now() / 1000 + 0.5 }), ban('203.0.113.8'));
+    await tell(host, ban('203.0.113.7', { until: Date.now() / 1000 + 3 }), ban('203.0.113.8'));
     expect((await status()).bans).toBe(2);
     const ended = () => withSql((sql) => sql.exec('SELECT address FROM holders WHERE ended = 1').toArray());
     await until(async () => (await ended()).length === 1);
@@ -125,7 +128,7 @@ describe('expiry', () => {
 
   it('comes after an eviction, too', async () => {
     const host = await newHost('web1');
-    await tell(host, ban('203.0.113.7', { until: Date.now() / 1000 + 1 }));
+    await tell(host, ban('203.0.113.7', { until: Date.now() / 1000 + 3 }));
     await evictDurableObject(ledgerStub());
     await until(async () => (await withSql((sql) => sql.exec('SELECT SUM(ended) AS n FROM holders').one()['n'])) === 1);
   });

@@ -138,7 +138,8 @@ describe('history', () => {
     const host = await newHost('web1');
     await tell(host, ...Array.from({ length: 20 }, (_, n) => ban(`203.0.113.${n}`, { jail: `jail-${n}` })));
     const { keys, counts } = Series.parse((await operator('GET', '/v1/view/series')).body);
-    expect([keys.length, keys.at(-1), counts.at(-1)?.at(-1)]).toEqual([13, 'other', 8]);
+    const others = counts.at(-1)?.reduce((sum, count) => sum + count, 0);
+    expect([keys.length, keys.at(-1), others]).toEqual([13, 'other', 8]);
   });
 });
 

@@ -142,7 +142,7 @@ describe('what one key can cost a day', () => {
     const reply = await batch(thief, streamOf(thief).stream, 2, more);
     expect([reply.status, codeOf(reply)]).toEqual([429, 'ERR_CAP_ROWS']);
     const wait = Number(reply.headers.get('retry-after'));
-    expect(Math.abs(wait - (86_400 - ((Date.now() / 1000) % 86_400)))).toBeLessThan(5);
+    expect(Math.abs(wait - (86_400 - ((Date.now() / 1000) % 86_400)))).toBeLessThan(60);
     await tell(honest, ban('203.0.113.9'));
     await operator('POST', '/v1/bans', { address: '203.0.113.10', bantime: 600 });
     expect([await isBanned('203.0.113.8'), await isBanned('203.0.113.9'), await isBanned('203.0.113.10')]).toEqual([

@@ -48,7 +48,7 @@ export async function login(
     PreferredAuthentications: 'password',
     PubkeyAuthentication: 'no',
     NumberOfPasswordPrompts: '1',
-    ConnectTimeout: '4',
+    ConnectTimeout: String(Math.ceil(within_ms / 1000)),
     LogLevel: 'ERROR',
   };
   const flags = Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`]);

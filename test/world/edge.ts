@@ -94,9 +94,9 @@ export async function startWorker(edge: Edge): Promise<void> {
   edge.worker = here.start('wrangler', command, join(folder, 'worker.log'), env);
   const answers = async () => {
     if (!edge.worker.isRunning) throw new Error(`wrangler ended: ${edge.worker.log().slice(-2000)}`);
-    return (await fetch(`${edge.url}/v1/health`, { signal: AbortSignal.timeout(2_000) })).ok;
+    return (await fetch(`${edge.url}/v1/health`, { signal: AbortSignal.timeout(10_000) })).ok;
   };
-  await until('the Worker', answers, { within_ms: 60_000 });
+  await until('the Worker', answers, { within_ms: 120_000 });
 }
 
 /** wrangler works in the folder of its configuration: it gets a copy, and the checkout is left alone. */

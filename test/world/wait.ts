@@ -19,7 +19,7 @@ export async function until<T>(
   ask: () => Promise<T | undefined | null | false> | T | undefined | null | false,
   options: { within_ms?: number; every_ms?: number } = {},
 ): Promise<T> {
-  const { within_ms = 30_000, every_ms = 20 } = options;
+  const { within_ms = 60_000, every_ms = 20 } = options;
   const deadline = performance.now() + within_ms;
   let last = 'no answer';
   while (performance.now() < deadline) {
