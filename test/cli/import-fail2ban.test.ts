@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { Netns, whyNot } from '../actions/netns.ts';
+import { until } from '../world/wait.ts';
 
 const root = join(import.meta.dirname, '../..');
 const checkout = process.env['F2B_CHECKOUT'] ?? '';
@@ -103,14 +104,6 @@ function knock(scene: Scene, from: string): () => string[] {
   return () => (existsSync(out) ? readFileSync(out, 'utf8').trim().split('\n') : []);
 }
 
-async function until(what: string, done: () => boolean): Promise<void> {
-  for (const end = performance.now() + 30_000; performance.now() < end; ) {
-    if (done()) return;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  throw new Error(`waited in vain for ${what}`);
-}
-
 it('takes over configuration and bans, with no moment without them', async (ctx) => {
   const reason =
     whyNot() ??
@@ -154,7 +147,7 @@ it('takes over configuration and bans, with no moment without them', async (ctx)
   const sofar = attempts.map((seen) => seen().length);
   await until('more attempts', () => attempts.every((seen, i) => seen().length > (sofar[i] ?? 0) + 20));
   for (const seen of attempts) expect(seen().filter((what) => what === 'in')).toEqual([]);
-  expect(free()).toContain('in');
+  await until('the other one is in', () => free().includes('in'));
 
   // a second time: nothing is left to do, and what was lifted stays lifted
   client('set', 'sshd', 'unbanip', '203.0.113.7');

@@ -125,7 +125,7 @@ describe.skipIf(!isThere)(isThere ? 'in Chromium' : 'in Chromium (skipped: there
     await page.getByRole('dialog').waitFor();
     await page.keyboard.press('Escape');
     await page.getByRole('dialog').waitFor({ state: 'detached' });
-    expect(await focused(page)).toBe('Unban 45.0.0.7');
+    await expect.poll(() => focused(page)).toBe('Unban 45.0.0.7');
     await page.route('**/v1/view/bans?*', (route) =>
       route.fulfill({ json: { revision: '2', offset: 0, total: 0, rows: [] } }),
     );

@@ -45,7 +45,7 @@ export async function setOf(machine: Machine, address: string): Promise<string |
 }
 
 /** Waits until the address is in a set, and returns the set's name. */
-export function blocked(machine: Machine, address: string, within_ms = 10_000): Promise<string> {
+export function blocked(machine: Machine, address: string, within_ms = 60_000): Promise<string> {
   return until(`${address} in the kernel`, () => setOf(machine, address), { within_ms });
 }
 

@@ -52,7 +52,7 @@ async function whileKnocking(machine: Machine, play: () => Promise<void>): Promi
   const { place } = await attackerAt(machine, prisoners.sshd);
   const end = join(machine.folder, 'knocking-ends');
   const words = [process.execPath, '-e', knocker, prisoners.sshd, addresses.v4, end];
-  const knocking = place.run(words, { timeout_ms: 120_000 });
+  const knocking = place.run(words, { timeout_ms: 600_000 });
   try {
     await play();
   } finally {
