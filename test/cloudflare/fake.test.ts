@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { until } from '../world/wait.ts';
 import { account, openScene, type Scene, secret, wantMany, zoneIds } from './scene.ts';
 
 const [zone] = zoneIds;
@@ -253,9 +254,10 @@ describe('as a process', () => {
     await gone;
     base = await start();
     let seen: unknown = [];
-    for (let tries = 0; tries < 200 && JSON.stringify(seen) === '[]'; tries++) {
+    await until('the item', async () => {
       seen = (await send(`${base}${items}`, { headers })).result;
-    }
+      return JSON.stringify(seen) !== '[]';
+    });
     expect(seen).toMatchObject([{ ip: '192.0.2.1' }]);
     const control = await send(`${new URL(base).origin}/__fake/state`, {});
     expect(control.result['revoked']).toEqual(['other']);
