@@ -48,7 +48,7 @@ class CommandSteps implements Steps {
   readonly norestored: boolean;
   readonly stays: boolean;
   readonly addressOnly: boolean;
-  spent_ms = 0;
+  cpu_ms = 0;
   readonly #name: string;
   readonly #texts: Texts;
   readonly #timeout_ms: number;
@@ -116,7 +116,7 @@ class CommandSteps implements Steps {
 
   async #run(command: ShellCommand, output?: 'whole' | 'shared'): Promise<ShellEnd> {
     const end = await this.#world.run(command, this.#timeout_ms, output);
-    this.spent_ms += end.took_ms ?? 0;
+    this.cpu_ms += end.cpu_ms ?? 0;
     return end;
   }
 

@@ -72,8 +72,8 @@ export interface ShellEnd {
   readonly why?: string;
   /** The end of what it printed. */
   readonly said: string;
-  /** How long it ran, the wait for its turn left out. */
-  readonly took_ms?: number;
+  /** The processor time that it took, about. */
+  readonly cpu_ms?: number;
 }
 
 /** What the daemon gives to all of them. */
@@ -85,6 +85,8 @@ export interface TicketWorld {
   /** Changes when the machine starts anew, and what the kernel held is gone. */
   readonly boot: string;
   now(): UnixTime;
+  /** The processor time of all commands that have ended. */
+  commandsCpu_ms(): number;
   nameOf(address: string): Promise<string | null>;
   /**
    * `values` are $0, $1, … of the script. `whole`: waits for all that it prints, and keeps more of it. `shared`: the same, and
@@ -141,8 +143,8 @@ export interface Steps {
   readonly stays: boolean;
   /** Ids that are no addresses are not its business. */
   readonly addressOnly: boolean;
-  /** How long its commands ran, all together. */
-  readonly spent_ms: number;
+  /** The processor time that its commands have taken, all together. */
+  readonly cpu_ms: number;
   has(step: StepName): boolean;
   /** What tells one family's step from another's; empty: there is nothing to do. */
   keyOf(step: StepName, family: TicketFamily): string;

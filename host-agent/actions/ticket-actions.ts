@@ -33,9 +33,9 @@ export class TicketActions {
 
   #stepsOf(conf: ActionConf, jail: TicketJail): Steps {
     if (isWebhook(conf)) return webhookSteps(conf, this.#world);
-    const { run } = this.#world;
+    const { run, commandsCpu_ms } = this.#world;
     const inLane: TicketWorld['run'] = (command, timeout_ms, output) => {
-      const ended = () => timed(() => run(command, timeout_ms, output));
+      const ended = () => counted(() => run(command, timeout_ms, output), commandsCpu_ms);
       // who only looks is in nobody's way
       if (output === 'shared') return this.#asked.once(JSON.stringify(command), ended);
       return this.#lanes.through(conf.file, ended);
@@ -50,10 +50,11 @@ export function checkTicketAction(conf: ActionConf): void {
   else checkCommands(conf);
 }
 
-async function timed(run: () => Promise<ShellEnd>): Promise<ShellEnd> {
-  const began_ms = performance.now();
+/** What others ran meanwhile is counted, too: at the most the time that it took. */
+async function counted(run: () => Promise<ShellEnd>, cpu_ms: () => number): Promise<ShellEnd> {
+  const [began_ms, before_ms] = [performance.now(), cpu_ms()];
   const end = await run();
-  return { ...end, took_ms: performance.now() - began_ms };
+  return { ...end, cpu_ms: Math.min(performance.now() - began_ms, cpu_ms() - before_ms) };
 }
 
 /** What several ask at the same time is asked once. */

@@ -9,7 +9,7 @@ import { familyOf } from './ticket-tags.ts';
 import { addressesIn, frameOf } from './ticket-view.ts';
 
 export const reviewLimits = {
-  /** It is looked so often, when it is asked to, and so seldom that the commands run for a 250th of the time. */
+  /** It is looked so often, when it is asked to, and so seldom that the commands take a 250th of a processor. */
   rest_ms_min: 15_000,
   rest_ms_max: 600_000,
   share: 1 / 250,
@@ -64,10 +64,10 @@ export class TicketReview {
     const { steps } = this.#parts;
     const began_ms = performance.now();
     if (!isUrgent && began_ms < this.#dueAt_ms) return;
-    const before_ms = steps.spent_ms;
+    const before_ms = steps.cpu_ms;
     const look = await this.#look();
     if (!this.#isAsSeen(look)) await this.#makeGood(look);
-    const rest_ms = Math.max((steps.spent_ms - before_ms) / reviewLimits.share, reviewLimits.rest_ms_min);
+    const rest_ms = Math.max((steps.cpu_ms - before_ms) / reviewLimits.share, reviewLimits.rest_ms_min);
     this.#dueAt_ms = began_ms + Math.min(rest_ms * 2 ** this.#vain, reviewLimits.rest_ms_max);
   }
 

@@ -82,7 +82,7 @@ class WebhookSteps implements Steps {
   readonly norestored: boolean;
   readonly stays = false;
   readonly addressOnly = false;
-  readonly spent_ms = 0;
+  readonly cpu_ms = 0;
   readonly #settings: Settings;
   readonly #world: TicketWorld;
 

@@ -77,6 +77,7 @@ async function ours(conf: ActionConf, { steps, results }: Question): Promise<str
     names: { full: 'host.example', short: 'host' },
     boot: '',
     now: () => now,
+    commandsCpu_ms: () => 0,
     nameOf: async () => 'ptr.example',
     run: async ({ script, values }) => {
       done.push(filled(script, values));

@@ -42,6 +42,7 @@ export function ticketBench({ inside = [], run, host = 'evil.example' }: BenchSe
     names: { full: 'host.example', short: 'host' },
     boot: bench.boot,
     now: () => Date.now() / 1000,
+    commandsCpu_ms: () => 0,
     nameOf: async () => host,
     run: (command, timeout_ms) => {
       bench.ran.push(command);
