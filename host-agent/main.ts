@@ -31,7 +31,9 @@ const ports: HostPorts = {
     const { findings, plan } = readConfiguration(configDir, enrolled !== null, configurationPorts());
     const jails = plan.jails.map(({ name }) => name);
     const edge = enrolled === null ? [] : await edgeFindings(plan.jails, () => abilityOnce(enrolled));
-    return [...findings, ...sharedJails(jails, neighbourhood(diskFiles)), ...edge].map(shown);
+    const { programFindings } = await import('./daemon/programs.ts');
+    const machine = [...sharedJails(jails, neighbourhood(diskFiles)), ...programFindings(plan.jails)];
+    return [...findings, ...machine, ...edge].map(shown);
   },
   commandStream: async (configDir, { loglevel, logtarget, syslogsocket, dbfile }) => {
     const { commandStreamOf } = await import('./daemon/command-stream.ts');

@@ -98,6 +98,7 @@ const table = {
   ERR_ACTION_PARAMETER: { status: 400, title: 'a parameter of an action that cannot be used' },
   ERR_ACTION_GONE: { status: 500, title: 'somebody else took away what the action had made' },
   ERR_ACTION_SANDBOX: { status: 500, title: "the service's sandbox keeps an action from its work" },
+  ERR_ACTION_PROGRAM: { status: 500, title: 'a program that an action runs is not installed' },
   ERR_ACTION_COMMAND: { status: 500, title: 'a command of an action failed' },
   ERR_ACTION_TIMEOUT: { status: 500, title: 'a command of an action did not end in time' },
   ERR_ACTION_WAITS: { status: 503, title: 'an action is not tried now, because it has failed again and again' },

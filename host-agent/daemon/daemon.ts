@@ -34,6 +34,7 @@ import { strict, tell, usable } from './findings.ts';
 import { actionKit, configurationPorts, sourceOf } from './kit.ts';
 import { mailFindings } from './mail-rights.ts';
 import { neighbourhood, sharedJails } from './neighbour.ts';
+import { programFindings } from './programs.ts';
 import { ServerSettings } from './server-settings.ts';
 import { ticketWorld } from './ticket-world.ts';
 import { sayHere, sweepAlone } from './twins.ts';
@@ -94,7 +95,8 @@ async function run({ settings, configDir, ready }: ServeOptions, log: Log, super
       const read = () => readConfiguration(configDir, enrolled !== null, configurationPorts());
       const configuration = usable(read(), log);
       const jails = configuration.plan.jails.map(({ name }) => name);
-      tell([...sharedJails(jails, neighbourhood(diskFiles)), ...mailFindings(configuration.plan.jails)], log);
+      const machine = [...programFindings(configuration.plan.jails), ...mailFindings(configuration.plan.jails)];
+      tell([...sharedJails(jails, neighbourhood(diskFiles)), ...machine], log);
       const inForce = new ServerSettings(configuration.server, log);
       const reread = async () => {
         const next = read();

@@ -101,12 +101,17 @@ export class Shell {
 
 const last_words_ms = 20;
 
-/** As the daemon's own, without what is between it and systemd; a daemon's PATH may lack sbin. */
+/** As the daemon's own, without what is between it and systemd. */
 function environment(): NodeJS.ProcessEnv {
   const { NOTIFY_SOCKET: _notify, WATCHDOG_PID: _pid, WATCHDOG_USEC: _usec, ...rest } = process.env;
+  return { ...rest, PATH: commandPath().join(':') };
+}
+
+/** The folders in which a command's program is looked for: a daemon's PATH may lack sbin. */
+export function commandPath(): string[] {
   const sbin = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
-  const known = (rest['PATH'] ?? '').split(':').filter((place) => place !== '');
-  return { ...rest, PATH: [...new Set([...known, ...sbin])].join(':') };
+  const known = (process.env['PATH'] ?? '').split(':').filter((place) => place !== '');
+  return [...new Set([...known, ...sbin])];
 }
 
 /** Reads to the end, so that nobody who writes is held up or ended, and keeps the last characters. */
