@@ -151,6 +151,13 @@ async function rotate({ random, hosts }: World): Promise<void> {
   await oneOf(random, hosts).rotate();
 }
 
+/** Whoever has kept requests from the wire waits for a Worker that has forgotten them. */
+async function replay({ edge, hosts }: World): Promise<void> {
+  if (!edge.isUp) return;
+  edge.restart();
+  for (const { client } of hosts) await client.replay();
+}
+
 async function operate({ random, edge }: World): Promise<void> {
   const address = oneOf(random, pool);
   if (random() < 0.5) await edge.tryOrder('POST', '/v1/bans', { address, bantime: 4000 + below(random, 2000) });
@@ -190,6 +197,7 @@ export const acts: readonly Act[] = [
   { name: 'enrol', weight: 3, run: enrol },
   { name: 'revoke', weight: 0.7, run: revoke },
   { name: 'rotate', weight: 1, run: rotate },
+  { name: 'replay', weight: 0.5, run: replay },
   { name: 'operate', weight: 3, run: operate },
   { name: 'allow', weight: 1, run: allow },
   { name: 'emergency', weight: 1, run: emergency },

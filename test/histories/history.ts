@@ -43,8 +43,8 @@ export async function play(seed: number, kept: (act: number) => boolean = () => 
     await live(world, seed, kept, told);
     await quiet(world);
     const chance = world.random();
-    if (chance < 0.2) await panic(world);
-    else if (chance < 0.4) await amnesia(world);
+    if (chance < 0.3) await panic(world);
+    else if (chance < 0.5) await amnesia(world);
     await eventually(world, () => expectAgreement(world));
     await afterwards(world);
     await eventually(world, () => expectAgreement(world));
@@ -146,11 +146,12 @@ async function afterwards(world: World): Promise<void> {
   lose(world);
 }
 
-/** Perhaps of an operator who has just lost the ledger, which knows nothing yet. */
+/** Perhaps of an operator who has just lost the ledger, which knows nothing yet, and perhaps he thinks better of it at once. */
 async function panic(world: World): Promise<void> {
-  if (world.random() < 0.4) await loseLedger(world);
+  const isLost = world.random() < 0.5;
+  if (isLost) await loseLedger(world);
   await world.edge.order('POST', '/v1/panic');
-  await eventually(world, () => expectPanic(world));
+  if (!isLost || world.random() < 0.5) await eventually(world, () => expectPanic(world));
   await world.edge.order('POST', '/v1/resume');
   await enrolAll(world);
 }

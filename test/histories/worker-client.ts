@@ -19,6 +19,8 @@ export class WorkerClient {
   isCut = false;
   /** Called with what was taken in twice. */
   twice: (what: string) => void = () => undefined;
+  /** Sends once more, word for word, the newest events that were taken in. */
+  #kept: () => Promise<void> = async () => undefined;
   readonly #edge: SimulatedEdge;
   readonly #clock: Clock;
   readonly #fate: () => Fate;
@@ -27,6 +29,11 @@ export class WorkerClient {
     this.#edge = edge;
     this.#clock = clock;
     this.#fate = fate;
+  }
+
+  /** By somebody who has listened on the wire. */
+  async replay(): Promise<void> {
+    await this.#kept();
   }
 
   async postEvents(batch: string): Promise<EventReceipt> {
@@ -75,6 +82,7 @@ export class WorkerClient {
     const headers = signed();
     const answer = await this.#ask(method, path, body, headers);
     const text = await answer.text();
+    if (answer.ok && path === '/v1/events') this.#kept = () => this.#expectRefused(method, path, body, headers);
     if (answer.ok && fate === 'replayed') await this.#expectRefused(method, path, body, headers);
     if (answer.ok && fate === 'repeated' && path === '/v1/events')
       await this.#expectNothingNew(identity, body, signed());
