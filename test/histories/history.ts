@@ -142,8 +142,20 @@ async function afterwards(world: World): Promise<void> {
     }
   }
   owedByFleet.push(address);
+  await share(world);
   await eventually(world, () => expectAgreement(world));
   lose(world);
+}
+
+/** Of two who hold an address one lets go of it: the other's ban stands. */
+async function share({ hosts, clock, owed }: World): Promise<void> {
+  const [one, other] = hosts;
+  if (one === undefined || other === undefined) return;
+  const [jail, address] = ['sshd', '198.18.9.1'] as const;
+  for (const host of [one, other]) await host.ban(jail, address);
+  await clock.pass(look_s);
+  await one.unban(jail, address);
+  owed.push({ host: other, jail, address });
 }
 
 /** Perhaps of an operator who has just lost the ledger, which knows nothing yet, and perhaps he thinks better of it at once. */
