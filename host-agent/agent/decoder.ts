@@ -22,19 +22,11 @@ export function decoderOf(logencoding: string): Decode {
 
 /** What each byte stands for. */
 function tableOf({ fix, bytes = {}, page }: Codec, decode: Decode): string[] {
-  if (page !== undefined)
-    return [
-      ...asciiText(
-        Uint8Array.from({ length: 128 }, (_, byte) => byte),
-        0,
-        128,
-      ),
-      ...page,
-    ];
   return Array.from({ length: 256 }, (_, byte) => {
     const char = String.fromCharCode(byte);
     const isC1 = byte >= 0x80 && byte < 0xa0;
     if (byte < 0x80 || (fix === 'c1-as-is' && isC1)) return char;
+    if (page !== undefined) return page[byte - 0x80] ?? '\ufffd';
     const found = bytes[byte] ?? decode(Uint8Array.of(byte));
     return fix === 'ascii' || (fix === 'no-c1' && isC1 && found === char) ? '\ufffd' : found;
   });

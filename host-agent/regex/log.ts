@@ -5,20 +5,9 @@ import { parseNamedOptions } from '../../shared/config/options-syntax.ts';
 import { shellWords } from '../../shared/config/python-text.ts';
 import { sourced } from '../../shared/config/sourced.ts';
 import type { Searches } from '../../shared/filter/regex/pattern.ts';
-import { unpackOf } from '../sources/packed.ts';
-import {
-  type Chunk,
-  chunk_bytes,
-  fileLines,
-  journalLines,
-  kindOf,
-  savedJournal,
-  sizeOf,
-  textLines,
-  wideLines,
-} from './input.ts';
+import { type Chunk, chunk_bytes, journalLines, kindOf, savedJournal, sizeOf, textLines } from './input.ts';
+import { logLines } from './log-lines.ts';
 import { type RegexOptions, usage } from './options.ts';
-import { packedLines } from './packed-lines.ts';
 import { type Backend, type Rules, shortened } from './rules.ts';
 
 export interface Input {
@@ -73,11 +62,8 @@ function fileLog(path: string, options: RegexOptions, encoding: string, room: Ro
 }
 
 function linesOf(path: string, { encoding, out }: RegexOptions, room: Room): Input['chunks'] {
-  const { wide } = codecOf(encoding);
-  const unpack = statSync(path).isFile() ? unpackOf(path) : null;
-  if (unpack !== null) return packedLines(path, unpack(), { last: out === 'json', wide: wide ?? null });
-  if (wide !== undefined) return wideLines(path, out === 'json', wide);
-  return fileLines(path, out === 'json', room(chunk_bytes));
+  const { wide = null } = codecOf(encoding);
+  return logLines(path, { last: out === 'json', wide, room: room(chunk_bytes) });
 }
 
 function journalLog(word: string, options: RegexOptions, encoding: string): Log {

@@ -5,9 +5,8 @@ import { codecOf, type Wide } from '../../shared/config/logencoding.ts';
 import { EdgebanError } from '../../shared/errors.ts';
 import type { UnixTime } from '../../shared/time.ts';
 import type { JailPlan } from '../agent/plan.ts';
-import { type Chunk, fileLines, journalLines, kindOf, savedJournal, wideLines } from '../regex/input.ts';
-import { packedLines } from '../regex/packed-lines.ts';
-import { unpackOf } from '../sources/packed.ts';
+import { type Chunk, journalLines, kindOf, savedJournal } from '../regex/input.ts';
+import { logLines } from '../regex/log-lines.ts';
 import { rotatedName } from '../sources/rotated.ts';
 
 export interface Stream {
@@ -99,9 +98,6 @@ async function* chunksOf(files: readonly string[], wide: Wide | null): AsyncGene
 }
 
 async function* chunksIn(file: string, wide: Wide | null): AsyncGenerator<Chunk> {
-  const unpack = unpackOf(file);
-  if (unpack !== null) return yield* packedLines(file, unpack(), { last: true, wide });
-  if (wide !== null) return yield* wideLines(file, true, wide);
   const kind = kindOf(file);
-  yield* kind === 'lines' ? fileLines(file, true) : savedJournal(file, kind);
+  yield* kind === 'lines' ? logLines(file, { last: true, wide }) : savedJournal(file, kind);
 }

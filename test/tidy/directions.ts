@@ -55,7 +55,7 @@ export const rooms: readonly Room[] = [
     path: 'host-agent/replay/',
     from: [
       ...host,
-      ...['regex/input.ts', 'regex/packed-lines.ts', 'regex/progress.ts', 'regex/screen.ts', 'sources/', 'control/'],
+      ...['regex/input.ts', 'regex/log-lines.ts', 'regex/progress.ts', 'regex/screen.ts', 'sources/', 'control/'],
       ...['decoder.ts', 'guard.ts', 'ignore-sources.ts', 'plan.ts', 'ports.ts', 'wording.ts'].map(
         (file) => `agent/${file}`,
       ),

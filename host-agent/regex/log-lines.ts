@@ -1,19 +1,30 @@
-/** The lines of a log that was compressed, read once from its begin to its end. */
-import { createReadStream } from 'node:fs';
+/** The lines of a log, read once from its begin to its end, in whatever way it is written: plain, wide, or compressed. */
+import { createReadStream, statSync } from 'node:fs';
 import type { Duplex } from 'node:stream';
 import type { Wide } from '../../shared/config/logencoding.ts';
 import { EdgebanError, messageOf } from '../../shared/errors.ts';
 import { PieceCutter } from '../sources/cut.ts';
-import type { Chunk } from './input.ts';
+import { unpackOf } from '../sources/packed.ts';
+import { type Chunk, fileLines, wideLines } from './input.ts';
 
 interface Reading {
   /** Is what stands after the last line end a line? */
   readonly last: boolean;
   readonly wide: Wide | null;
+  /** Where a plain log may be read to, instead of memory of its own. */
+  readonly room?: Uint8Array | null;
+}
+
+/** A pipe is never taken for packed, whatever its name is. */
+export function logLines(path: string, reading: Reading): Iterable<Chunk> | AsyncIterable<Chunk> {
+  const { last, wide, room = null } = reading;
+  const unpack = statSync(path).isFile() ? unpackOf(path) : null;
+  if (unpack !== null) return packedLines(path, unpack(), reading);
+  return wide === null ? fileLines(path, last, room) : wideLines(path, last, wide);
 }
 
 /** `bytes` of a chunk are those read from the disk, so that the progress is right. */
-export async function* packedLines(file: string, text: Duplex, { last, wide }: Reading): AsyncGenerator<Chunk> {
+async function* packedLines(file: string, text: Duplex, { last, wide }: Reading): AsyncGenerator<Chunk> {
   const input = createReadStream(file);
   input.on('error', (error) => text.destroy(error));
   const cutter = new PieceCutter(wide);
