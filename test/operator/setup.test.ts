@@ -240,3 +240,15 @@ test('a list of others is shared only when that is said, and never one that lets
   expect(gone).toMatchObject({ code: 0, out: expect.stringContaining('stays with 1 item(s) of others') });
   expect(account.fake.control.items('office')).toHaveLength(1);
 });
+
+test('a zone without room for a rule is named with what to do, and an address without https is refused, before anything is made', async () => {
+  account = await openAccount();
+  const rules = Array.from({ length: 5 }, (_, at) => ({ action: 'block', expression: `(http.host eq "x${at}")` }));
+  account.fake.control.seedRules({ zone: zone.id, rules });
+  const full = await account.setup();
+  expect(full).toMatchObject({ code: 255, err: expect.stringContaining(`the zone ${zone.name} takes no rule`) });
+  expect(full.err).toContain('room for 5 (delete one)');
+  const open = await account.setup(['--mode', 'none', '--url', 'http://ban.example.org']);
+  expect(open).toMatchObject({ code: 255, err: expect.stringContaining('not https') });
+  expect(account.writes()).toEqual([]);
+});

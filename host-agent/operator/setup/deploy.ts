@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
+import { workerOrigin } from '../../edge/settings.ts';
 import { isGone } from '../cloudflare-refusal.ts';
 import { type OperatorFile, readOperatorFile, writeOperatorFile, writePrivate } from '../operator-file.ts';
 import { customRules, ourRules } from '../waf.ts';
@@ -48,10 +49,10 @@ async function findScript(setup: Pick<Setup, 'api' | 'record' | 'given'>): Promi
   return all.find(({ id }) => id === setup.given.name) ?? null;
 }
 
-/** Where the Worker will answer. Throws ERR_SETUP_FOREIGN if the account has no workers.dev. */
+/** Where the Worker will answer. Throws ERR_EDGE_URL, and ERR_SETUP_FOREIGN if the account has no workers.dev. */
 export async function workerUrl(setup: Setup): Promise<string> {
   const { given, record, api } = setup;
-  if (given.url !== undefined) return given.url;
+  if (given.url !== undefined) return workerOrigin(given.url);
   try {
     const { subdomain } = await api.call({ path: `/accounts/${record.account}/workers/subdomain` }, Subdomain);
     return `https://${given.name}.${subdomain}.workers.dev`;

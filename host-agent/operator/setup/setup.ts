@@ -15,7 +15,7 @@ import { checkRoutes, dropRoutes, routesOf } from './routes.ts';
 import { dropSpentTokens, narrowedToken, runtimeToken } from './runtime-token.ts';
 import { type Given, Setup } from './setup-run.ts';
 import { makeChallengeList, makeList, makeNamespace } from './things.ts';
-import { missingPermissions, permissionError, setupNeeds, verifyToken } from './token.ts';
+import { missingPermissions, permissionError, setupNeeds, verifyToken, withRemedy } from './token.ts';
 import { awaitCleared, awaitWorker } from './waiting.ts';
 import { isWorkersDev } from './wrangler.ts';
 
@@ -53,7 +53,9 @@ async function begin(world: OperatorWorld, values: Values, known: SetupRecord | 
   );
   const token = await verifyToken(api, place.account);
   const left = known === null ? [] : [...new Set([...known.left, known.mode])].filter((each) => each !== mode);
-  const missing = await missingPermissions(api, setupNeeds({ ...place, mode, left }));
+  const missing = await missingPermissions(api, setupNeeds({ ...place, mode, left })).catch((error: unknown) => {
+    throw withRemedy(error, place.zones);
+  });
   if (missing.length > 0) throw permissionError('the set-up token', missing);
   if (known !== null && known.account !== place.account)
     throw usage('the record of this set-up is of another account', 'set that one up with another --operator-file');

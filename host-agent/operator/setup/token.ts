@@ -33,7 +33,7 @@ export async function verifyToken(api: CloudflareApi, account: string | null): P
   throw new EdgebanError('ERR_SETUP_TOKEN', `Cloudflare does not know this token ${where}`, {
     remedy:
       account === null
-        ? 'for a token of an account (cfat_…) say which: --account ID, or --zone NAME'
+        ? 'copy it once more; for a token of an account (cfat_…) say which: --account ID, or --zone NAME'
         : 'copy it once more, or make a new one: My Profile or Manage Account, API Tokens',
   });
 }
@@ -125,6 +125,17 @@ export async function missingPermissions(api: CloudflareApi, needs: readonly Nee
     }
   }
   return missing;
+}
+
+/** A zone that takes no rule of edgeban's, which was tried without making it: says which, and what to do. */
+export function withRemedy(error: unknown, zones: Place['zones']): unknown {
+  if (!(error instanceof CloudflareRefusal) || error.code !== 'ERR_CLOUDFLARE_REFUSED') return error;
+  const zone = zones.find(({ id }) => error.message.includes(id));
+  if (zone === undefined) return error;
+  return new EdgebanError(error.code, `the zone ${zone.name} takes no rule of edgeban's: ${error.message}`, {
+    remedy:
+      "under Security, WAF, Custom rules of that zone: the free plan has room for 5 (delete one), and a rule of edgeban's from before whose list is gone is to be deleted; then run this again",
+  });
 }
 
 /** What the token may that no mode needs which is, or was of late, in force: whoever steals it could do that, too. */
