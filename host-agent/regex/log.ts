@@ -20,6 +20,8 @@ type Room = Searches['room'];
 
 export interface Log {
   readonly backend: Backend;
+  /** Of the bytes of its lines: as asked for, but what stands on the command line is text already. */
+  readonly encoding: string;
   /** To be called when the rules are read: the journal's matches may be theirs. Throws an EdgebanError. */
   open(rules: Rules, maxlines: number): { readonly input: Input; readonly heading: readonly string[] };
 }
@@ -31,6 +33,7 @@ export function openLog(word: string, options: RegexOptions, room: Room): Log {
   if (word.startsWith('systemd-journal')) return journalLog(word, options, encoding);
   return {
     backend: 'auto',
+    encoding: 'auto',
     open: (_, maxlines) => {
       const single = maxlines <= 1 && !word.includes('\n');
       const lines = single ? [word] : word.split('\n');
@@ -54,11 +57,13 @@ function fileLog(path: string, options: RegexOptions, encoding: string, room: Ro
     const heading = [`Use         log file : ${path}`, encoding];
     return {
       backend: 'auto',
+      encoding: options.encoding,
       open: () => ({ input: { chunks: linesOf(path, options, room), size }, heading }),
     };
   }
   const heading = [`Use    saved journal : ${path} (${kind})`, encoding];
-  return { backend: 'systemd', open: () => ({ input: { chunks: savedJournal(path, kind), size }, heading }) };
+  const open = () => ({ input: { chunks: savedJournal(path, kind), size }, heading });
+  return { backend: 'systemd', encoding: options.encoding, open };
 }
 
 function linesOf(path: string, { encoding, out }: RegexOptions, room: Room): Input['chunks'] {
@@ -71,6 +76,7 @@ function journalLog(word: string, options: RegexOptions, encoding: string): Log 
   const settings = Object.fromEntries([...named.options].map(([name, { text }]) => [name, text]));
   return {
     backend: 'systemd',
+    encoding: options.encoding,
     open: (rules) => {
       const matches = options.journalmatch === null ? rules.journalmatch : [matchOf(options.journalmatch)];
       const shown = matches.length === 0 ? [] : [`Use    journal match : ${matches.join(' ')}`];

@@ -129,6 +129,16 @@ describe('what else it tells', () => {
     expect(json.out).toContain('"ignored"');
   });
 
+  it('takes the encoding for that of a file, not of the command line', async () => {
+    const said = 'Nov 23 10:00:00 l\u00f6gin from 192.0.2.9';
+    const file = join(folderOf({ log: '' }), 'log');
+    writeFileSync(file, Buffer.from(`${said}\n`, 'latin1'));
+    for (const log of [said, file])
+      expect(await run('-e', 'latin1', '-o', 'id', log, 'l\u00f6gin from <HOST>$')).toMatchObject({
+        out: '192.0.2.9\n',
+      });
+  });
+
   it('asks for the name of an address where it is wanted', async () => {
     const { out } = await run('-o', '<ip> <ip-host> <fq-hostname> <sh-hostname>', path, 'filter.d/daemon.conf');
     expect(out).toContain('192.0.2.1 None host.example host\n192.0.2.7 two.example host.example host\n');
