@@ -1,10 +1,10 @@
 /** fail2ban on the same host: which of our jails it guards as well. Nothing of it is touched. */
-import { readFileSync } from 'node:fs';
 import { type Finding, mildFinding } from '../../shared/config/finding.ts';
 import { isOn, jailNames, openJails } from '../../shared/config/open-jails.ts';
 import type { ConfigFiles } from '../../shared/config/read-order.ts';
 import { readServerConf } from '../../shared/config/server-conf.ts';
 import { EdgebanError } from '../../shared/errors.ts';
+import { textOf } from '../system/text-file.ts';
 
 export interface Neighbourhood {
   readonly files: ConfigFiles;
@@ -16,24 +16,16 @@ export interface Neighbourhood {
   readPidFile(path: string): string | null;
 }
 
-const readOrNull = (path: string): string | null => {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return null;
-  }
-};
-
 export function neighbourhood(files: ConfigFiles): Neighbourhood {
   return {
     files,
     dir: '/etc/fail2ban',
     // our own daemon may have been given any name (--pname)
     commOf: (pid) =>
-      readOrNull(`/proc/${pid}/cmdline`)?.includes('edgeban') === true
+      textOf(`/proc/${pid}/cmdline`)?.includes('edgeban') === true
         ? null
-        : (readOrNull(`/proc/${pid}/comm`)?.trim() ?? null),
-    readPidFile: readOrNull,
+        : (textOf(`/proc/${pid}/comm`)?.trim() ?? null),
+    readPidFile: textOf,
   };
 }
 

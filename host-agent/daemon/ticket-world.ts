@@ -1,5 +1,4 @@
 /** What the daemon gives to actions that run commands: a shell, the log, names, and a place for notes. */
-import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Store } from '../../shared/store/store.ts';
 import { listLimits } from '../actions/command-steps.ts';
@@ -7,6 +6,7 @@ import type { TicketWorld } from '../actions/ticket-action.ts';
 import type { Log } from '../log/log.ts';
 import type { Resolver } from '../system/dns.ts';
 import { Shell, shellLimits } from '../system/shell.ts';
+import { textOf } from '../system/text-file.ts';
 
 export const commandShellLimits = {
   ...shellLimits,
@@ -31,8 +31,8 @@ export function ticketWorld(store: Store, log: Log, resolver: Pick<Resolver, 'na
       clear: (jail, action) => marks.clear(jail, action),
     },
     voices: { actions: log.logger('actions'), utils: log.logger('utils') },
-    names: { full: fullName(hostname(), readOr('/etc/hosts', '')), short: hostname() },
-    boot: readOr('/proc/sys/kernel/random/boot_id', '').trim(),
+    names: { full: fullName(hostname(), textOf('/etc/hosts') ?? ''), short: hostname() },
+    boot: (textOf('/proc/sys/kernel/random/boot_id') ?? '').trim(),
     now: () => Date.now() / 1000,
     commandsCpu_ms: childrenCpu_ms,
     nameOf: (address) => resolver.nameOf(address),
@@ -54,17 +54,9 @@ export function fullName(short: string, hosts: string): string {
 
 /** Of all children that have ended, by proc(5): user and system time in ticks of 10 ms, after the name in brackets. */
 function childrenCpu_ms(): number {
-  const [user, system] = readOr('/proc/self/stat', '')
+  const [user, system] = (textOf('/proc/self/stat') ?? '')
     .replace(/^.*\) /, '')
     .split(' ')
     .slice(13, 15);
   return 10 * (Number(user ?? 0) + Number(system ?? 0));
-}
-
-function readOr(file: string, otherwise: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return otherwise;
-  }
 }

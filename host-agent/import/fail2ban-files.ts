@@ -1,7 +1,8 @@
 /** Which files of fail2ban's configuration edgeban's needs: what the administrator wrote, and what his jails use. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import type { ConfigFiles } from '../../shared/config/read-order.ts';
+import { textOf } from '../system/text-file.ts';
 
 export interface PlannedFile {
   /** Below the configuration folder. */
@@ -80,14 +81,6 @@ export function overlaid(files: ConfigFiles, to: string, plan: readonly PlannedF
       return [...new Set([...files.list(dir), ...names])];
     },
   };
-}
-
-function textOf(path: string): string | null {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return null;
-  }
 }
 
 /** Is there a configuration of fail2ban's? */
