@@ -5,11 +5,15 @@ import type { BanEntry, BanRoll } from '../../shared/overview.ts';
 import type { Hour } from '../../shared/series.ts';
 import type { UnixTime, Until } from '../../shared/time.ts';
 
-interface HeldBan {
-  readonly jail: string;
-  readonly address: string;
+/** From when until when a ban holds. */
+export interface Term {
   readonly at: UnixTime;
   readonly until: Until;
+}
+
+interface HeldBan extends Term {
+  readonly jail: string;
+  readonly address: string;
 }
 
 const hour_s = 3_600;
@@ -54,10 +58,10 @@ export class HostDatabase implements BanRoll {
   }
 
   /** Of an id in a jail; undefined: it is not banned there. */
-  untilOf(jail: string, id: string): Until | undefined {
-    const row = this.#database.prepare('SELECT until FROM held_bans WHERE jail = ? AND id = ?').get(jail, id);
-    if (row === undefined) return undefined;
-    return typeof row['until'] === 'number' ? row['until'] : null;
+  termOf(jail: string, id: string): Term | undefined {
+    const row = this.#database.prepare('SELECT at, until FROM held_bans WHERE jail = ? AND id = ?').get(jail, id);
+    if (typeof row?.['at'] !== 'number') return undefined;
+    return { at: row['at'], until: typeof row['until'] === 'number' ? row['until'] : null };
   }
 
   /** The last `count` hours, oldest first, the one that is running now last; as far as ended bans are kept (dbpurgeage). */

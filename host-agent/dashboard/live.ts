@@ -5,7 +5,7 @@ import { EdgebanError } from '../../shared/errors.ts';
 import { type Act, type LiveEvent, viewLimits } from '../../shared/view.ts';
 import type { Watch, WatchEvent } from '../control/watch.ts';
 import type { Daemon } from './daemon.ts';
-import type { HostDatabase } from './database.ts';
+import type { HostDatabase, Term } from './database.ts';
 
 export const liveLimits = {
   listeners_max: 16,
@@ -66,7 +66,7 @@ export class Live {
       const watch = await this.#daemon.watch(last?.cursor, last?.started);
       this.#last = watch;
       // what there was before the first look is no news
-      if (last !== null) this.#tell(eventsOf(last, watch, (ban) => this.#database.untilOf(ban.jail, ban.id)));
+      if (last !== null) this.#tell(eventsOf(last, watch, (ban) => this.#database.termOf(ban.jail, ban.id)));
       if (performance.now() - this.#hereAt > liveLimits.here_ms) this.#here();
     } catch (error) {
       // the daemon may be starting anew; the next look tells
@@ -93,13 +93,14 @@ function write(response: ServerResponse, event: LiveEvent): void {
   response.write(`data: ${JSON.stringify(event)}\n\n`);
 }
 
-function eventsOf(last: Watch, watch: Watch, untilOf: (ban: WatchEvent) => number | null | undefined): LiveEvent[] {
+function eventsOf(last: Watch, watch: Watch, termOf: (ban: WatchEvent) => Term | undefined): LiveEvent[] {
   const host = hostname();
   const told = watch.events.flatMap((event): LiveEvent[] => {
     const { kind, at, jail, id } = event;
     if (kind === 'unban') return [{ kind, at, address: id, host, jail }];
     if (kind !== 'ban' && kind !== 'prolong') return [];
-    return [{ kind: 'ban', at, address: id, host, jail, until: untilOf(event) ?? null }];
+    // the ban's own time, by which the page knows it again among those in force
+    return [{ kind: 'ban', address: id, host, jail, ...(termOf(event) ?? { at, until: null }) }];
   });
   const after = watch.started === last.started ? last.cursor : 0;
   const missed = watch.cursor - after - watch.events.length;

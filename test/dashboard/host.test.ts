@@ -157,6 +157,12 @@ test('acts reach the agent, its log says whose they were, and the pages that lis
   await expect
     .poll(() => events, within)
     .toContainEqual(expect.objectContaining({ kind: 'ban', address: '203.0.113.9', jail: 'web', until: ban?.until }));
+  await bench.feed('fail 203.0.113.11');
+  const failed = bench.agent.jail('web')?.bans().find(({ id }) => id === '203.0.113.11');
+  await expect
+    .poll(() => events, within)
+    .toContainEqual(expect.objectContaining({ kind: 'ban', address: '203.0.113.11', at: failed?.at }));
+  await bench.say('set', 'web', 'unbanip', '203.0.113.11');
   expect((await act('POST', '/v1/bans', { address: '127.0.0.1', bantime: 60, jail: 'web' })).status).toBe(422);
   expect((await act('POST', '/v1/bans', { address: '203.0.113.9', bantime: 60, jail: 'no' })).status).toBe(404);
   expect((await act('DELETE', '/v1/bans/203.0.113.9')).status).toBe(200);
