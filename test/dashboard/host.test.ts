@@ -158,7 +158,10 @@ test('acts reach the agent, its log says whose they were, and the pages that lis
     .poll(() => events, within)
     .toContainEqual(expect.objectContaining({ kind: 'ban', address: '203.0.113.9', jail: 'web', until: ban?.until }));
   await bench.feed('fail 203.0.113.11');
-  const failed = bench.agent.jail('web')?.bans().find(({ id }) => id === '203.0.113.11');
+  const failed = bench.agent
+    .jail('web')
+    ?.bans()
+    .find(({ id }) => id === '203.0.113.11');
   await expect
     .poll(() => events, within)
     .toContainEqual(expect.objectContaining({ kind: 'ban', address: '203.0.113.11', at: failed?.at }));
