@@ -125,11 +125,12 @@ export class TicketReview {
     return notIn(addressesIn(text), due);
   }
 
-  /** What should be found in the firewall. */
+  /** What should be found in the firewall: not what waits until that can be made anew. */
   #due(): Ban[] {
-    const { done, isRenewed, now } = this.#parts;
+    const { done, isRenewed, lifecycle, now } = this.#parts;
     const soon = now() + reviewLimits.ending_s;
-    return done().filter((ban) => !isOver(ban.until, soon) && !isRenewed(familyOf(ban)));
+    const isAbsent = (family: TicketFamily) => isRenewed(family) || lifecycle.isGone(family);
+    return done().filter((ban) => !isOver(ban.until, soon) && !isAbsent(familyOf(ban)));
   }
 
   #seenIn(look: Look): Seen {

@@ -111,6 +111,23 @@ test('where a look names the bans, nothing else is asked while its own lines say
   expect(await review()).toEqual(['look', 'check', 'check', 'look', 'ban 203.0.113.2 0']);
 });
 
+test('what is gone and cannot be made anew yet is not tried ban by ban; then all of it is', async () => {
+  const is = { on: true, bans: '203.0.113.1' };
+  const code = (script: string) => (is.on || script === 'look' || script.startsWith('unban') ? 0 : 1);
+  const said = (script: string) => (script === 'look' ? is.bans : '');
+  const bench = ticketBench({ run: async ({ script }) => ({ kind: 'code', code: code(script), said: said(script) }) });
+  await bench.start(named([...all, 'check', 'look'], 'actionlist = <actionlook>\n[Init?family=inet6]\nunused = 1'));
+  await bench.ban(banOf('203.0.113.1', { at: Date.now() / 1000 }));
+  Object.assign(is, { on: false, bans: '' });
+  await bench.actions[0]?.review(true);
+  expect(ran(bench).filter((script) => script.includes('ban 2')).length).toBe(1);
+  expect(bench.actions[0]?.failing().map(({ error }) => error.code)).toEqual(['ERR_ACTION_GONE']);
+  is.on = true;
+  await bench.actions[0]?.review(true);
+  expect(ran(bench).filter((script) => script.includes('ban 2'))).toEqual(['ban 203.0.113.1 0']);
+  expect(bench.actions[0]?.failing()).toEqual([]);
+});
+
 test('an unban after a failed ban: nothing, but where part of it may have been done', async () => {
   const bench = noting((script) => script.includes('ban 203') && !script.includes('unban') && 'code');
   await bench.start(named());
