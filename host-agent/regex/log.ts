@@ -28,6 +28,8 @@ export interface Log {
 
 /** `room` is asked for memory in which the searches find what is read. */
 export function openLog(word: string, options: RegexOptions, room: Room): Log {
+  // an unknown one is refused, needed or not
+  codecOf(options.encoding);
   const encoding = `Use         encoding : ${options.encoding}`;
   if (isFile(word)) return fileLog(word, options, encoding, room);
   if (word.startsWith('systemd-journal')) return journalLog(word, options, encoding);

@@ -79,13 +79,14 @@ async function tryOut(options: RegexOptions, ports: RegexPorts, screen: Screen):
   const traced = { ...ports, files: told(ports.files, trace) };
   const rules = withIgnore(readRulesFor(options, regexWord, log.backend, traced, screen), ignoreWord);
   const conf = confOf(options, rules, log.backend);
-  const filter = compiled(conf, log.encoding, ports, () => rules.origin.forEach(say));
+  const reading = { ...options, encoding: log.encoding };
+  const filter = compiled(conf, reading, ports, () => rules.origin.forEach(say));
   for (const text of headingOf(options, rules, filter, ignoreWord)) say(text);
   const { input, heading } = log.open(rules, filter.maxlines);
   for (const text of heading) say(text);
   say('');
   const journal = log.backend === 'systemd';
-  const results = await run({ options, rules, filter, input, ports, screen, trace, journal });
+  const results = await run({ options: reading, rules, filter, input, ports, screen, trace, journal });
   if (results !== null) screen.out(report(results).join('\n'));
   return 0;
 }
@@ -102,9 +103,9 @@ function told(files: ConfigFiles, trace: Trace | null): ConfigFiles {
 }
 
 /** `origin` is called before an error, so that it is clear what is meant. */
-function compiled(conf: FilterConf, encoding: string, ports: RegexPorts, origin: () => void): Filter {
+function compiled(conf: FilterConf, options: RegexOptions, ports: RegexPorts, origin: () => void): Filter {
   try {
-    return createFilter(conf, portsOf(encoding, ports), ports.now_ms() / 1000);
+    return createFilter(conf, portsOf(options, ports), ports.now_ms() / 1000);
   } catch (error) {
     origin();
     throw error;
@@ -157,7 +158,7 @@ function usednsOf({ raw, usedns }: RegexOptions, otherwise: UseDns): UseDns {
   }
 }
 
-function portsOf(encoding: string, { re2, clock }: RegexPorts) {
+function portsOf({ encoding }: RegexOptions, { re2, clock }: RegexPorts) {
   const resolve = () => 'pending' as const;
   return { re2, clock, zone: localZone, decode: decoderOf(encoding), ascii: asciiText, resolve };
 }
