@@ -1,12 +1,24 @@
 /** Bytes of a log line to text, as Python would decode them with errors='replace'. */
-import { Buffer } from 'node:buffer';
+import { Buffer, isUtf8 } from 'node:buffer';
 import { type Codec, codecOf } from '../../shared/config/logencoding.ts';
 import type { AsciiText } from '../../shared/filter/regex/subject.ts';
+import type { JailPlan } from './plan.ts';
 
 /** The text of bytes that are all ASCII, which every logencoding has as it is. */
 export const asciiText: AsciiText = (bytes, start, end) => Buffer.prototype.latin1Slice.call(bytes, start, end);
 
-type Decode = (bytes: Uint8Array) => string;
+export type Decode = (bytes: Uint8Array) => string;
+
+/**
+ * Of the lines that a backend gives: what the journal holds is UTF-8, and only bytes that are not are in the logencoding
+ * (as fail2ban's filtersystemd.py has them from systemd's reader). Throws as decoderOf does.
+ */
+export function decoderFor({ backend, logencoding }: Pick<JailPlan, 'backend' | 'logencoding'>): Decode {
+  const decode = decoderOf(logencoding);
+  if (backend !== 'systemd') return decode;
+  const utf8 = decoderOf('utf-8');
+  return (bytes) => (isUtf8(bytes) ? utf8(bytes) : decode(bytes));
+}
 
 /**
  * `auto` is UTF-8, which the lines of UTF-16 and UTF-32 have become. Bytes that are no text become U+FFFD. Throws

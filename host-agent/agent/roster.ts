@@ -5,7 +5,7 @@ import type { IgnoreEntry } from '../../shared/engine/decision.ts';
 import { describeError, EdgebanError } from '../../shared/errors.ts';
 import { createFilter, type Filter } from '../../shared/filter/filter.ts';
 import type { UnixTime } from '../../shared/time.ts';
-import { asciiText, decoderOf } from './decoder.ts';
+import { asciiText, decoderFor } from './decoder.ts';
 import type { Effects } from './effects.ts';
 import type { Fleet } from './fleet.ts';
 import { ignoreCommandOf } from './ignore-command.ts';
@@ -142,7 +142,7 @@ export class Roster {
     if (plan.filter === null || plan.filter.failregex.length === 0) return null;
     const { re2, resolver, now } = this.#core.parts;
     const resolve = (name: string) => resolver.known(name);
-    const decode = decoderOf(plan.logencoding);
+    const decode = decoderFor(plan);
     const ports = { re2, zone: localZone, decode, ascii: asciiText, lines, resolve, clock: threadClock };
     return createFilter(plan.filter, ports, now());
   }

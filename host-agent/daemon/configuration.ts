@@ -11,7 +11,7 @@ import { EdgebanError } from '../../shared/errors.ts';
 import { createFilter, type FilterConf, type FilterPorts } from '../../shared/filter/filter.ts';
 import type { Re2 } from '../../shared/filter/regex/pattern.ts';
 import type { UnixTime } from '../../shared/time.ts';
-import { asciiText, decoderOf } from '../agent/decoder.ts';
+import { asciiText, decoderFor } from '../agent/decoder.ts';
 import type { AgentPlan } from '../agent/parts.ts';
 import { bareJail, edgeJail, edgeRules, type JailPlan } from '../agent/plan.ts';
 import { localZone } from '../agent/ports.ts';
@@ -206,7 +206,7 @@ function filterOf(plan: JailPlan): FilterConf {
 
 /** Enough to compile a filter with. */
 function probePorts(plan: JailPlan, re2: Re2): FilterPorts {
-  return { re2, zone: localZone, decode: decoderOf(plan.logencoding), ascii: asciiText, resolve: () => [] };
+  return { re2, zone: localZone, decode: decoderFor(plan), ascii: asciiText, resolve: () => [] };
 }
 
 /** The jail for what other hosts have banned: every port is shut. */

@@ -5,6 +5,7 @@ import { parseNamedOptions } from '../../shared/config/options-syntax.ts';
 import { shellWords } from '../../shared/config/python-text.ts';
 import { sourced } from '../../shared/config/sourced.ts';
 import type { Searches } from '../../shared/filter/regex/pattern.ts';
+import { type Decode, decoderFor, decoderOf } from '../agent/decoder.ts';
 import { type Chunk, chunk_bytes, journalLines, kindOf, savedJournal, sizeOf, textLines } from './input.ts';
 import { logLines } from './log-lines.ts';
 import { type RegexOptions, usage } from './options.ts';
@@ -21,7 +22,7 @@ type Room = Searches['room'];
 export interface Log {
   readonly backend: Backend;
   /** Of the bytes of its lines: as asked for, but what stands on the command line is text already. */
-  readonly encoding: string;
+  readonly decode: Decode;
   /** To be called when the rules are read: the journal's matches may be theirs. Throws an EdgebanError. */
   open(rules: Rules, maxlines: number): { readonly input: Input; readonly heading: readonly string[] };
 }
@@ -29,13 +30,13 @@ export interface Log {
 /** `room` is asked for memory in which the searches find what is read. */
 export function openLog(word: string, options: RegexOptions, room: Room): Log {
   // an unknown one is refused, needed or not
-  codecOf(options.encoding);
+  decoderOf(options.encoding);
   const encoding = `Use         encoding : ${options.encoding}`;
   if (isFile(word)) return fileLog(word, options, encoding, room);
   if (word.startsWith('systemd-journal')) return journalLog(word, options, encoding);
   return {
     backend: 'auto',
-    encoding: 'auto',
+    decode: decoderOf('auto'),
     open: (_, maxlines) => {
       const single = maxlines <= 1 && !word.includes('\n');
       const lines = single ? [word] : word.split('\n');
@@ -59,13 +60,19 @@ function fileLog(path: string, options: RegexOptions, encoding: string, room: Ro
     const heading = [`Use         log file : ${path}`, encoding];
     return {
       backend: 'auto',
-      encoding: options.encoding,
+      decode: decoderOf(options.encoding),
       open: () => ({ input: { chunks: linesOf(path, options, room), size }, heading }),
     };
   }
   const heading = [`Use    saved journal : ${path} (${kind})`, encoding];
   const open = () => ({ input: { chunks: savedJournal(path, kind), size }, heading });
-  return { backend: 'systemd', encoding: options.encoding, open };
+  return { ...entries(options), open };
+}
+
+/** Of the journal, live or saved. */
+function entries({ encoding }: RegexOptions): Pick<Log, 'backend' | 'decode'> {
+  const backend = 'systemd';
+  return { backend, decode: decoderFor({ backend, logencoding: encoding }) };
 }
 
 function linesOf(path: string, { encoding, out }: RegexOptions, room: Room): Input['chunks'] {
@@ -77,8 +84,7 @@ function journalLog(word: string, options: RegexOptions, encoding: string): Log 
   const named = parseNamedOptions(sourced(word, { file: 'command line', line: 1 }));
   const settings = Object.fromEntries([...named.options].map(([name, { text }]) => [name, text]));
   return {
-    backend: 'systemd',
-    encoding: options.encoding,
+    ...entries(options),
     open: (rules) => {
       const matches = options.journalmatch === null ? rules.journalmatch : [matchOf(options.journalmatch)];
       const shown = matches.length === 0 ? [] : [`Use    journal match : ${matches.join(' ')}`];

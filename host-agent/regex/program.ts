@@ -7,7 +7,7 @@ import type { UseDns } from '../../shared/filter/filter.ts';
 import { createFilter, type Filter, type FilterConf } from '../../shared/filter/filter.ts';
 import type { Re2 } from '../../shared/filter/regex/pattern.ts';
 import type { Clock } from '../../shared/filter/regex/watch.ts';
-import { asciiText, decoderOf } from '../agent/decoder.ts';
+import { asciiText, type Decode } from '../agent/decoder.ts';
 import { localZone } from '../agent/ports.ts';
 import { helpText, usageLine } from './help.ts';
 import { openLog } from './log.ts';
@@ -79,14 +79,13 @@ async function tryOut(options: RegexOptions, ports: RegexPorts, screen: Screen):
   const traced = { ...ports, files: told(ports.files, trace) };
   const rules = withIgnore(readRulesFor(options, regexWord, log.backend, traced, screen), ignoreWord);
   const conf = confOf(options, rules, log.backend);
-  const reading = { ...options, encoding: log.encoding };
-  const filter = compiled(conf, reading, ports, () => rules.origin.forEach(say));
+  const filter = compiled(conf, log.decode, ports, () => rules.origin.forEach(say));
   for (const text of headingOf(options, rules, filter, ignoreWord)) say(text);
   const { input, heading } = log.open(rules, filter.maxlines);
   for (const text of heading) say(text);
   say('');
   const journal = log.backend === 'systemd';
-  const results = await run({ options: reading, rules, filter, input, ports, screen, trace, journal });
+  const results = await run({ options, rules, filter, decode: log.decode, input, ports, screen, trace, journal });
   if (results !== null) screen.out(report(results).join('\n'));
   return 0;
 }
@@ -103,9 +102,9 @@ function told(files: ConfigFiles, trace: Trace | null): ConfigFiles {
 }
 
 /** `origin` is called before an error, so that it is clear what is meant. */
-function compiled(conf: FilterConf, options: RegexOptions, ports: RegexPorts, origin: () => void): Filter {
+function compiled(conf: FilterConf, decode: Decode, ports: RegexPorts, origin: () => void): Filter {
   try {
-    return createFilter(conf, portsOf(options, ports), ports.now_ms() / 1000);
+    return createFilter(conf, portsOf(decode, ports), ports.now_ms() / 1000);
   } catch (error) {
     origin();
     throw error;
@@ -158,9 +157,9 @@ function usednsOf({ raw, usedns }: RegexOptions, otherwise: UseDns): UseDns {
   }
 }
 
-function portsOf({ encoding }: RegexOptions, { re2, clock }: RegexPorts) {
+function portsOf(decode: Decode, { re2, clock }: RegexPorts) {
   const resolve = () => 'pending' as const;
-  return { re2, clock, zone: localZone, decode: decoderOf(encoding), ascii: asciiText, resolve };
+  return { re2, clock, zone: localZone, decode, ascii: asciiText, resolve };
 }
 
 /** fail2ban-regex says each thing when it comes to it: what the command line sets first, then what the filter does. */

@@ -1,6 +1,7 @@
 /** Takes the lines through the filter, one after the other, and counts or prints what comes out. */
 import { type Filter, type FilterFailure, failuresOf, type LineResult } from '../../shared/filter/filter.ts';
 import type { Line } from '../../shared/ticket.ts';
+import type { Decode } from '../agent/decoder.ts';
 import type { Input } from './log.ts';
 import type { RegexOptions } from './options.ts';
 import { createProgress } from './progress.ts';
@@ -14,6 +15,7 @@ export interface Trial {
   readonly options: RegexOptions;
   readonly rules: Rules;
   readonly filter: Filter;
+  readonly decode: Decode;
   readonly input: Input;
   readonly ports: RunPorts;
   readonly screen: Screen;

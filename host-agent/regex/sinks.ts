@@ -3,7 +3,6 @@ import { pythonRepr } from '../../shared/config/python-text.ts';
 import type { FilterFailure, LineResult } from '../../shared/filter/filter.ts';
 import { isoLocal } from '../../shared/filter/line-date.ts';
 import type { Line } from '../../shared/ticket.ts';
-import { decoderOf } from '../agent/decoder.ts';
 import { localZone } from '../agent/ports.ts';
 import { asksNames, type Format, formatOf, type Names, verdictJson } from './formats.ts';
 import type { Results } from './report.ts';
@@ -37,8 +36,7 @@ export function sinkOf(trial: Trial): { readonly sink: Sink; results(seconds: nu
 }
 
 /** A line as it is shown: one of the journal has its time in front. */
-function textOf({ options }: Trial): (line: Line) => string {
-  const decode = decoderOf(options.encoding);
+function textOf({ decode }: Trial): (line: Line) => string {
   return ({ bytes, time }) => {
     const date = time === undefined ? '' : `${isoLocal(time, localZone)} `;
     return date + decode(bytes).replace(/[\r\n]+$/, '');

@@ -8,7 +8,7 @@ import {
 } from '../../shared/filter/filter.ts';
 import type { Failure, Line } from '../../shared/ticket.ts';
 import type { UnixTime } from '../../shared/time.ts';
-import { asciiText, decoderOf } from '../agent/decoder.ts';
+import { asciiText, decoderFor } from '../agent/decoder.ts';
 import { type JailPlan, logsOf } from '../agent/plan.ts';
 import { localZone } from '../agent/ports.ts';
 import { loginFilter } from './logins.ts';
@@ -79,7 +79,7 @@ export class Readers {
   }
 
   #compile(plan: JailPlan, conf: NonNullable<JailPlan['filter']>, lines: Filter['lines'] | undefined): Filter {
-    const decode = decoderOf(plan.logencoding);
+    const decode = decoderFor(plan);
     const { re2, clock } = this.#ports;
     const resolve = () => 'pending' as const;
     const ports = { re2, clock, zone: localZone, decode, ascii: asciiText, lines, resolve };

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { decoderOf } from '../../host-agent/agent/decoder.ts';
+import { decoderFor, decoderOf } from '../../host-agent/agent/decoder.ts';
 import { codePages } from '../../shared/config/code-pages.ts';
 
 const single = [
@@ -50,6 +50,13 @@ test('UTF-8, broken too; and text of the multibyte encodings', (context) => {
     const line = Buffer.from(`22${hex}22`, 'hex');
     expect([{ texts: [decoderOf(name)(line)] }]).toEqual(python([name], [line]));
   }
+});
+
+test('the journal is UTF-8, and in the logencoding only what is not', () => {
+  const lines = ['c3a9', 'e9'].map((hex) => Buffer.from(hex, 'hex'));
+  const texts = (backend: string) => lines.map(decoderFor({ backend, logencoding: 'latin1' }));
+  expect(texts('systemd')).toEqual(['é', 'é']);
+  expect(texts('polling')).toEqual(['Ã©', 'é']);
 });
 
 test('names as Python takes them', (context) => {

@@ -179,6 +179,13 @@ describe('a saved journal', () => {
     const { out } = await run('-o', 'id', saved, 'filter.d/daemon.conf');
     expect(out).toBe(expected);
   });
+
+  it('is UTF-8, whatever the encoding', async () => {
+    const text = JSON.stringify({ ...entry, MESSAGE: 'bad login of José from 192.0.2.1' });
+    const saved = join(folderOf({ saved: `${text}\n` }), 'saved');
+    const { out } = await run('-e', 'latin1', '-o', 'id', saved, 'José from <ADDR>');
+    expect(out).toBe('192.0.2.1\n');
+  });
 });
 
 describe('what is wrong', () => {
