@@ -64,7 +64,9 @@ async function failsTwice(machine: Machine, source: string): Promise<string[]> {
     assert.equal(await knock(machine, source), 'open');
     const lines = await logged(machine, `Ignore ${source} by guard: root is logged in from ${source}`);
     assert.notDeepEqual(lines, []);
-    return [`ssh: ${met.join(', ')}`, ...lines, await onlyByForce(machine, 'sshd', source)];
+    const story = await sh(machine, `edgeban explain ${source}`);
+    assert.match(story, new RegExp(`root is logged in from ${source}`));
+    return [`ssh: ${met.join(', ')}`, ...lines, story, await onlyByForce(machine, 'sshd', source)];
   });
   const met = await bruteForce(machine, source);
   assert.equal(met.at(-1), 'refused', met.join(', '));
