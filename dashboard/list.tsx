@@ -174,10 +174,15 @@ function usePages(filters: Filters, first: number, last: number): Pages {
   const { changes, fail } = useDesk();
   const [pages, setPages] = useState(nothing);
   const asked = useRef(new Map<number, number>());
+  /** Which changes the answer that is shown has seen: an older one may come after it. */
+  const taken = useRef(new Map<number, number>());
   const key = JSON.stringify(filters);
   const of = useRef(key);
   useEffect(() => {
-    if (of.current !== key) setPages(nothing);
+    if (of.current !== key) {
+      setPages(nothing);
+      taken.current.clear();
+    }
     of.current = key;
     asked.current.clear();
   }, [key, changes]);
@@ -189,7 +194,8 @@ function usePages(filters: Filters, first: number, last: number): Pages {
       asked.current.set(page, changes);
       look('bans', { ...filters, offset: page * page_rows, limit: page_rows }).then(
         ({ total, rows }) => {
-          if (of.current !== key) return;
+          if (of.current !== key || changes < (taken.current.get(page) ?? 0)) return;
+          taken.current.set(page, changes);
           setPages((known) => ({ total, rows: new Map(known.rows).set(page, rows), error: null }));
         },
         (thrown: unknown) => {

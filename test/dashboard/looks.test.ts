@@ -1,6 +1,6 @@
 /** Each view of the page, light and dark, wide and narrow, with nothing, little and much to show: axe finds no fault, nothing is too wide; and how it is used without a mouse, or by ear. */
 import { existsSync } from 'node:fs';
-import type { Browser } from 'playwright-core';
+import type { Browser, Route } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { faults, launch, overflows } from '../system/browser.ts';
 import { now, type Serves } from './fills.ts';
@@ -126,13 +126,45 @@ describe.skipIf(!isThere)(isThere ? 'in Chromium' : 'in Chromium (skipped: there
     await page.keyboard.press('Escape');
     await page.getByRole('dialog').waitFor({ state: 'detached' });
     await expect.poll(() => focused(page)).toBe('Unban 45.0.0.7');
-    await page.route('**/v1/view/bans?*', (route) =>
-      route.fulfill({ json: { revision: '2', offset: 0, total: 0, rows: [] } }),
-    );
+    // the page reads the list by itself, too, and must not find it empty before
+    let isUnbanned = false;
+    page.on('request', (request) => {
+      isUnbanned ||= request.method() === 'DELETE';
+    });
+    const none = { json: { revision: '2', offset: 0, total: 0, rows: [] } };
+    await page.route('**/v1/view/bans?*', (route) => (isUnbanned ? route.fulfill(none) : route.fallback()));
     await button.press('Enter');
     await page.getByRole('dialog').getByRole('button', { name: 'Unban' }).press('Enter');
     await page.locator('.total').filter({ hasText: '0 bans' }).waitFor();
     await expect.poll(() => focused(page)).toBe('Bans');
+  });
+
+  test('an answer that comes late does not take the place of a newer one', async () => {
+    const { page, show } = await open({ fill: 'little', serves: 'fleet' });
+    await show('bans');
+    const total = page.locator('.total');
+    const before = await total.textContent();
+    const view = '**/v1/view/bans?*';
+    const unban = async (row: number) => {
+      await page
+        .getByRole('button', { name: /^Unban \d/ })
+        .nth(row)
+        .press('Enter');
+      await page.getByRole('dialog').getByRole('button', { name: 'Unban' }).press('Enter');
+    };
+    const late = Promise.withResolvers<Route>();
+    await page.route(view, late.resolve);
+    await unban(0);
+    const first = await late.promise;
+    await page.route(view, (route) => route.fulfill({ json: { revision: '2', offset: 0, total: 1, rows: [] } }));
+    await unban(1);
+    await expect.poll(() => total.textContent()).toBe('1 ban');
+    expect(before).not.toBe('1 ban');
+    const heard = page.waitForResponse(view);
+    await first.fallback();
+    await (await heard).finished();
+    await page.evaluate('new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))');
+    expect(await total.textContent()).toBe('1 ban');
   });
 
   test('who listens hears of hundreds of bans in a sentence or two', async () => {
