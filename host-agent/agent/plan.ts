@@ -1,6 +1,6 @@
 /** What the agent needs to know of one jail, whatever the configuration's language says it in. */
 
-import type { ActionConf } from '../../shared/config/action-conf.ts';
+import { type ActionConf, isNftables } from '../../shared/config/action-conf.ts';
 import type { BantimeExtra } from '../../shared/config/bantime-extra.ts';
 import type { IgnoreCache, IgnoreConf } from '../../shared/config/jail-values.ts';
 import type { Wide } from '../../shared/config/logencoding.ts';
@@ -111,6 +111,5 @@ export const edgeRules: JailPlan['rules'] = {
  * next one does not use of them is swept.
  */
 export function usesSame(old: ActionPlan, next: ActionPlan): boolean {
-  const isSets = (action: ActionPlan) => /^nftables(?:-multiport|-allports)?$/.test(action.file);
-  return (isSets(old) && isSets(next)) || (old.name === next.name && old.file === next.file);
+  return (isNftables(old) && isNftables(next)) || (old.name === next.name && old.file === next.file);
 }

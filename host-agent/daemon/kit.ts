@@ -1,5 +1,5 @@
 /** The real parts from which a configuration is tried and the daemon is built. */
-import type { ActionConf } from '../../shared/config/action-conf.ts';
+import { type ActionConf, nftablesFiles } from '../../shared/config/action-conf.ts';
 import type { UnixTime } from '../../shared/time.ts';
 import type { Action } from '../actions/action.ts';
 import { Conntrack } from '../actions/conntrack.ts';
@@ -27,13 +27,6 @@ export interface ActionPorts {
   now(): UnixTime;
 }
 
-/** fail2ban's three names for bans in nftables. */
-const nftablesFiles: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  nftables: {},
-  'nftables-multiport': { type: 'multiport' },
-  'nftables-allports': { type: 'allports' },
-};
-
 /** The action of a file in action.d if edgeban does it by itself, in batches; null: by its commands. */
 function nativeAction(action: ActionConf, ports: ActionPorts, jail?: string): Action | null {
   const parameters = nativeParameters(action);
@@ -43,7 +36,7 @@ function nativeAction(action: ActionConf, ports: ActionPorts, jail?: string): Ac
 }
 
 function nativeParameters({ file, parameters }: ActionConf): Parameters | null {
-  const preset = Object.hasOwn(nftablesFiles, file) ? nftablesFiles[file] : undefined;
+  const preset = nftablesFiles.get(file);
   return preset === undefined ? null : { ...parameters, ...preset };
 }
 

@@ -1,6 +1,7 @@
 /** Takes over from fail2ban: its files, its bans, its place. At no moment is an address free that fail2ban had banned. */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { isNftables } from '../../shared/config/action-conf.ts';
 import { readServerConf } from '../../shared/config/server-conf.ts';
 import { describeError, EdgebanError } from '../../shared/errors.ts';
 import { openStore, type Store } from '../../shared/store/store.ts';
@@ -146,7 +147,7 @@ export class Import {
     return new Map(
       Object.keys(countsOf(bans)).map((name) => {
         const actions = this.#ours.plan.jails.find((jail) => jail.name === name)?.actions ?? [];
-        const native = actions.find(({ file }) => /^nftables(?:-multiport|-allports)?$/.test(file));
+        const native = actions.find(isNftables);
         const parameters = native?.parameters ?? { name, type: 'allports' };
         return [name, createNftables({ ...parameters, table: importTable }, { nft, now })];
       }),
@@ -171,7 +172,7 @@ export class Import {
     const held = this.#withStore((store) => taken.filter(({ jail, id }) => store.bans.held(jail, id) !== null));
     const nft = this.#nft;
     for (const { name, actions } of this.#ours.plan.jails) {
-      const native = actions.find(({ file }) => /^nftables(?:-multiport|-allports)?$/.test(file));
+      const native = actions.find(isNftables);
       const wanted = held.filter(({ jail, ip }) => jail === name && ip !== null);
       if (native === undefined || wanted.length === 0) continue;
       const there = new Set(

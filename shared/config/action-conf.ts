@@ -28,6 +28,15 @@ export interface ActionConf {
   readonly origin: Origin;
 }
 
+/** fail2ban's three files for nftables, and what each is by its name; their bans edgeban keeps in sets by itself. */
+export const nftablesFiles: ReadonlyMap<string, Readonly<Record<string, string>>> = new Map([
+  ['nftables', {}],
+  ['nftables-multiport', { type: 'multiport' }],
+  ['nftables-allports', { type: 'allports' }],
+]);
+
+export const isNftables = ({ file }: Pick<ActionConf, 'file'>): boolean => nftablesFiles.has(file);
+
 /** The options of an action that are its own, in the order in which fail2ban reads them. */
 export const actionOptions = [
   'actionstart',
