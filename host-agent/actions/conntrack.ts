@@ -1,10 +1,9 @@
 /** Takes the connections of banned addresses out of the kernel's table (`kill-mode = conntrack`), by the program conntrack. */
 import { spawn } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { canonical, type Family, formatPrefix, isSingle, type Prefix, parsePrefix } from '../../shared/address.ts';
 import { EdgebanError } from '../../shared/errors.ts';
+import { findProgram } from '../system/programs.ts';
 import { nftEnvironment } from './nft-process.ts';
 
 const conntrackLimits = {
@@ -37,8 +36,7 @@ export class Conntrack {
   /** Throws ERR_ACTION_PARAMETER where there is no such program. */
   check(): void {
     const [program] = this.#command;
-    const folders = `${nftEnvironment()['PATH']}`.split(delimiter);
-    if (program.includes('/') ? isProgram(program) : folders.some((folder) => isProgram(join(folder, program)))) return;
+    if (findProgram(program) !== null) return;
     throw new EdgebanError('ERR_ACTION_PARAMETER', `kill-mode = conntrack: there is no program ${program}`, {
       remedy: 'apt install conntrack, or leave kill-mode out',
     });
@@ -121,15 +119,6 @@ export class Conntrack {
           reject(refused(complaint.trim() || (status === null ? 'it did not end in time' : `exit status ${status}`)));
       });
     });
-  }
-}
-
-function isProgram(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
   }
 }
 

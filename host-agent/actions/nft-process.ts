@@ -4,6 +4,7 @@ import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EdgebanError } from '../../shared/errors.ts';
+import { commandPath } from '../system/programs.ts';
 
 /** A listing of a million elements is about 80 MB. */
 const OUTPUT_BYTES_MAX = 256 * 1024 * 1024;
@@ -76,8 +77,7 @@ function namelessFile(text: string): number {
 
 /** LC_ALL: the words of a refusal are looked at. PATH: a daemon's may lack sbin. HOME: `nft -i` writes a history there. */
 export function nftEnvironment(): Readonly<Record<string, string>> {
-  const path = `${process.env['PATH'] ?? ''}:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin`;
-  return { LC_ALL: 'C', PATH: path, HOME: '/nonexistent', TERM: 'dumb' };
+  return { LC_ALL: 'C', PATH: commandPath().join(':'), HOME: '/nonexistent', TERM: 'dumb' };
 }
 
 interface Ended {

@@ -1,10 +1,8 @@
 /** Programs that a jail's actions run and that are not installed: told before the first ban fails for it. */
-import { accessSync, constants } from 'node:fs';
-import { join } from 'node:path';
-import { type ActionConf, familyCommand } from '../../shared/config/action-conf.ts';
+import { type ActionConf, familyCommand, isNftables } from '../../shared/config/action-conf.ts';
 import { configError, type Finding, mildFinding } from '../../shared/config/finding.ts';
 import type { JailPlan } from '../agent/plan.ts';
-import { commandPath } from '../system/shell.ts';
+import { findProgram } from '../system/programs.ts';
 
 /** Programs of firewalls, and Debian's packages with them. Others may be functions, or be asked for by the command itself. */
 const packages: Readonly<Record<string, string>> = {
@@ -18,7 +16,7 @@ const packages: Readonly<Record<string, string>> = {
 };
 
 /** A warning for each program that an action of these jails cannot do without, with the action's place. */
-export function programFindings(jails: readonly JailPlan[], isThere = isOnPath): Finding[] {
+export function programFindings(jails: readonly JailPlan[], isThere = isInstalled): Finding[] {
   const known = new Map<string, boolean>();
   const isMissing = (program: string) => {
     const there = known.get(program) ?? isThere(program);
@@ -34,6 +32,8 @@ export function programFindings(jails: readonly JailPlan[], isThere = isOnPath):
   );
 }
 
+const isInstalled = (program: string) => findProgram(program) !== null;
+
 function missing(action: ActionConf, program: string, jail: string): Finding {
   const message = `action ${action.name}: ${program} is not installed: no ban of it will be in force`;
   const remedy = `apt install ${packages[program]}, or choose another banaction`;
@@ -44,9 +44,9 @@ function missing(action: ActionConf, program: string, jail: string): Finding {
 
 /** What a start and a ban of an IPv4 address begin a command with. */
 function programsOf(action: ActionConf): string[] {
-  const { file, commands } = action;
+  const { commands } = action;
   // edgeban's own has no commands
-  if (/^nftables(?:-multiport|-allports)?$/.test(file) && commands['actionban'] === undefined) return ['nft'];
+  if (isNftables(action) && commands['actionban'] === undefined) return ['nft'];
   const texts = ['actionstart', 'actionban'].map((step) => familyCommand(action, step, 'inet4') ?? '');
   return [...new Set(texts.flatMap(firstWords))].filter((word) => Object.hasOwn(packages, word));
 }
@@ -58,17 +58,4 @@ function firstWords(text: string): string[] {
     (command) => /^(?:(?:then|do|else|if|elif|while|until|!)\s|\s)*(\S*)/.exec(command)?.[1] ?? '',
   );
   return ['command', 'which', 'type', 'hash'].some((word) => words.includes(word)) ? [] : words;
-}
-
-function isOnPath(program: string): boolean {
-  return commandPath().some((folder) => isExecutable(join(folder, program)));
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

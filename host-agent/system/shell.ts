@@ -1,6 +1,7 @@
 /** Runs commands of the operator's by /bin/sh: few at once, each for so long, little of what they print is kept. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { ShellCommand } from '../../shared/config/dynamic-tags.ts';
+import { commandPath } from './programs.ts';
 
 export interface ShellLimits {
   readonly at_once_max: number;
@@ -105,13 +106,6 @@ const last_words_ms = 20;
 function environment(): NodeJS.ProcessEnv {
   const { NOTIFY_SOCKET: _notify, WATCHDOG_PID: _pid, WATCHDOG_USEC: _usec, ...rest } = process.env;
   return { ...rest, PATH: commandPath().join(':') };
-}
-
-/** The folders in which a command's program is looked for: a daemon's PATH may lack sbin. */
-export function commandPath(): string[] {
-  const sbin = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
-  const known = (process.env['PATH'] ?? '').split(':').filter((place) => place !== '');
-  return [...new Set([...known, ...sbin])];
 }
 
 /** Reads to the end, so that nobody who writes is held up or ended, and keeps the last characters. */

@@ -66,7 +66,7 @@ export const rooms: readonly Room[] = [
   { path: 'host-agent/alerts/', from: host, typesFrom: ['host-agent/control/', 'host-agent/log/'] },
   { path: 'host-agent/metrics/', from: host, typesFrom: ['host-agent/control/'] },
   { path: 'host-agent/sources/', from: host },
-  { path: 'host-agent/actions/', from: host },
+  { path: 'host-agent/actions/', from: [...host, 'host-agent/system/'] },
   { path: 'host-agent/control/', from: host },
   { path: 'host-agent/edge/', from: [...host, 'undici', 'host-agent/version.ts', 'host-agent/system/'] },
   // a program by itself, too: it speaks to the Worker and to Cloudflare, asks the daemon, and prints as cli/ does

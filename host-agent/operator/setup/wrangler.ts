@@ -1,12 +1,13 @@
 /** Deploys the Worker through wrangler: its configuration, where it is found, and a run in which no secret is on a command line. */
 import { spawn } from 'node:child_process';
-import { accessSync, constants, existsSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
 import { redactToken } from '../../../shared/cloudflare-answer.ts';
 import { EdgebanError } from '../../../shared/errors.ts';
+import { findProgram } from '../../system/programs.ts';
 import type { OperatorWorld } from '../world.ts';
 import type { SetupRecord } from './record.ts';
 
@@ -79,10 +80,11 @@ export function findWrangler(named: string | undefined, path: string | undefined
   if (named !== undefined) return /\.m?js$/.test(named) ? [process.execPath, named] : [named];
   const own = fileURLToPath(new URL('../../../node_modules/wrangler/bin/wrangler.js', import.meta.url));
   if (existsSync(own)) return [process.execPath, own];
-  const installed = onPath('wrangler', path);
+  const folders = (path ?? '').split(delimiter);
+  const installed = findProgram('wrangler', folders);
   // a script runs under the Node that we run under: Debian's may be too old for it
   if (installed !== null) return scriptOf(installed);
-  const npx = onPath('npx', path);
+  const npx = findProgram('npx', folders);
   if (npx !== null) return [npx, '--yes', 'wrangler@4'];
   throw wranglerError(
     'neither wrangler nor npx is on PATH',
@@ -93,20 +95,6 @@ export function findWrangler(named: string | undefined, path: string | undefined
 function scriptOf(program: string): readonly string[] {
   const file = realpathSync(program);
   return /\.m?js$/.test(file) ? [process.execPath, file] : [program];
-}
-
-function onPath(program: string, path: string | undefined): string | null {
-  const places = (path ?? '').split(delimiter).map((folder) => join(folder, program));
-  return places.find(isExecutable) ?? null;
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 export interface Deployment {
