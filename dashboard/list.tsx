@@ -2,7 +2,7 @@
 // biome-ignore-all lint/a11y/useSemanticElements: rows of a real table cannot stand at places of their own
 // biome-ignore-all lint/a11y/useFocusableInteractive: a table is read, what can be done stands in its cells
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { BanRow } from '../shared/view.ts';
+import type { BanRow, BanRows } from '../shared/view.ts';
 import { look } from './api.ts';
 import type { Filters } from './bans.tsx';
 import { useDesk, useKeptFocus } from './desk.ts';
@@ -15,12 +15,14 @@ const spare_rows = 8;
 const rowHeight = () => (window.matchMedia('(max-width: 760px)').matches ? 68 : 44);
 
 interface Pages {
+  /** By page: which changes the answer that is shown has seen; an older one may come after it. */
+  readonly seen: ReadonlyMap<number, number>;
   readonly total: number | null;
   readonly rows: ReadonlyMap<number, readonly BanRow[]>;
   readonly error: string | null;
 }
 
-const nothing: Pages = { total: null, rows: new Map(), error: null };
+const nothing: Pages = { seen: new Map(), total: null, rows: new Map(), error: null };
 
 export function BanList({ filters }: { filters: Filters }) {
   const [window_, setWindow] = useState({ first: 0, last: 30 });
@@ -169,20 +171,21 @@ function Names({ names }: { names: readonly string[] }) {
   );
 }
 
+function withPage(known: Pages, page: number, changes: number, { total, rows }: BanRows): Pages {
+  if (changes < (known.seen.get(page) ?? 0)) return known;
+  const seen = new Map(known.seen).set(page, changes);
+  return { seen, total, rows: new Map(known.rows).set(page, rows), error: null };
+}
+
 /** The pages from row `first` to `last`; read again when something has changed. */
 function usePages(filters: Filters, first: number, last: number): Pages {
   const { changes, fail } = useDesk();
   const [pages, setPages] = useState(nothing);
   const asked = useRef(new Map<number, number>());
-  /** Which changes the answer that is shown has seen: an older one may come after it. */
-  const taken = useRef(new Map<number, number>());
   const key = JSON.stringify(filters);
   const of = useRef(key);
   useEffect(() => {
-    if (of.current !== key) {
-      setPages(nothing);
-      taken.current.clear();
-    }
+    if (of.current !== key) setPages(nothing);
     of.current = key;
     asked.current.clear();
   }, [key, changes]);
@@ -193,10 +196,8 @@ function usePages(filters: Filters, first: number, last: number): Pages {
       if (asked.current.get(page) === changes) continue;
       asked.current.set(page, changes);
       look('bans', { ...filters, offset: page * page_rows, limit: page_rows }).then(
-        ({ total, rows }) => {
-          if (of.current !== key || changes < (taken.current.get(page) ?? 0)) return;
-          taken.current.set(page, changes);
-          setPages((known) => ({ total, rows: new Map(known.rows).set(page, rows), error: null }));
+        (answer) => {
+          if (of.current === key) setPages((known) => withPage(known, page, changes, answer));
         },
         (thrown: unknown) => {
           const error = fail(thrown);

@@ -30,9 +30,9 @@ export interface Log {
 /** `room` is asked for memory in which the searches find what is read. */
 export function openLog(word: string, options: RegexOptions, room: Room): Log {
   // an unknown one is refused, needed or not
-  decoderOf(options.encoding);
+  const decode = decoderOf(options.encoding);
   const encoding = `Use         encoding : ${options.encoding}`;
-  if (isFile(word)) return fileLog(word, options, encoding, room);
+  if (isFile(word)) return fileLog(word, options, { decode, encoding, room });
   if (word.startsWith('systemd-journal')) return journalLog(word, options, encoding);
   return {
     backend: 'auto',
@@ -52,7 +52,14 @@ function isFile(word: string): boolean {
   return stat.isFile() || stat.isFIFO() || stat.isCharacterDevice();
 }
 
-function fileLog(path: string, options: RegexOptions, encoding: string, room: Room): Log {
+/** `encoding`: the line of the report that names it. */
+interface Reading {
+  readonly decode: Decode;
+  readonly encoding: string;
+  readonly room: Room;
+}
+
+function fileLog(path: string, options: RegexOptions, { decode, encoding, room }: Reading): Log {
   const isPlain = statSync(path).isFile();
   const kind = isPlain ? kindOf(path) : 'lines';
   const size = isPlain ? sizeOf(path) : null;
@@ -60,7 +67,7 @@ function fileLog(path: string, options: RegexOptions, encoding: string, room: Ro
     const heading = [`Use         log file : ${path}`, encoding];
     return {
       backend: 'auto',
-      decode: decoderOf(options.encoding),
+      decode,
       open: () => ({ input: { chunks: linesOf(path, options, room), size }, heading }),
     };
   }
