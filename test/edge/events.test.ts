@@ -1,8 +1,9 @@
 /** Events to a Worker that cuts, stalls and refuses: none lost, none doubled, in order. */
 import { describe, expect, test, vi } from 'vitest';
 import { realWorld } from '../../host-agent/edge/world.ts';
+import { soon } from '../world/wait.ts';
 import { banEvent, fakeOutbox } from './fake-host.ts';
-import { addresses, soon, useBench } from './fake-link.ts';
+import { addresses, useBench } from './fake-link.ts';
 import { type FakeWorker, problem } from './fake-worker.ts';
 
 const bench = useBench();

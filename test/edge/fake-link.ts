@@ -22,9 +22,6 @@ import { type FakeWorker, startFakeWorker } from './fake-worker.ts';
 
 export const token = 'abcdefghijklmnopqrstuvwx';
 
-/** For vi.waitFor. */
-export const soon = { timeout: 60_000, interval: 5 };
-
 export interface Bench {
   readonly files: EdgeFiles;
   readonly worker: FakeWorker;

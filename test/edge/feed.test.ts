@@ -1,7 +1,8 @@
 /** The feed from a Worker: live, caught up with, polled, reset. */
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { FeedChange } from '../../shared/wire.ts';
-import { addresses, soon, useBench } from './fake-link.ts';
+import { soon } from '../world/wait.ts';
+import { addresses, useBench } from './fake-link.ts';
 import { ledger, problem, sendText } from './fake-worker.ts';
 
 const bench = useBench();

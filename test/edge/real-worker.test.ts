@@ -16,6 +16,7 @@ import { Holders } from '../../shared/store/holders.ts';
 import { Outbox } from '../../shared/store/outbox.ts';
 import { migrate, storeMigrations } from '../../shared/store/schema.ts';
 import type { FeedPage, ToldEvent } from '../../shared/wire.ts';
+import { soon } from '../world/wait.ts';
 import { type FakeEvents, fakeEvents } from './fake-host.ts';
 import { makeRealWorker, type RealWorker } from './real-worker.ts';
 
@@ -107,7 +108,6 @@ const ban = (address: string): ToldEvent => ({
   failures: 5,
   count: 1,
 });
-const soon = { timeout: 60_000, interval: 20 };
 
 test('two hosts and the real Worker: bans, refusals, a kill, an unban', { timeout: 300_000 }, async () => {
   const a = await host('a');
