@@ -7,6 +7,11 @@ import type { Subject } from './regex/subject.ts';
 /** After so many texts in a row that may match, scans are left out for some: they would hardly spare a search. */
 const passes_max = 64;
 const unscanned_texts = 1_024;
+/**
+ * Of so many regexes the one that is left for a text nearly always matches it, and its search takes no longer than a scan to the
+ * text's end; of a few, one is often left by what all lines begin with.
+ */
+const many = 8;
 
 /** Whether one regex may match a text: most texts are scanned only where many do not match. */
 export class Sieve {
@@ -40,7 +45,8 @@ export class Candidates {
   constructor(regexes: readonly FilterRegex[], encode: Re2['encode']) {
     this.#encode = encode;
     this.#count = regexes.length;
-    this.#scan = createScan(regexes.map(({ pattern }) => pattern.tree));
+    const trees = regexes.map(({ pattern }) => pattern.tree);
+    this.#scan = createScan(trees, regexes.length >= many);
   }
 
   /** Another text. False if none of the regexes matches it. */

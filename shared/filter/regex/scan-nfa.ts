@@ -27,6 +27,8 @@ export interface ScanNfa {
   readonly code: readonly ScanInstruction[];
   /** Where each expression begins. */
   readonly starts: readonly number[];
+  /** Whether each can match at the begin of the text only. */
+  readonly anchored: readonly boolean[];
 }
 
 class Builder {
@@ -147,7 +149,7 @@ function writtenSize(node: Node): number {
 export function scanNfa(trees: readonly Tree[]): ScanNfa {
   const builder = new Builder();
   const starts = trees.map((tree, pattern) => builder.pattern(tree, pattern));
-  return { code: builder.code, starts };
+  return { code: builder.code, starts, anchored: trees.map(({ root }) => isAnchored(root)) };
 }
 
 /** Whether it may hold between what stands before (`prev`) and what stands after (`next`). */

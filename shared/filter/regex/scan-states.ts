@@ -45,6 +45,7 @@ export class ScanStates {
   /** A row for each state: the row of the state that follows by each column, or a negative number. */
   table = new Int32Array(0);
   readonly #nfa: ScanNfa;
+  readonly #endsSoon: boolean;
   /** For each instruction that takes a character, 1 at the columns that it takes. */
   readonly #members: readonly (Uint8Array | undefined)[];
   readonly #askedSides: number;
@@ -60,8 +61,10 @@ export class ScanStates {
   #savings = savingsMax;
   #textWork = 0;
 
-  constructor(nfa: ScanNfa) {
+  /** `endsSoon`: a scan ends where one expression is left that may match. */
+  constructor(nfa: ScanNfa, endsSoon = false) {
     this.#nfa = nfa;
+    this.#endsSoon = endsSoon;
     this.columns = columnsOf(nfa.code);
     this.#members = nfa.code.map((one) => (one.kind === 'char' ? this.columns.members.get(one.set) : undefined));
     this.#askedSides = askedSides(nfa.code);
@@ -189,6 +192,8 @@ export class ScanStates {
     const set = this.sets.idOf(this.#matched);
     this.#spend(stateCost + items.length);
     if (items.length === 0) return finalOf(set);
+    const only = this.#endsSoon ? this.#onlyOne(live) : -1;
+    if (only >= 0) return finalOf(this.#setWith(only));
     const asks = live.some((at) => this.#nfa.code[at]?.kind === 'assert');
     const before = asks ? prev & this.#askedSides : 0;
     const key = String.fromCharCode(set, before, ...items);
@@ -197,6 +202,19 @@ export class ScanStates {
     const row = this.#newRow({ items, before, set });
     this.#rows.set(key, row);
     return row;
+  }
+
+  /** The expression that all instructions belong to, if it is soon searched: it can match at the text's begin only. Else -1. */
+  #onlyOne(items: readonly number[]): number {
+    const one = this.#nfa.code[items[0] ?? 0]?.pattern ?? -1;
+    return this.#nfa.anchored[one] === true && items.every((at) => this.#nfa.code[at]?.pattern === one) ? one : -1;
+  }
+
+  #setWith(one: number): number {
+    this.#matched[one] = 1;
+    const set = this.sets.idOf(this.#matched);
+    this.#matched[one] = 0;
+    return set;
   }
 
   #newRow(state: State): number {

@@ -21,8 +21,12 @@ export interface Scan {
   next(set: number, from: number): number;
 }
 
-export function createScan(trees: readonly Tree[]): Scan {
-  return new LazyScan(trees);
+/**
+ * With `endsSoon` the last expression that is left, if it is bound to the text's begin, is in the set as it is: its search will
+ * tell.
+ */
+export function createScan(trees: readonly Tree[], endsSoon = false): Scan {
+  return new LazyScan(trees, endsSoon);
 }
 
 class LazyScan implements Scan {
@@ -32,8 +36,8 @@ class LazyScan implements Scan {
   /** Where the walk was left. */
   #state = 0;
 
-  constructor(trees: readonly Tree[]) {
-    this.#states = new ScanStates(scanNfa(trees));
+  constructor(trees: readonly Tree[], endsSoon: boolean) {
+    this.#states = new ScanStates(scanNfa(trees), endsSoon);
     const { ofByte, ofLast } = this.#states.columns;
     this.#ofByte = ofByte;
     this.#ofLast = ofLast;

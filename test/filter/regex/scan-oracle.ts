@@ -30,27 +30,27 @@ function isExact(pattern: Pattern): boolean {
 export class Scanned {
   readonly patterns: readonly Pattern[];
   readonly scan: Scan;
+  /** Names at least as many. */
+  readonly #soon: Scan;
   readonly #exact: readonly boolean[];
 
   constructor(patterns: readonly Pattern[]) {
     this.patterns = patterns;
-    this.scan = createScan(patterns.map(({ tree }) => tree));
+    const trees = patterns.map(({ tree }) => tree);
+    this.scan = createScan(trees);
+    this.#soon = createScan(trees, true);
     this.#exact = patterns.map(isExact);
   }
 
   /** The expressions that may match, or null where the scan cannot say. */
   named(text: string): readonly number[] | null {
-    const bytes = encoder.encode(`<${text}>`);
-    const set = this.scan.scan(bytes, 1, bytes.length - 1);
-    if (set === cannotSay) return null;
-    const named: number[] = [];
-    for (let i = this.scan.next(set, 0); i !== -1; i = this.scan.next(set, i + 1)) named.push(i);
-    return named;
+    return namedBy(this.scan, text);
   }
 
   /** What is wrong with the scan's answer, put for a person to read; empty where it is right. */
   faults(text: string, tally: Tally): string[] {
     const named = this.named(text);
+    const soon = namedBy(this.#soon, text);
     if (named === null) tally.undecided += 1;
     if (named === null) return [];
     return this.patterns.flatMap((pattern, index) => {
@@ -64,10 +64,19 @@ export class Scanned {
       tally.matches += Number(matches);
       tally.exact += Number(exact);
       tally.needless += Number(isNamed && !matches);
-      const isWrong = matches ? !isNamed : isNamed && exact;
+      const isWrong = matches ? !isNamed || soon?.includes(index) === false : isNamed && exact;
       return isWrong ? [`${pattern.source} in ${JSON.stringify(text)}: a match is ${matches}`] : [];
     });
   }
+}
+
+function namedBy(scan: Scan, text: string): readonly number[] | null {
+  const bytes = encoder.encode(`<${text}>`);
+  const set = scan.scan(bytes, 1, bytes.length - 1);
+  if (set === cannotSay) return null;
+  const named: number[] = [];
+  for (let i = scan.next(set, 0); i !== -1; i = scan.next(set, i + 1)) named.push(i);
+  return named;
 }
 
 export function scanned(sources: readonly string[], multiline = false): Scanned {
