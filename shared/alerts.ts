@@ -81,13 +81,13 @@ export function retryAfter(attempts: number): Seconds | null {
  * What an enrolled host is told of the Worker's incidents, to pass it on: names only. A stolen key reads nothing of Cloudflare's
  * answers, of lists, or of how much is banned.
  */
-export const AlertsPage = z.strictObject({
+export const AlertsPage = z.object({
   ledger: z.uuid(),
   /** To be given with the next question. */
   last: z.number().int().min(0),
   alerts: z
     .array(
-      z.strictObject({
+      z.object({
         n: z.number().int(),
         phase: z.enum(['began', 'ended']),
         /** One of incidentKinds; a newer Worker may know more. */

@@ -1,4 +1,7 @@
-/** What hosts and the Worker say to each other: shapes (zod), limits, and the text that a host signs. */
+/**
+ * What hosts and the Worker say to each other: shapes (zod), limits, and the text that a host signs. Each side passes over
+ * fields that it does not know, for the other one may be newer: a fleet is not brought up to date in one moment.
+ */
 import { z } from 'zod';
 import { edgeActions } from './ticket.ts';
 
@@ -28,7 +31,7 @@ const cursor = z.number().int().min(0);
  * edge is to do to it. `hosts`: do other hosts enforce it in their kernels, too?
  */
 export const HostEvent = z.discriminatedUnion('kind', [
-  z.strictObject({
+  z.object({
     kind: z.literal('ban'),
     jail,
     address,
@@ -39,9 +42,9 @@ export const HostEvent = z.discriminatedUnion('kind', [
     edge: z.enum(edgeActions).default('block'),
     hosts: z.boolean().default(true),
   }),
-  z.strictObject({ kind: z.literal('unban'), jail, address, at: time }),
+  z.object({ kind: z.literal('unban'), jail, address, at: time }),
   /** `count` failures in a jail that has `fleet = true`, the newest at `at`: the ledger counts them over all hosts. */
-  z.strictObject({
+  z.object({
     kind: z.literal('failure'),
     jail,
     address,
@@ -58,7 +61,7 @@ export type ToldEvent = z.input<typeof HostEvent>;
  * (a new one begins when a host has lost its database). The events are judged one by one (HostEvent), so that one that
  * is refused does not hold up the others.
  */
-export const EventBatch = z.strictObject({
+export const EventBatch = z.object({
   stream: z.uuid(),
   first: z.number().int().min(1),
   events: z.array(z.unknown()).min(1).max(wireLimits.batch_events_max),
@@ -66,10 +69,10 @@ export const EventBatch = z.strictObject({
 export type EventBatch = z.infer<typeof EventBatch>;
 
 /** `acked`: the highest number taken in; what is at or below it need not be sent again. */
-export const EventReceipt = z.strictObject({
+export const EventReceipt = z.object({
   stream: z.uuid(),
   acked: z.number().int().min(0),
-  refused: z.array(z.strictObject({ seq: z.number().int(), code: z.string(), message: z.string() })),
+  refused: z.array(z.object({ seq: z.number().int(), code: z.string(), message: z.string() })),
 });
 export type EventReceipt = z.infer<typeof EventReceipt>;
 
@@ -77,7 +80,7 @@ export type EventReceipt = z.infer<typeof EventReceipt>;
  * The newest state of one holder of an address, if hosts are to know of it: `lifted` ends it before `until`. `hosts`
  * false: it goes on at the edge alone, and is lifted for the other hosts.
  */
-export const FeedChange = z.strictObject({
+export const FeedChange = z.object({
   cursor,
   address,
   /** The host id that holds the ban; `operator` for the operator's own. */
@@ -95,7 +98,7 @@ export type FeedChange = z.infer<typeof FeedChange>;
  * pages start from nothing, and a holder that they do not name is gone. `more`: ask again at once with `cursor`.
  * The same shape is each message of the live feed.
  */
-export const FeedPage = z.strictObject({
+export const FeedPage = z.object({
   ledger: z.uuid(),
   cursor,
   reset: z.boolean(),
@@ -105,14 +108,14 @@ export const FeedPage = z.strictObject({
 export type FeedPage = z.infer<typeof FeedPage>;
 
 /** `key`: the host's Ed25519 public key, 32 bytes in base64url. `token`: one-time, from the operator. */
-export const EnrollRequest = z.strictObject({
+export const EnrollRequest = z.object({
   token: z.string().min(20).max(200),
   name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/),
   key: z.string().regex(/^[A-Za-z0-9_-]{43}$/),
 });
 export type EnrollRequest = z.infer<typeof EnrollRequest>;
 
-export const EnrollReply = z.strictObject({ host: z.string(), ledger: z.uuid() });
+export const EnrollReply = z.object({ host: z.string(), ledger: z.uuid() });
 export type EnrollReply = z.infer<typeof EnrollReply>;
 
 /**
@@ -120,17 +123,17 @@ export type EnrollReply = z.infer<typeof EnrollReply>;
  * answer was lost, one of the two keys holds: the same request signed with the new one is answered as before, and
  * refused (ERR_AUTH_SIGNATURE) if the ledger has not heard of it.
  */
-export const RotateRequest = z.strictObject({ key: EnrollRequest.shape.key });
+export const RotateRequest = z.object({ key: EnrollRequest.shape.key });
 export type RotateRequest = z.infer<typeof RotateRequest>;
 
-export const RotateReply = z.strictObject({ host: z.string(), key: z.string() });
+export const RotateReply = z.object({ host: z.string(), key: z.string() });
 export type RotateReply = z.infer<typeof RotateReply>;
 
 /**
  * What the edge is able to do now, for hosts that leave bans to it alone. A panic does not count: there the operator wants
  * that nobody is kept out. `why`: in words, where it is not able to do one of the two.
  */
-export const EdgeAbility = z.strictObject({
+export const EdgeAbility = z.object({
   block: z.boolean(),
   challenge: z.boolean(),
   why: z.string().nullable(),
@@ -138,34 +141,34 @@ export const EdgeAbility = z.strictObject({
 export type EdgeAbility = z.infer<typeof EdgeAbility>;
 
 /** Where an address stands at the edge at this moment; each place was asked. */
-export const EdgeStory = z.strictObject({
+export const EdgeStory = z.object({
   address,
   /** How the edge enforces: ENFORCEMENT. */
   mode: z.string(),
   /** Null: nobody holds it, nor a network around it. */
   ledger: z
-    .strictObject({
+    .object({
       /** Itself, or the network around it. */
       address,
       action: z.enum(edgeActions),
       until,
-      holders: z.array(z.strictObject({ host: z.string(), name: z.string(), jail: z.string(), at: time, until })),
+      holders: z.array(z.object({ host: z.string(), name: z.string(), jail: z.string(), at: time, until })),
     })
     .nullable(),
   /** Null: there is no snapshot. `ban`: what it says of the address. */
   kv: z
-    .strictObject({
+    .object({
       revision: z.number(),
       written_at: time,
-      ban: z.strictObject({ action: z.enum(edgeActions), until }).nullable(),
+      ban: z.object({ action: z.enum(edgeActions), until }).nullable(),
     })
     .nullable(),
   /** `asked`: false where nothing is enforced through Cloudflare's API. */
-  cloudflare: z.strictObject({
+  cloudflare: z.object({
     asked: z.boolean(),
-    found: z.array(z.strictObject({ where: z.string(), said: z.string() })),
+    found: z.array(z.object({ where: z.string(), said: z.string() })),
     /** What gives a list its effect, in each zone; empty in the other modes. */
-    rules: z.array(z.strictObject({ where: z.string(), said: z.string(), inForce: z.boolean() })),
+    rules: z.array(z.object({ where: z.string(), said: z.string(), inForce: z.boolean() })),
     /** How many zones were not asked: one invocation has no calls for them. Left away where all were, as hosts of before know it. */
     unasked: z.int().positive().exactOptional(),
     error: z.string().nullable(),
