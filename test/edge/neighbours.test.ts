@@ -14,7 +14,8 @@ import {
   RotateReply,
   RotateRequest,
 } from '../../shared/wire.ts';
-import { soon, useBench } from './fake-link.ts';
+import { soon } from '../world/wait.ts';
+import { useBench } from './fake-link.ts';
 import { ledger } from './fake-worker.ts';
 
 const bench = useBench();
