@@ -1,6 +1,7 @@
 /** Test hosts: keys, signed requests, batches, and the operator's calls, against the Worker in this isolate. */
 import { runInDurableObject } from 'cloudflare:test';
 import { env, exports } from 'cloudflare:workers';
+import { afterEach, beforeEach, vi } from 'vitest';
 import {
   EnrollReply,
   EventReceipt,
@@ -14,6 +15,17 @@ import { randomText, sha256 } from '../../worker/auth.ts';
 import type { Ledger } from '../../worker/ledger.ts';
 
 export const base = 'https://edgeban.test';
+
+/** What is counted by the day is not to meet a midnight: for the tests of this group the clock stands at noon. */
+export function atNoon(): void {
+  const day_ms = 86_400_000;
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['Date'], now: Math.floor(Date.now() / day_ms) * day_ms + day_ms / 2 });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+}
 
 export interface TestHost {
   readonly id: string;

@@ -11,7 +11,7 @@ import { enrolledHost } from '../../worker/ledger/hosts.ts';
 import { Roll } from '../../worker/ledger/roll.ts';
 import type { durableSql } from '../../worker/sqlite.ts';
 import { counted } from './counted.ts';
-import { ban, newHost, unban, withState } from './hosts.ts';
+import { atNoon, ban, newHost, unban, withState } from './hosts.ts';
 
 afterEach(() => reset());
 
@@ -151,6 +151,7 @@ describe(`with ${held} bans held`, () => {
 });
 
 describe('a host is billed', () => {
+  atNoon();
   it.each([
     ['one a request', 20, 1],
     ['many a request', 3, 200],
