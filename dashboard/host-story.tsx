@@ -7,7 +7,7 @@ export function HostStory({ story }: { story: Story }) {
   return (
     <>
       {story.jails.map((jail) => (
-        <Card key={jail.jail} title={`Jail ${plain(jail.jail, 64)}`}>
+        <Card key={jail.jail} title={`Jail ${plain(jail.jail, 64)}${jail.leftOut ? ' (left out for an error)' : ''}`}>
           <Rule jail={jail} />
           <ol class="lines">
             {jail.lines.map((line, index) => (

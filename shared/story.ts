@@ -34,6 +34,8 @@ export type ActionState = z.infer<typeof ActionState>;
 
 const JailStory = z.object({
   jail: z.string(),
+  /** An error in its configuration keeps it from running: nothing is counted, and what it has banned stays. */
+  leftOut: z.boolean(),
   maxretry: z.number(),
   /** Seconds, as is bantime. */
   findtime: z.number(),

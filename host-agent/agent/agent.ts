@@ -1,6 +1,4 @@
 /** The agent: jails, sources, store and the link to the edge put together; what the control socket talks to. */
-import { usualPlanes } from '../../shared/config/planes.ts';
-import { Engine } from '../../shared/engine/engine.ts';
 import type { Guard } from '../../shared/engine/guard.ts';
 import { EdgebanError } from '../../shared/errors.ts';
 import type { Story } from '../../shared/story.ts';
@@ -8,18 +6,17 @@ import type { Seconds } from '../../shared/time.ts';
 import type { AgentControl, JailControl, ReloadOptions } from '../control/agent-control.ts';
 import { amnesty, pardonEverywhere } from './amnesty.ts';
 import { Chores } from './chores.ts';
-import { Court } from './court.ts';
-import { Desk } from './desk.ts';
+import { coreOf } from './core.ts';
 import { Fleet } from './fleet.ts';
 import { guardOf } from './guard.ts';
 import type { Jail } from './jail.ts';
 import { addedPlan } from './jail-alteration.ts';
 import { JailDesk } from './jail-desk.ts';
+import { LeftOut } from './left-out.ts';
 import { sweepLeftovers } from './leftovers.ts';
 import { Lockout } from './lockout.ts';
-import { liftOutside } from './outside.ts';
 import type { AgentParts, AgentPlan, Core, EdgeLink } from './parts.ts';
-import { edgeJail } from './plan.ts';
+import { edgeJail, type JailPlan } from './plan.ts';
 import { Reading } from './reading.ts';
 import { Recent } from './recent.ts';
 import { Roster } from './roster.ts';
@@ -33,6 +30,7 @@ export class Agent implements AgentControl {
   readonly #core: Core;
   readonly #fleet: Fleet | null;
   readonly #roster: Roster;
+  readonly #leftOut: LeftOut;
   readonly #reading: Reading;
   readonly #chores: Chores;
   readonly #telling: Telling;
@@ -45,8 +43,14 @@ export class Agent implements AgentControl {
   constructor(parts: AgentParts, plan: AgentPlan) {
     this.#plan = plan;
     this.recent = new Recent(() => parts.now());
-    const jails = new Map<string, Jail>();
-    this.#core = this.#coreOf(parts, jails);
+    const [jails, leftOut] = [new Map<string, Jail>(), new Map<string, Jail>()];
+    this.#core = coreOf(parts, {
+      guard: this.#guard(),
+      recent: this.recent,
+      jail: (name) => jails.get(name) ?? leftOut.get(name),
+      wake: () => this.#link?.wake(),
+    });
+    this.#leftOut = new LeftOut(this.#core, leftOut);
     this.#fleet = this.#fleetOf(parts.host);
     this.#roster = new Roster(this.#core, this.#fleet, jails);
     this.#reading = new Reading(this.#core, this.#roster);
@@ -61,7 +65,7 @@ export class Agent implements AgentControl {
       resolveNames: () => this.#roster.resolveNames(),
       readIgnoreFiles: () => this.#roster.readIgnoreFiles(),
       lookAtEdge: () => this.#standIn.look(this.#link),
-      running: () => this.#running(),
+      running: () => this.#enforcing(),
     });
   }
 
@@ -69,8 +73,8 @@ export class Agent implements AgentControl {
   async start(): Promise<void> {
     const { parts, engine } = this.#core;
     await this.#roster.admit(this.#standIn.fitted(this.#plan.jails));
-    await this.#roster.restore(this.#roster.names);
-    await this.#roster.fit();
+    await Promise.all([this.#roster.restore(this.#roster.names), this.#leftOut.hold(this.#plan.holding)]);
+    this.#leftOut.take(this.#roster.fit());
     engine.loadCounters(parts.store.counters.all());
     await this.#sweep();
     for (const name of this.#roster.names) parts.log.logger('jail').info(`Jail '${name}' started`);
@@ -91,6 +95,8 @@ export class Agent implements AgentControl {
   readonly noteAct: AgentControl['noteAct'] = (text) => this.#core.parts.log.logger('transmitter').notice(text);
 
   readonly jails: AgentControl['jails'] = () => this.#roster.names;
+
+  readonly leftOut: AgentControl['leftOut'] = () => this.#leftOut.told(this.#plan.leftOut ?? [], this.jails());
 
   jail(name: string): JailControl | null {
     const found = this.#roster.get(name);
@@ -123,8 +129,9 @@ export class Agent implements AgentControl {
   }
 
   explain(id: string): Promise<Story> {
-    const jails = this.jails().flatMap((name) => this.#roster.get(name) ?? []);
-    return storyOf({ ...this.#core, jails, compile: (plan) => this.#roster.compile(plan), link: this.#link }, id);
+    const [jails, leftOut] = [this.#running(), this.#leftOut.jails];
+    const compile = (plan: JailPlan) => this.#roster.compile(plan);
+    return storyOf({ ...this.#core, jails, leftOut, compile, link: this.#link }, id);
   }
 
   readonly unban: AgentControl['unban'] = (ids) => pardonEverywhere(this.#core, this.jails(), ids);
@@ -155,7 +162,7 @@ export class Agent implements AgentControl {
     this.#core.parts.shell.close();
     if (options.unban) await this.unbanAll();
     await this.#link?.close();
-    await this.#roster.close({ flush: options.unban });
+    await Promise.all([this.#roster, this.#leftOut].map((jails) => jails.close({ flush: options.unban })));
     this.#core.parts.log.logger('server').info('Exiting edgeban');
   }
 
@@ -210,7 +217,7 @@ export class Agent implements AgentControl {
   }
 
   addJail(name: string, backend: string): void {
-    if (this.#roster.get(name) !== undefined)
+    if (this.#enforcing().some((jail) => jail.name === name))
       throw new EdgebanError('ERR_JAIL_EXISTS', `The jail '${name}' already exists`);
     this.#roster.create(addedPlan(name, backend), { idle: true });
     this.#core.parts.log.logger('jail').info(`Creating new jail '${name}'`);
@@ -243,25 +250,6 @@ export class Agent implements AgentControl {
     return guardOf(this.#plan.guard, this.#lockout);
   }
 
-  #coreOf(parts: AgentParts, jails: ReadonlyMap<string, Jail>): Core {
-    const { store, log } = parts;
-    const engine = new Engine({ guard: this.#guard(), history: store.bans, random: () => parts.random() });
-    const planesOf = (jail: string) => jails.get(jail)?.plan.planes ?? usualPlanes;
-    const isFleet = (jail: string) => jails.get(jail)?.plan.fleet ?? false;
-    const { recent } = this;
-    const court = new Court({ store, engine, log, recent, isEnrolled: () => parts.host !== null, planesOf, isFleet });
-    const desk = new Desk({
-      store,
-      engine,
-      log: log.logger('database'),
-      now: () => parts.now(),
-      project: (jail, changes, orders) => jails.get(jail)?.project(changes, orders) ?? liftOutside(parts, jail, orders),
-      together: (body) => log.together(body),
-      wake: () => this.#link?.wake(),
-    });
-    return { parts, engine, court, desk };
-  }
-
   #fleetOf(host: string | null): Fleet | null {
     if (host === null) return null;
     const { parts, engine, court, desk } = this.#core;
@@ -275,10 +263,17 @@ export class Agent implements AgentControl {
     if (!known) throw unknownJail(jail);
     const isMeant = (name: string) => jail === null || name === jail;
     const names = this.jails().filter(isMeant);
-    if (unban) await amnesty(this.#core, names);
+    const held = this.#leftOut.jails.map((each) => each.name).filter(isMeant);
+    if (unban) await amnesty(this.#core, [...names, ...held]);
     this.#plan = plan;
     this.#core.engine.setGuard(this.#guard());
     await this.#roster.exchange(this.#standIn.fitted(plan.jails.filter(({ name }) => isMeant(name))), names, restart);
+    const isStuck = (name: string) =>
+      this.#roster.get(name) === undefined && plan.jails.some((each) => each.name === name);
+    await this.#leftOut.release(
+      held.filter((name) => !isStuck(name)),
+      (name) => this.#roster.get(name),
+    );
     this.#telling.tellPlanes();
     await this.#sweep();
     await this.#reading.follow();
@@ -286,7 +281,12 @@ export class Agent implements AgentControl {
 
   /** `pardoned`: jails that go on protecting, though they do not run, unless nobody is banned there any more. */
   #sweep(pardoned: readonly string[] = []): Promise<void> {
-    return sweepLeftovers(this.#core.parts, this.#running(), this.#plan, pardoned);
+    return sweepLeftovers(this.#core.parts, this.#running(), this.#leftOut.jails, this.#plan, pardoned);
+  }
+
+  /** Those whose bans this host enforces. */
+  #enforcing(): Jail[] {
+    return [...this.#running(), ...this.#leftOut.jails];
   }
 
   #running(): Jail[] {

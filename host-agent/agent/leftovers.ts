@@ -11,14 +11,16 @@ import type { AgentParts, AgentPlan } from './parts.ts';
 export async function sweepLeftovers(
   parts: AgentParts,
   jails: readonly Jail[],
+  leftOut: readonly Jail[],
   plan: AgentPlan,
   pardoned: readonly string[],
 ): Promise<void> {
   const log = parts.log.logger('actions');
-  const running = jails.map((jail) => ({
+  const running = [...jails, ...leftOut].map((jail) => ({
     name: jail.name,
     actions: jail.plan.actions,
-    isSound: jail.failing().every(({ id }) => id !== null),
+    // what one that is left out has besides is not known
+    isSound: leftOut.includes(jail) ? pardoned.includes(jail.name) : jail.failing().every(({ id }) => id !== null),
   }));
   // a jail of the plan that does not run could not be made
   const known = plan.leftOut === null ? null : [...plan.leftOut, ...plan.jails.map(({ name }) => name)];

@@ -25,6 +25,8 @@ export interface AgentPlan {
   readonly dbpurgeage: Seconds;
   /** Jails that an error keeps from running; null: the error does not say which. */
   readonly leftOut: readonly string[] | null;
+  /** Those of them whose actions work all the same, and keep their bans in force. */
+  readonly holding: readonly JailPlan[];
 }
 
 /** Who may have something in the firewall. */

@@ -110,6 +110,12 @@ export const edgeRules: JailPlan['rules'] = {
  * Does an action go on with what another has made? Commands are handed over by the action's name. Sets of nftables: what the
  * next one does not use of them is swept.
  */
-export function usesSame(old: ActionPlan, next: ActionPlan): boolean {
+function usesSame(old: ActionPlan, next: ActionPlan): boolean {
   return (isNftables(old) && isNftables(next)) || (old.name === next.name && old.file === next.file);
+}
+
+/** Does an action of the jail's successor use what this one has made? Then that is its own now. */
+export function isTakenOver(old: JailPlan, index: number, next: JailPlan | undefined): boolean {
+  const action = old.actions[index];
+  return action !== undefined && (next?.actions ?? []).some((other) => usesSame(action, other));
 }

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { IgnoreConf } from '../../shared/config/jail-values.ts';
 import type { IgnoreEntry } from '../../shared/engine/decision.ts';
-import { describeError, EdgebanError } from '../../shared/errors.ts';
+import { EdgebanError } from '../../shared/errors.ts';
 import { createFilter, type Filter } from '../../shared/filter/filter.ts';
 import type { UnixTime } from '../../shared/time.ts';
 import { asciiText, decoderFor } from './decoder.ts';
@@ -10,10 +10,10 @@ import type { Effects } from './effects.ts';
 import type { Fleet } from './fleet.ts';
 import { ignoreCommandOf } from './ignore-command.ts';
 import { IgnoreSources } from './ignore-sources.ts';
-import { Jail } from './jail.ts';
-import { ticketJail } from './jail-actions.ts';
+import type { Jail } from './jail.ts';
+import { admits, makeJail } from './jail-making.ts';
 import type { Core } from './parts.ts';
-import { edgeJail, type JailPlan, logsOf, usesSame } from './plan.ts';
+import { edgeJail, isTakenOver, type JailPlan, logsOf } from './plan.ts';
 import { localZone, threadClock } from './ports.ts';
 
 /** Nobody waits longer for the names in ignoreip. */
@@ -55,33 +55,21 @@ export class Roster {
     this.#admitAll(plans, (plan) => this.#make(plan, null, false));
   }
 
-  /** Lets the jails read: their regexes are compiled only when the bans are in force. One that cannot read is left out. */
-  async fit(): Promise<void> {
-    for (const jail of [...this.#jails.values()]) {
-      if (this.#admit(jail.plan, (plan) => jail.takeOver(this.#meansOf(plan)))) continue;
-      this.#jails.delete(jail.name);
-      await jail.close({ flush: () => false });
-    }
+  /** Lets the jails read: their regexes are compiled only when the bans are in force. Returns those that cannot, which run no more. */
+  fit(): Jail[] {
+    const unfit = [...this.#jails.values()].filter(
+      (jail) => !admits(jail.plan, this.#core, (plan) => jail.takeOver(this.#meansOf(plan))),
+    );
+    for (const { name } of unfit) this.#jails.delete(name);
     this.#renewRules();
+    return unfit;
   }
 
   #admitAll(plans: readonly JailPlan[], make: (plan: JailPlan) => void): string[] {
     this.#coming = [];
-    const admitted = plans.filter((plan) => this.#admit(plan, make)).map(({ name }) => name);
+    const admitted = plans.filter((plan) => admits(plan, this.#core, make)).map(({ name }) => name);
     this.#renewRules();
     return admitted;
-  }
-
-  #admit(plan: JailPlan, make: (plan: JailPlan) => void): boolean {
-    try {
-      make(plan);
-      return true;
-    } catch (error) {
-      if (!(error instanceof EdgebanError)) throw error;
-      const log = this.#core.parts.log.logger('jail');
-      log.error(`[${plan.name}] is left out: ${describeError(error)} (${error.code})`);
-      return false;
-    }
   }
 
   /** Makes a jail of a plan. Throws what is wrong with it. */
@@ -90,17 +78,8 @@ export class Roster {
   }
 
   #make(plan: JailPlan, filter: Filter | null, idle: boolean): void {
-    const { parts, engine, court, desk } = this.#core;
-    const { store, log } = parts;
-    const isKnown = () => !desk.isBroken;
-    const ticket = ticketJail(plan.name, store, isKnown, this.#figuresOf(plan.name));
-    const actions = plan.actions.map((action) => parts.createAction(action, ticket));
-    const world = { store, engine, court, log, isKnown, jails: () => this.#jails.size };
-    engine.setRules(plan.name, { ...plan.rules, ignoreip: this.#ignored.entriesOf(plan.ignoreip) });
-    this.#jails.set(
-      plan.name,
-      new Jail({ plan, filter, actions, ignoreCommand: ignoreCommandOf(plan, this.#core), idle }, world),
-    );
+    const ignoreip = this.#ignored.entriesOf(plan.ignoreip);
+    makeJail({ plan, filter, idle, ignoreip }, this.#core, this.#jails);
   }
 
   /** Gives a jail another plan until the next reload. Throws what is wrong with it, and then all stays as it is. */
@@ -111,21 +90,6 @@ export class Roster {
 
   #meansOf(plan: JailPlan, filter = this.compile(plan, this.#linesFor(plan))) {
     return { plan, filter, ignoreCommand: ignoreCommandOf(plan, this.#core) };
-  }
-
-  #figuresOf(name: string) {
-    const { engine } = this.#core;
-    return {
-      figures: () => {
-        const jail = this.#jails.get(name);
-        return {
-          banned_total: jail?.totalBanned ?? 0,
-          found: engine.failing(name),
-          found_total: jail?.totalFailed ?? 0,
-        };
-      },
-      bantime: () => engine.rules(name).bantime,
-    };
   }
 
   /** Of a jail that reads the same logs: what is done to a line before the regexes is done once for all of them. */
@@ -238,7 +202,8 @@ export class Roster {
     }
     await this.restore(this.#admitAll(plans, (plan) => this.create(plan, { idle: false })));
     for (const jail of old) {
-      if (this.#jails.get(jail.name) !== jail) await jail.close({ flush: (index) => !this.#isTakenOver(jail, index) });
+      const next = this.#jails.get(jail.name);
+      if (next !== jail) await jail.close({ flush: (index) => !isTakenOver(jail.plan, index, next?.plan) });
     }
   }
 
@@ -274,13 +239,6 @@ export class Roster {
     const { parts, engine, desk } = this.#core;
     engine.dropJail(jail);
     desk.transact(() => parts.store.counters.forgetJail(jail));
-  }
-
-  /** Does an action of the jail's successor use what this one has made? Then that is its own now. */
-  #isTakenOver(old: Jail, index: number): boolean {
-    const action = old.plan.actions[index];
-    const next = this.#jails.get(old.name)?.plan.actions ?? [];
-    return action !== undefined && next.some((other) => usesSame(action, other));
   }
 
   /** Gives a jail other actions until the next reload, by the way of a reload: all else goes on as it was. */

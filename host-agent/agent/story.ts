@@ -14,6 +14,8 @@ const history_max = 20;
 
 export interface StoryParts extends Core {
   readonly jails: readonly Jail[];
+  /** Jails that do not run, with actions all the same. */
+  readonly leftOut: readonly Jail[];
   /** A filter of the jail's own, which nobody else feeds. */
   compile(plan: JailPlan): Filter | null;
   /** Null: the host is not enrolled. */
@@ -24,14 +26,15 @@ export interface StoryParts extends Core {
 export async function storyOf(parts: StoryParts, text: string): Promise<Story> {
   const id = canonical(text) ?? text;
   const now = parts.parts.now();
-  const told = await Promise.all(parts.jails.map((jail) => jailStory(parts, jail, id, now)));
+  const all = [...parts.jails, ...parts.leftOut];
+  const told = await Promise.all(all.map((jail) => jailStory(parts, jail, id, now)));
   const jails = told.filter(isTold);
   return {
     id,
     now,
     jails,
     guard: guardOf(parts, id),
-    strangers: parts.jails.map(({ name }) => name).filter((name) => !jails.some(({ jail }) => jail === name)),
+    strangers: all.map(({ name }) => name).filter((name) => !jails.some(({ jail }) => jail === name)),
     holders: holdersOf(parts, id, now),
     ...(await edgeOf(parts.link, id)),
   };
@@ -72,6 +75,7 @@ async function jailStory(parts: StoryParts, jail: Jail, id: string, now: UnixTim
   const bans = store.bans.history(ban?.id ?? counter?.id ?? id, history_max);
   return {
     jail: name,
+    leftOut: parts.leftOut.includes(jail),
     maxretry: rules.maxretry,
     findtime: rules.findtime,
     bantime: rules.bantime,

@@ -39,6 +39,7 @@ function jailText(story: JailStory, now: number): string[] {
   const earlier = history.filter(({ at }) => at !== ban?.at).slice(0, history_shown_max);
   return [
     `[${jail}] ${ruleText(story)}`,
+    ...(story.leftOut ? ['  left out for an error in its configuration: it counts nothing, its bans stay'] : []),
     ...(ban === null ? [] : [banText(ban, now)]),
     ...actions.map(({ action, state }) => `  action   ${action}: ${stateTexts[state]}`),
     ...(counter === null ? [] : [counterText(counter, story, now)]),

@@ -202,6 +202,8 @@ export interface RecentEvents {
 }
 
 /** The daemon, as its clients see it. All methods may throw EdgebanError: the client gets its code and message. */
+export type LeftOutJail = Pick<JailControl, 'bans'> & { readonly name: string };
+
 export interface AgentControl {
   /** What `version` answers: fail2ban's clients compare it, so it is a bare `1.2.3`. */
   readonly version: string;
@@ -209,6 +211,8 @@ export interface AgentControl {
   jails(): readonly string[];
   /** Null if there is no such jail. */
   jail(name: string): JailControl | null;
+  /** Jails that an error keeps from running, with the bans that stay in force there. */
+  leftOut(): readonly LeftOutJail[];
   /** Asks DNS where addresses are from. Never rejects. */
   origins(ids: readonly BanId[]): Promise<Origins>;
   /** All that is known of an address, or of any other id; the firewall is asked. */

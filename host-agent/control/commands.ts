@@ -78,9 +78,11 @@ async function status(agent: AgentControl, words: readonly string[]): Promise<Re
   return await jailStatus(agent, jailOf(agent, name), flavorOf(flavor));
 }
 
-/** Without arguments `[{jail: ids}, …]`; with ids, for each the jails that have banned it. */
+/** Without arguments `[{jail: ids}, …]`; with ids, for each the jails that have banned it. Left-out jails are there if they have bans. */
 function banned(agent: AgentControl, ids: readonly string[]): ReplyValue {
-  const jails = agent.jails().map((name) => [name, jailOf(agent, name)] as const);
+  const running = agent.jails().map((name) => [name, jailOf(agent, name)] as const);
+  const others = agent.leftOut().filter((jail) => jail.bans().length > 0);
+  const jails = [...running, ...others.map((jail) => [jail.name, jail] as const)];
   if (ids.length === 0) return jails.map(([name, jail]) => ({ [name]: bannedOf(jail, []) }));
   const sets = jails.map(([name, jail]) => ({ name, ids: new Set(jail.bans().map((ban) => ban.id)) }));
   return ids.map((id) => sets.filter((set) => set.ids.has(canonical(id) ?? id)).map((set) => set.name));

@@ -77,7 +77,7 @@ const questions: Readonly<Record<string, (jail: JailControl, words: readonly str
 };
 
 /** All ids without arguments, else 1 or 0 for each (a bare number for one, as fail2ban answers). */
-export function bannedOf(jail: JailControl, ids: readonly string[]): ReplyValue {
+export function bannedOf(jail: Pick<JailControl, 'bans'>, ids: readonly string[]): ReplyValue {
   const banned = jail.bans().map((ban) => ban.id);
   if (ids.length === 0) return banned;
   const known = new Set(banned);

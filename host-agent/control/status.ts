@@ -9,15 +9,18 @@ export function flavorOf(word: string | undefined): Flavor {
   return word === 'short' || word === 'stats' || word === 'cymru' ? word : 'basic';
 }
 
+/** A last row that fail2ban has not, and only if there is something to tell: jails that an error leaves out. */
 export function overview(agent: AgentControl): ReplyValue[] {
-  const names = sorted(agent);
-  return [tupleOf('Number of jail', names.length), tupleOf('Jail list', names.join(', '))];
+  const names = sorted(agent.jails());
+  const rows = [tupleOf('Number of jail', names.length), tupleOf('Jail list', names.join(', '))];
+  const leftOut = sorted(agent.leftOut().map(({ name }) => name));
+  return leftOut.length === 0 ? rows : [...rows, tupleOf('Left out', leftOut.join(', '))];
 }
 
 /** `status --all`: the overview, then every jail by its name; with `stats` only the latter. */
 export async function overviewOfAll(agent: AgentControl, flavor: Flavor): Promise<ReplyValue> {
   const all: Record<string, ReplyValue> = {};
-  for (const name of sorted(agent)) {
+  for (const name of sorted(agent.jails())) {
     const jail = agent.jail(name);
     if (jail !== null) all[name] = await jailStatus(agent, jail, flavor);
   }
@@ -82,6 +85,6 @@ function planeStatus({ planes: { edge, own }, standsIn }: JailSettings, flavor: 
 }
 
 /** Sorted by code point, as Python sorts. */
-function sorted(agent: AgentControl): string[] {
-  return [...agent.jails()].sort((a, b) => (a < b ? -1 : Number(a > b)));
+function sorted(names: readonly string[]): string[] {
+  return [...names].sort((a, b) => (a < b ? -1 : Number(a > b)));
 }

@@ -3,7 +3,7 @@ import type { ActionConf } from '../../shared/config/action-conf.ts';
 import { tagsIn } from '../../shared/config/dynamic-tags.ts';
 import type { FilterConf as WrittenFilter } from '../../shared/config/filter-conf.ts';
 import { configError, type Finding, findingOf, mildFinding } from '../../shared/config/finding.ts';
-import { type JailConf, readJails } from '../../shared/config/jail-conf.ts';
+import { type JailConf, type PenaltyConf, readJails } from '../../shared/config/jail-conf.ts';
 import { type Planes, planesFor } from '../../shared/config/planes.ts';
 import type { ConfigFiles } from '../../shared/config/read-order.ts';
 import { readServerConf, type ServerConf } from '../../shared/config/server-conf.ts';
@@ -36,18 +36,43 @@ export interface Configuration {
 /** Reads the folder `dir`. Throws nothing of the operator's world. `withEdge`: with the jail for other hosts' bans. */
 export function readConfiguration(dir: string, withEdge: boolean, ports: ConfigurationPorts): Configuration {
   const { server, findings: serverFindings } = readServerConf(ports.files, dir);
-  const { jails, findings } = readJails(ports.files, dir, () => ports.random());
+  const { jails, leftOut: broken, findings } = readJails(ports.files, dir, () => ports.random());
   const all: Finding[] = [...serverFindings, ...findings];
   const plans: JailPlan[] = [];
+  const unfit: PenaltyConf[] = [...broken];
   for (const jail of jails) {
     const plan = checked(jail, { withEdge, prefix6: server.guard.prefix6 }, ports, all);
-    if (plan !== null) plans.push(plan);
+    if (plan === null) unfit.push(jail);
+    else plans.push(plan);
   }
   const leftOut = leftOutBy(all.slice(serverFindings.length));
+  // a jail of this name would be in the way of edgeban's own
+  const held = unfit.filter(({ name }) => !withEdge || name !== edgeJail);
+  const holding = heldPlans(held, withEdge, ports);
   if (withEdge) plans.push(edgePlan);
   const { private: isPrivate, prefix4, prefix6, allowed, admins } = server.guard;
   const guard = { private: isPrivate, prefix4, prefix6, allowed, admins };
-  return { server, plan: { jails: plans, guard, dbpurgeage: server.dbpurgeage, leftOut }, findings: all };
+  return { server, plan: { jails: plans, guard, dbpurgeage: server.dbpurgeage, leftOut, holding }, findings: all };
+}
+
+/** Those of the jails whose actions all work: nothing is read for them. */
+function heldPlans(jails: readonly PenaltyConf[], withEdge: boolean, { checkAction }: ConfigurationPorts): JailPlan[] {
+  return jails.flatMap((jail) => {
+    const { planes } = planesFor(jail.planes, withEdge);
+    const plan = { ...bareJail, ...enforcementOf(jail, planes) };
+    const isUsable = plan.actions.length > 0 && plan.actions.every((action) => passes(() => checkAction(action)));
+    return isUsable ? [plan] : [];
+  });
+}
+
+function passes(check: () => void): boolean {
+  try {
+    check();
+    return true;
+  } catch (error) {
+    if (!(error instanceof EdgebanError)) throw error;
+    return false;
+  }
 }
 
 /** Null: an error that belongs to no jail may have taken out any. */
@@ -162,26 +187,32 @@ function placed<T>({ file, line }: { file: string; line: number }, prefix: strin
 }
 
 function planOf(jail: JailConf, planes: Planes): JailPlan {
-  const { name, backend, maxretry, findtime, bantime, increment, ignoreself, sliding } = jail;
-  const maxmatches = jail.maxmatches;
   return {
-    name,
-    rules: { maxretry, findtime, bantime, maxmatches, increment, ignoreself, sliding, prefix6: jail.ipv6prefix },
+    ...enforcementOf(jail, planes),
     bantimeExtra: jail.bantimeExtra,
     ignoreip: jail.ignoreip,
     ignorecommand: jail.ignorecommand,
     ignorecache: jail.ignorecache,
     filter: jail.filter.failregex.length === 0 ? null : writtenFilter(jail),
     logencoding: jail.logencoding,
-    backend: backend.name,
     logpath: jail.logpath.map(({ glob, from }) => ({ path: glob, tail: from === 'tail' })),
     journalmatch: jail.filter.journalmatch.map(({ terms }) => matchOf(terms)),
-    journalOptions: backend.options,
+    journalOptions: jail.backend.options,
+    fleet: jail.fleet,
+  };
+}
+
+/** How a jail bans, and where. */
+function enforcementOf(jail: PenaltyConf, planes: Planes) {
+  const { name, backend, maxretry, findtime, bantime, maxmatches, increment, ignoreself, sliding } = jail;
+  return {
+    name,
+    backend: backend.name,
+    rules: { maxretry, findtime, bantime, maxmatches, increment, ignoreself, sliding, prefix6: jail.ipv6prefix },
     // bans for the edge alone leave nothing in the firewall
     actions: planes.own ? jail.actions : [],
     spareActions: planes.own ? [] : jail.actions,
     planes,
-    fleet: jail.fleet,
   };
 }
 

@@ -68,9 +68,18 @@ export interface JailConf {
   readonly actions: readonly ActionConf[];
 }
 
+/** What a jail does about who has failed: as much is known of one that an error takes out. */
+export type PenaltyConf = Pick<
+  JailConf,
+  | ('name' | 'backend' | 'maxretry' | 'maxmatches' | 'findtime' | 'sliding' | 'ipv6prefix' | 'bantime' | 'increment')
+  | ('ignoreself' | 'planes' | 'actions')
+>;
+
 export interface Jails {
   /** Those that are switched on and whole, in the order of the files. */
   readonly jails: readonly JailConf[];
+  /** Those that an error takes out; what is wrong has its default. */
+  readonly leftOut: readonly PenaltyConf[];
   readonly findings: readonly Finding[];
 }
 
@@ -90,8 +99,9 @@ const known: KnownNames = {
  */
 export function readJails(files: ConfigFiles, dir: string, random: () => number): Jails {
   const { place, findings } = openJails(files, dir);
-  if (place === null) return { jails: [], findings };
+  if (place === null) return { jails: [], leftOut: [], findings };
   const jails: JailConf[] = [];
+  const leftOut: PenaltyConf[] = [];
   for (const name of jailNames(place.config)) {
     if (!isOn(place, name, findings)) {
       // fail2ban reads none of the jails then
@@ -101,8 +111,9 @@ export function readJails(files: ConfigFiles, dir: string, random: () => number)
     const read = readJailConf(place, name, random);
     findings.push(...read.findings);
     if (read.jail !== null) jails.push(read.jail);
+    else leftOut.push(read.penalty);
   }
-  return { jails, findings: [...findings, ...unusualDefaults(place.config), ...place.cache.findings] };
+  return { jails, leftOut, findings: [...findings, ...unusualDefaults(place.config), ...place.cache.findings] };
 }
 
 /** One jail by name, whether it is switched on or not (edgeban-regex). Null if it is broken: then the findings say why. */
@@ -155,15 +166,15 @@ function readJailConf(place: JailPlace, name: string, random: () => number) {
   const { reading, findings } = readWithBackend(place, name);
   const values = new JailValues(reading);
   values.findings.push(...findings);
-  const jail = reading.errors.length > 0 ? null : jailConf(place, values, random);
   const errors = reading.errors.map((error) => findingOf(error, name));
+  const whole = errors.length > 0 ? null : jailConf(place, values, random);
   const own = place.config.sections.get(name) ?? new Map();
   const unknown = unknownOptions(place.config, own, known, false, name);
   const all = [...errors, ...values.findings, ...unknown];
-  return {
-    jail: all.some(({ severity, code }) => severity === 'error' && code !== 'ERR_CONFIG_ACTION_PYTHON') ? null : jail,
-    findings: all,
-  };
+  const isBroken = all.some(({ severity, code }) => severity === 'error' && code !== 'ERR_CONFIG_ACTION_PYTHON');
+  const jail = isBroken ? null : whole;
+  // what is wrong with the values of a jail that cannot be read is not told: they may depend on what it lacks
+  return { jail, penalty: whole ?? penaltyConf(new JailValues(reading), random), findings: all };
 }
 
 function unusualDefaults(config: Config): Finding[] {
@@ -172,31 +183,37 @@ function unusualDefaults(config: Config): Finding[] {
 
 function jailConf(place: JailPlace, values: JailValues, random: () => number): JailConf {
   const { reading } = values;
-  const maxretry = values.int('maxretry', 3, 0);
   return {
-    name: reading.name,
     ...reading.origin,
-    backend: backendOf(values),
+    ...penaltyConf(values, random),
     logpath: logpathsOf(values),
     logencoding: logencodingOf(values),
     logtimezone: values.text('logtimezone'),
+    fleet: values.bool('fleet', false),
+    lonelyFleet: lonelyFleetOf(values),
+    bantimeExtra: bantimeExtraOf(values),
+    ignoreip: ignoreipOf(values),
+    ignorecommand: values.text('ignorecommand'),
+    ignorecache: ignorecacheOf(values),
+    variables: variablesOf(place, reading.name),
+    filter: filterConf(values),
+  };
+}
+
+function penaltyConf(values: JailValues, random: () => number): PenaltyConf {
+  const maxretry = values.int('maxretry', 3, 0);
+  return {
+    name: values.reading.name,
+    backend: backendOf(values),
     maxretry,
     maxmatches: values.int('maxmatches', 5, 0),
     findtime: values.seconds('findtime', 600, (value) => value > 0),
     sliding: slidingOf(values, maxretry),
     ipv6prefix: values.int('ipv6prefix', 128, 1, 128),
     planes: planeConfOf(values),
-    fleet: values.bool('fleet', false),
-    lonelyFleet: lonelyFleetOf(values),
     bantime: values.seconds('bantime', 600, () => true),
     increment: incrementOf(values, random),
-    bantimeExtra: bantimeExtraOf(values),
     ignoreself: values.bool('ignoreself', true),
-    ignoreip: ignoreipOf(values),
-    ignorecommand: values.text('ignorecommand'),
-    ignorecache: ignorecacheOf(values),
-    variables: variablesOf(place, reading.name),
-    filter: filterConf(values),
     actions: actionsOf(values),
   };
 }

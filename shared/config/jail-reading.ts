@@ -123,7 +123,7 @@ export function readJail(place: JailPlace, name: string, wanted: JailAsked = {})
     actions: [],
     errors: syntaxErrors(place, name),
   };
-  attempt(reading, () => readParts(place, reading, wanted));
+  readParts(place, reading, wanted);
   return reading;
 }
 
@@ -144,18 +144,36 @@ function attempt(reading: JailReading, step: () => void): boolean {
   }
 }
 
+/** The actions of a jail whose filter is broken are read, too: with them its bans stay in force. */
 function readParts(place: JailPlace, reading: JailReading, { backend, filterOptions }: JailAsked): void {
-  for (const name of ['enabled', 'backend', 'filter'] as const) readOption(place.config, reading, name);
-  replaceBackend(reading, backend);
-  const definition = readFilter(place, reading, filterOptions);
+  let definition: Definition | null = null;
+  const isSound = attempt(reading, () => {
+    for (const name of ['enabled', 'backend', 'filter'] as const) readOption(place.config, reading, name);
+    replaceBackend(reading, backend);
+    definition = readFilter(place, reading, filterOptions);
+  });
+  const { length } = reading.errors;
+  readOptions(place, reading, definition, backend);
+  // what the filter lacks is not told again by all that is made of it
+  if (!isSound) reading.errors.length = length;
+}
+
+function readOptions(
+  place: JailPlace,
+  reading: JailReading,
+  definition: Definition | null,
+  backend: JailAsked['backend'],
+): void {
   reading.options.clear();
   for (const name of optionNames) attempt(reading, () => readOption(place.config, reading, name));
   replaceBackend(reading, backend);
   const vars = varsOf(reading);
   if (definition !== null) attempt(reading, () => (reading.filter = combineFilter(definition, vars)));
   const actions = reading.options.get('action')?.source;
-  for (const asked of actions === undefined ? [] : splitNamedOptions(actions))
-    attempt(reading, () => readJailAction(place, reading, asked, vars));
+  const asked = actions === undefined ? [] : splitNamedOptions(actions);
+  const read = asked.map((action) => attempt(reading, () => readJailAction(place, reading, action, vars)));
+  // some of them alone would let go of what the others have banned
+  if (read.includes(false)) reading.actions.length = 0;
   for (const match of [reading.filter.get('journalmatch'), reading.options.get('journalmatch')?.source]) {
     attempt(reading, () => journalMatchesOf(match));
   }

@@ -1,6 +1,6 @@
 /** An unban reaches a jail that an error leaves out: its bans stay in the kernel over the restart, and nobody else would lift them. */
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -26,6 +26,7 @@ const ban = (jail: string, ...ids: readonly string[]) => daemon.client('set', ja
 const unban = (...ids: readonly string[]) => daemon.client('unban', ...ids).trim();
 const settings = () => join(daemon.config, 'jail.local');
 const breakFilter = () => appendFileSync(settings(), '\nfailregex = ^failed (<HOST>$\n');
+const breakAction = () => appendFileSync(settings(), '\naction = no-such-action\n');
 const iptables = () => daemon.netns.run('iptables', '-S');
 const kernel = () => daemon.netns.run('nft', 'list', 'table', 'inet', 'f2b-table');
 
@@ -50,7 +51,7 @@ it('by its address, its network, and with the networks inside one that goes', as
   expect(unban(single)).toBe('0');
 });
 
-it('by the commands with which a daemon that died has banned; when the jail is switched off, all that it made goes', async (ctx) => {
+it('by the commands with which a daemon that died has banned, where its action is what is broken; when the jail is switched off, all that it made goes', async (ctx) => {
   if (!isThere('iptables')) ctx.skip('needs iptables');
   appendFileSync(settings(), '\nbanaction = iptables-multiport\n');
   const start_ms = await daemon.start();
@@ -62,7 +63,7 @@ it('by the commands with which a daemon that died has banned; when the jail is s
   expect(ban('other', lifted, staying)).toBe('2');
   await until('the rules', () => [lifted, ending, staying].every((address) => iptables().includes(address)));
   await daemon.kill();
-  breakFilter();
+  breakAction();
   await daemon.start();
   expect(daemon.client('status')).toMatch(/Jail list:\tsshd\n/);
 
@@ -75,6 +76,32 @@ it('by the commands with which a daemon that died has banned; when the jail is s
   appendFileSync(settings(), '\nenabled = false\n');
   await daemon.start();
   expect(iptables()).not.toMatch(/f2b-other/);
+});
+
+it('by its actions, which hold its bans over a restart in order, make them good, and let go of them', async (ctx) => {
+  if (!isThere('iptables')) ctx.skip('needs iptables');
+  appendFileSync(settings(), '\nbanaction = iptables-multiport\n');
+  await daemon.start();
+  const [lifted, staying] = ['198.51.100.1', '198.51.100.2'];
+  expect(ban('other', lifted, staying)).toBe('2');
+  await daemon.stop();
+  expect(iptables()).not.toContain(staying);
+  const whole = readFileSync(settings());
+  breakFilter();
+  await daemon.start();
+  await until('the rules', () => [lifted, staying].every((address) => iptables().includes(address)));
+  expect(daemon.client('status')).toMatch(/Jail list:\tsshd\n.*Left out:\tother\n/);
+  expect(daemon.client('banned')).toContain(`{'other': ['${lifted}', '${staying}']}`);
+  expect(daemon.client('banned', staying)).toContain('other');
+
+  expect(unban(lifted)).toBe('1');
+  expect(iptables()).not.toContain(lifted);
+  writeFileSync(settings(), whole);
+  daemon.client('reload');
+  expect(iptables()).toContain(staying);
+  expect(daemon.client('status')).not.toContain('Left out');
+  expect(daemon.client('set', 'other', 'unbanip', staying).trim()).toBe('1');
+  await until('the rule to go', () => !iptables().includes(staying));
 });
 
 function isThere(program: string): boolean {

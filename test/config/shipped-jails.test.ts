@@ -41,7 +41,7 @@ describe('the shipped configuration', () => {
   });
 
   it('has all jails off until someone switches them on', () => {
-    expect(readJails(diskFiles, dir, () => 0)).toEqual({ jails: [], findings: [] });
+    expect(readJails(diskFiles, dir, () => 0)).toEqual({ jails: [], leftOut: [], findings: [] });
   });
 
   it('gives each jail a log, a filter of its own and an action', () => {

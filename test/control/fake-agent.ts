@@ -143,6 +143,7 @@ export function fakeAgent(jails: Record<string, FakeJail>): FakeAgent {
       const unbanned = await Promise.all(Object.values(jails).map((jail) => jail.unban(ids)));
       return unbanned.reduce((sum, { lifted }) => sum + lifted, 0);
     },
+    leftOut: () => [],
     unbanAll: () => Promise.resolve(Object.values(jails).reduce((sum, jail) => sum + jail.banned.splice(0).length, 0)),
     reload: (options) => {
       if (options.jail !== null && !Object.hasOwn(jails, options.jail) && !options.ifExists)

@@ -14,6 +14,7 @@ function hostStory(fill: Fill, id: string): Story {
   const jailOf = (jail: string) => ({
     ...{
       jail,
+      leftOut: false,
       maxretry: 5,
       findtime: 600,
       bantime: 3_600,
@@ -57,6 +58,7 @@ export function storyOf(fill: Fill, serves: Serves, address: string): AddressSto
       address: n % 3 === 2 ? '2001:db8:1::/48' : address,
       host: at(hosts[fill], n, 'web1'),
       jail,
+      leftOut: false,
       at: now - 100 - n * 7_000,
       until: n % 4 === 1 ? null : now + 3_500 - n * 3_000,
       state: at(['held', 'ended', 'lifted'] as const, n, 'held'),
