@@ -1,10 +1,11 @@
-/** `npm run fuzz -- --cases N --seed S`: compares with fail2ban at random; `--replay FILE` asks once more about a difference. */
+/** `npm run fuzz -- --cases N --seed S`: compares with fail2ban at random; `--replay FILE` asks once more about a difference.
+ * `--tree DIR` (any number of them): only the filters of DIR/filter.d that fail2ban does not have. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { type Difference, fuzzFilters, newTally, replay } from './fuzz.ts';
 import { Oracle, obstacle } from './oracle.ts';
 import { fuzzTrees } from './trees.ts';
-import { variantsOf } from './variants.ts';
+import { variantsIn, variantsOf } from './variants.ts';
 
 const { values } = parseArgs({
   options: {
@@ -12,6 +13,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     differences: { type: 'string', default: '1' },
     filter: { type: 'string', default: '' },
+    tree: { type: 'string', multiple: true, default: [] },
     replay: { type: 'string' },
   },
 });
@@ -29,7 +31,9 @@ try {
 }
 
 async function fuzz(): Promise<void> {
-  const variants = variantsOf(checkout).filter(({ name }) => values.filter === '' || name === values.filter);
+  const all =
+    values.tree.length === 0 ? variantsOf(checkout) : values.tree.flatMap((tree) => variantsIn(tree, checkout));
+  const variants = all.filter(({ name }) => values.filter === '' || name === values.filter);
   const tally = newTally();
   const options = {
     cases: Number(values.cases),
@@ -37,7 +41,8 @@ async function fuzz(): Promise<void> {
     differences_max: Number(values.differences),
   };
   // a tree costs as much as a hundred lines
-  if (values.filter === '') fuzzTrees(checkout, Math.ceil(options.cases / 50), options.seed, tally);
+  if (values.filter === '' && values.tree.length === 0)
+    fuzzTrees(checkout, Math.ceil(options.cases / 50), options.seed, tally);
   await fuzzFilters(oracle, variants, options, tally);
   console.log(
     `cases ${tally.cases}, agreed ${tally.agreed}, failures among them ${tally.failures}, filters ${variants.length}`,

@@ -1,5 +1,6 @@
 /** Sequences at random: a filter, how it is asked, and the lines of a log whose sessions are mixed. */
 import { datePatterns, dateText, type Random } from '../filter/random-dates.ts';
+import { generatedLines } from './generated-lines.ts';
 import type { Conf, FuzzLine, Sequence } from './oracle.ts';
 import { asLogtype, bytesOfLine, changedLine } from './random-lines.ts';
 import type { Variant } from './variants.ts';
@@ -21,12 +22,19 @@ const dateConf = { failregex: ['^(?P<head>.*?)(?:from |client |^|" )<HOST>(?P<re
 /** `judged` says what may be put on top of a filter's conf: other dates, other numbers of lines. */
 export function randomSequence(variant: Variant, conf: Conf, random: Random): Sequence {
   const dates = random.next() < 0.12;
-  const lines = dates ? plainLines : variant.lines.length === 0 ? plainLines : variant.lines;
+  const lines = dates ? plainLines : linesFor(variant, conf, random);
   return {
     conf: changedConf(dates ? dateConf : conf, dates, random),
     ...manner(random),
     lines: linesOf(lines, variant, random),
   };
+}
+
+/** Of the filter's own logs, or such as its regexes ask for. */
+function linesFor({ lines }: Variant, conf: Conf, random: Random): readonly string[] {
+  if (lines.length > 0 && random.next() < 0.8) return lines;
+  const generated = generatedLines(conf, random);
+  return generated.length === 0 ? plainLines : generated;
 }
 
 function manner({ pick, next }: Random) {

@@ -31,6 +31,17 @@ export function variantsOf(checkout: string): Variant[] {
   ];
 }
 
+/** The filters of somebody else's tree that are not fail2ban's own. Their lines are made from their regexes. */
+export function variantsIn(tree: string, checkout: string): Variant[] {
+  const textOf = (base: string, name: string) => {
+    const path = join(base, 'filter.d', `${name}.conf`);
+    return existsSync(path) ? readFileSync(path, 'latin1') : null;
+  };
+  return namesIn(tree)
+    .filter((name) => textOf(tree, name) !== textOf(join(checkout, 'config'), name))
+    .flatMap((name) => filterVariants(tree, name, []));
+}
+
 function namesIn(base: string): string[] {
   const files = readdirSync(join(base, 'filter.d')).filter((file) => file.endsWith('.conf'));
   return files

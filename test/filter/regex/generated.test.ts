@@ -7,16 +7,16 @@ import { createRe2 } from '../../../host-agent/system/re2.ts';
 import { readFilter } from '../../../shared/config/filter-values.ts';
 import { dropLooks } from '../../../shared/filter/regex/analysis.ts';
 import { assemble } from '../../../shared/filter/regex/assemble.ts';
-import { contains } from '../../../shared/filter/regex/charset.ts';
 import { newBudget } from '../../../shared/filter/regex/compile.ts';
 import { Matcher } from '../../../shared/filter/regex/matcher.ts';
 import { parsePattern } from '../../../shared/filter/regex/parse.ts';
 import { compileProgram } from '../../../shared/filter/regex/program.ts';
 import { quickSearch } from '../../../shared/filter/regex/quick.ts';
-import type { Node, Tree } from '../../../shared/filter/regex/tree.ts';
+import type { Tree } from '../../../shared/filter/regex/tree.ts';
 import { expandTags, localFlags } from '../../../shared/filter/tags.ts';
 import { shippedDir } from '../shipped.ts';
 import { Random, randomRegex, randomText } from './random-regex.ts';
+import { sample } from './sample-text.ts';
 
 /** More with FUZZ_REGEX=100000; another seed with FUZZ_SEED. */
 const expressions = Number(process.env['FUZZ_REGEX'] ?? 1_500);
@@ -73,7 +73,7 @@ function compare(source: string, multiline: boolean, random: Random, tally: Tall
 function textFor(tree: Tree, source: string, random: Random): string {
   const kind = random.next(10);
   if (kind < 2) return ascii(randomText(random, source));
-  const text = ascii(sample(tree.root, new Map(), random));
+  const text = ascii(sample(tree.root, random));
   const whole = random.chance(30) ? `${ascii(randomText(random, source))}${text}` : text;
   if (kind < 6) return random.chance(50) ? `${whole}\n` : whole;
   const at = random.next(whole.length + 1);
@@ -84,43 +84,6 @@ function textFor(tree: Tree, source: string, random: Random): string {
 
 function ascii(text: string): string {
   return text.replace(/[^\0-\x7f]/g, '?');
-}
-
-const alphabet = [...'abcdXYZ019_ -:./[]()"\'=,;@<>\n'].map((char) => char.charCodeAt(0));
-
-/** A text that the node may match; what looks around is left to chance. */
-function sample(node: Node, groups: Map<number, string>, random: Random): string {
-  switch (node.kind) {
-    case 'char': {
-      const fitting = alphabet.filter((code) => contains(node.set, code));
-      return String.fromCharCode(fitting[random.next(Math.max(1, fitting.length))] ?? node.set[0] ?? 63);
-    }
-    case 'sequence':
-      return node.items.map((item) => sample(item, groups, random)).join('');
-    case 'choice': {
-      const branch = node.branches[random.next(node.branches.length)];
-      return branch === undefined ? '' : sample(branch, groups, random);
-    }
-    case 'repeat': {
-      const count = Math.min(node.max, node.min + random.pick([0, 0, 1, 1, 2, 5]));
-      return Array.from({ length: count }, () => sample(node.body, groups, random)).join('');
-    }
-    case 'group': {
-      const text = sample(node.body, groups, random);
-      groups.set(node.index, text);
-      return text;
-    }
-    case 'atomic':
-      return sample(node.body, groups, random);
-    case 'backref':
-      return groups.get(node.group) ?? '';
-    case 'conditional':
-      return sample(groups.has(node.group) ? node.yes : node.no, groups, random);
-    case 'anchor':
-    case 'boundary':
-    case 'look':
-      return '';
-  }
 }
 
 /** All regexes of the filters in a folder of configuration, expanded. */
