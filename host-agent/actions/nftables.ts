@@ -1,5 +1,6 @@
 /** The nftables action: one jail's bans as set elements with kernel timeouts, under fail2ban's names. */
 import { EdgebanError } from '../../shared/errors.ts';
+import { Turns } from '../../shared/turns.ts';
 import type { Action, Block, Change, Outcome } from './action.ts';
 import type { Nft } from './nft.ts';
 import { show } from './nft-script.ts';
@@ -34,7 +35,8 @@ class Nftables implements Action {
   readonly #plan: Plan;
   readonly #nft: Nft;
   readonly #sets: NftablesSets;
-  #last: Promise<unknown> = Promise.resolve();
+  /** An answer to an earlier call must not undo a later one. */
+  readonly #turns = new Turns();
 
   constructor(name: string, plan: Plan, ports: NftablesPorts) {
     this.name = name;
@@ -44,7 +46,7 @@ class Nftables implements Action {
   }
 
   reconcile(wanted: readonly Block[]): Promise<readonly Outcome[]> {
-    return this.#inOrder(async () => {
+    return this.#turns.take(async () => {
       const there = await this.#nft.exclusively((session) => ensureTable(session, this.#plan));
       return await this.#sets.fit(wanted, there);
     });
@@ -55,7 +57,7 @@ class Nftables implements Action {
   }
 
   apply(changes: readonly Change[]): Promise<readonly Outcome[]> {
-    return this.#inOrder(() => this.#sets.apply(changes));
+    return this.#turns.take(() => this.#sets.apply(changes));
   }
 
   holds(address: string): Promise<boolean> {
@@ -63,19 +65,14 @@ class Nftables implements Action {
   }
 
   list(): Promise<readonly Block[]> {
-    return this.#inOrder(async () => Array.from(await this.#sets.read(), ([address, until]) => ({ address, until })));
+    return this.#turns.take(async () =>
+      Array.from(await this.#sets.read(), ([address, until]) => ({ address, until })),
+    );
   }
 
   close(options: { readonly flush: boolean }): Promise<void> {
-    return this.#inOrder(async () => {
+    return this.#turns.take(async () => {
       if (options.flush) await this.#nft.exclusively((session) => takeAwayTable(session, this.#plan));
     });
-  }
-
-  /** One call after the other: an answer to an earlier call must not undo a later one. */
-  #inOrder<T>(work: () => Promise<T>): Promise<T> {
-    const next = this.#last.then(work, work);
-    this.#last = next;
-    return next;
   }
 }

@@ -1,5 +1,6 @@
 /** Makes the actions that run something for each ban, and hands one over to the next when the configuration is read anew. */
 import type { ActionConf } from '../../shared/config/action-conf.ts';
+import { Turns } from '../../shared/turns.ts';
 import { checkCommands, commandSteps } from './command-steps.ts';
 import type { ShellEnd, Steps, TicketAction, TicketJail, TicketWorld } from './ticket-action.ts';
 import { TicketOrphans } from './ticket-orphans.ts';
@@ -72,11 +73,11 @@ class Asked {
 
 /** Commands of the same file run one after the other, whichever jail they are for: they may change the same file. */
 class Lanes {
-  readonly #ends = new Map<string, Promise<unknown>>();
+  readonly #turns = new Map<string, Turns>();
 
   through<T>(lane: string, work: () => Promise<T>): Promise<T> {
-    const next = (this.#ends.get(lane) ?? Promise.resolve()).then(work, work);
-    this.#ends.set(lane, next);
-    return next;
+    const turns = this.#turns.get(lane) ?? new Turns();
+    this.#turns.set(lane, turns);
+    return turns.take(work);
   }
 }

@@ -1,6 +1,7 @@
 /** What actions have done for jails that do not run (any more): undone by the commands that were written down when it was done. */
 import type { ActionConf } from '../../shared/config/action-conf.ts';
 import type { Ban } from '../../shared/ticket.ts';
+import { Turns } from '../../shared/turns.ts';
 import type { Steps, TicketJail, TicketWorld } from './ticket-action.ts';
 import { ownOf } from './ticket-marks.ts';
 import { TicketWork, taskOf } from './ticket-work.ts';
@@ -11,7 +12,7 @@ const withdrawal_ms_max = 60_000;
 export class TicketOrphans {
   readonly #world: TicketWorld;
   readonly #stepsOf: (conf: ActionConf, jail: TicketJail) => Steps;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
 
   constructor(world: TicketWorld, stepsOf: (conf: ActionConf, jail: TicketJail) => Steps) {
     this.#world = world;
@@ -20,7 +21,7 @@ export class TicketOrphans {
 
   /** Carries out actionunban for these bans of a jail, where its actions have banned them. What fails is told. */
   lift(jail: string, bans: readonly Ban[]): Promise<void> {
-    return this.#inOrder(async () => {
+    return this.#turns.take(async () => {
       for (const { action } of this.#owners().filter((owner) => owner.jail === jail)) {
         const work = this.#take(jail, action);
         if (work === null) continue;
@@ -31,7 +32,7 @@ export class TicketOrphans {
 
   /** Lifts all bans of those actions that are not `kept`, and stops these. Returns the jails that it was of. */
   sweep(kept: (jail: string, action: string) => boolean): Promise<readonly string[]> {
-    return this.#inOrder(async () => {
+    return this.#turns.take(async () => {
       const swept = new Set<string>();
       for (const { jail, action } of this.#owners().filter((owner) => !kept(owner.jail, owner.action))) {
         const work = this.#take(jail, action);
@@ -55,12 +56,6 @@ export class TicketOrphans {
     const left = work.marks.load();
     if (left !== null) work.lifecycle.resume(left.stages);
     return work;
-  }
-
-  #inOrder<T>(body: () => Promise<T>): Promise<T> {
-    const next = this.#last.then(body, body);
-    this.#last = next;
-    return next;
   }
 }
 

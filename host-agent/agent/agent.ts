@@ -3,6 +3,7 @@ import type { Guard } from '../../shared/engine/guard.ts';
 import { EdgebanError } from '../../shared/errors.ts';
 import type { Story } from '../../shared/story.ts';
 import type { Seconds } from '../../shared/time.ts';
+import { Turns } from '../../shared/turns.ts';
 import type { AgentControl, JailControl, ReloadOptions } from '../control/agent-control.ts';
 import { amnesty, pardonEverywhere } from './amnesty.ts';
 import { Chores } from './chores.ts';
@@ -23,7 +24,6 @@ import { Roster } from './roster.ts';
 import { StandIn } from './stand-in.ts';
 import { storyOf } from './story.ts';
 import { Telling } from './telling.ts';
-import { Turns } from './turns.ts';
 
 export class Agent implements AgentControl {
   readonly recent: Recent;
@@ -38,6 +38,7 @@ export class Agent implements AgentControl {
   readonly #standIn: StandIn;
   #plan: AgentPlan;
   #link: EdgeLink | null = null;
+  /** As fail2ban's server takes its commands: a reload, and what must not meet one. */
   readonly #turns = new Turns();
 
   constructor(parts: AgentParts, plan: AgentPlan) {

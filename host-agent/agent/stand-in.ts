@@ -1,9 +1,9 @@
 /** Puts into force what the fallback says: jails that leave their bans to the edge take up their actions, or give them up. */
+import type { Turns } from '../../shared/turns.ts';
 import { Fallback } from './fallback.ts';
 import type { Core, EdgeLink } from './parts.ts';
 import type { JailPlan } from './plan.ts';
 import type { Roster } from './roster.ts';
-import type { Turns } from './turns.ts';
 
 export interface StandInParts extends Core {
   readonly roster: Roster;

@@ -25,6 +25,7 @@ export const rooms: readonly Room[] = [
   { path: 'shared/overview.ts', from: [...judge, 'shared/store/', 'shared/view.ts'] },
   { path: 'shared/series.ts', from: [...floor, 'shared/view.ts'] },
   { path: 'shared/prometheus.ts', from: [] },
+  { path: 'shared/turns.ts', from: [] },
   { path: 'shared/cloudflare-answer.ts', from: ['zod'] },
   { path: 'shared/incidents.ts', from: [...floor, 'zod'] },
   { path: 'shared/alerts.ts', from: [...floor, 'zod', 'shared/incidents.ts'] },

@@ -1,4 +1,4 @@
-/** One after the other, as fail2ban's server takes its commands: a reload, and what must not meet one half-way. */
+/** One after the other: what must not meet another half-way. */
 export class Turns {
   #last: Promise<void> = Promise.resolve();
 
