@@ -3,6 +3,7 @@ import type { FaultKind } from '../fakes/cloudflare/state.ts';
 import { below, oneOf } from '../random.ts';
 import { names, zones } from './edge.ts';
 import { jailNames } from './host-plan.ts';
+import { misuse, revoke } from './stolen.ts';
 import { modes, pool, sometimesAllowed, theirs, type World } from './world.ts';
 
 export interface Act {
@@ -21,6 +22,7 @@ const kinds: readonly FaultKind[] = [
   'cut-before',
   'cut-after',
 ];
+const spared_max = 3;
 const fates = ['failed', 'stuck', 'forgotten', 'dropped'] as const;
 
 /** Failures at hosts; some ban. */
@@ -142,9 +144,21 @@ async function enrol({ random, edge, hosts }: World): Promise<void> {
   await host.enrol(edge);
 }
 
-async function revoke({ random, edge, hosts }: World): Promise<void> {
-  const { id } = oneOf(random, hosts);
-  if (edge.isUp && (await edge.knows(id))) await edge.order('DELETE', `/v1/hosts/${id}`);
+async function revokeOne(world: World): Promise<void> {
+  const { random, edge, hosts } = world;
+  const host = oneOf(random, hosts);
+  if (edge.isUp && (await edge.knows(host.id))) await revoke(world, host);
+}
+
+/** A host is told to ban some no more, one of whom it may be banning now. */
+async function spare({ random, hosts }: World): Promise<void> {
+  const host = oneOf(random, hosts);
+  const banned = host.bans.map(({ id }) => id);
+  const spared = oneOf(random, banned.length > 0 && random() < 0.5 ? banned : pool);
+  host.spares = [...host.spares, spared].slice(-spared_max);
+  if (!host.isRunning) return;
+  host.kill();
+  await host.start();
 }
 
 async function rotate({ random, hosts }: World): Promise<void> {
@@ -195,7 +209,9 @@ export const acts: readonly Act[] = [
   { name: 'switch mode', weight: 1, run: switchMode },
   { name: 'lose ledger', weight: 0.6, run: loseLedger },
   { name: 'enrol', weight: 3, run: enrol },
-  { name: 'revoke', weight: 0.7, run: revoke },
+  { name: 'revoke', weight: 0.7, run: revokeOne },
+  { name: 'spare', weight: 1, run: spare },
+  { name: 'misuse', weight: 1, run: misuse },
   { name: 'rotate', weight: 1, run: rotate },
   { name: 'replay', weight: 0.5, run: replay },
   { name: 'operate', weight: 3, run: operate },

@@ -16,6 +16,8 @@ interface Timer {
 
 /** A chore that comes round twice a second would take most of a history's time: here it comes so seldom. */
 export const chores_every_s = 60;
+/** Whoever rings so often while no time passes would ring for ever. */
+const rings_at_once_max = 5_000;
 
 const lives = new AsyncLocalStorage<Life>();
 
@@ -60,7 +62,10 @@ export class Clock {
   async pass(seconds: number): Promise<void> {
     const end_ms = this.#now_ms + seconds * 1000;
     await quiesce();
+    let rings = 0;
     for (let next = this.#next(end_ms); next !== null; next = this.#next(end_ms)) {
+      rings = next.at_ms > this.#now_ms ? 0 : rings + 1;
+      if (rings > rings_at_once_max) throw new Error('a timer rings again and again at one moment');
       this.#now_ms = Math.max(this.#now_ms, next.at_ms);
       for (const timer of [...this.#timers]) if (timer.at_ms <= this.#now_ms) this.#ring(timer);
       await quiesce();

@@ -95,6 +95,8 @@ export class SimulatedEdge {
   kv = new FakeKv();
   sql: Sql;
   mode: Mode;
+  /** What the var ALLOW has with the next restart. */
+  allow: readonly string[] = [settings.allowed];
   /** Does the Worker answer, and do its alarms ring? */
   isUp = true;
   /** What it logged as its own faults. */
@@ -213,7 +215,7 @@ export class SimulatedEdge {
       CLOUDFLARE_ZONE_IDS: zones.join(','),
       CLOUDFLARE_API_TOKEN: secret,
       OPERATOR_TOKEN: operatorToken,
-      ALLOW: settings.allowed,
+      ALLOW: this.allow.join(' '),
       FLEET_MAXRETRY: String(settings.fleet_maxretry),
       FLEET_FINDTIME: String(fleet_findtime_s),
       FLEET_BANTIME: String(settings.fleet_bantime),

@@ -5,15 +5,14 @@ import { type Act, actBy, lose, loseLedger } from './acts.ts';
 import { settings } from './edge.ts';
 import { jailNames } from './host-plan.ts';
 import { cloudflare_tick_s, expectAgreement, expectAlways, expectPanic, expectStill } from './invariants.ts';
+import { eventually, look_s } from './patience.ts';
 import { actionsAt, everywhereAtCloudflare, holdersAt } from './places.ts';
+import { befriended, brief, denied } from './trials.ts';
 import { closeWorld, openWorld, type World } from './world.ts';
 
 export const acts_per_history = 30;
 /** The end of all bans takes four times as long as all else, and is the same for many: every so many seeds it is waited for. */
 const ends_every = 10;
-/** What is set aside or was not read back may take so long: Cloudflare's state is read every ten minutes. */
-const patience_s = 2_700;
-const look_s = 20;
 /** Longer than a lost ledger needs to look around. */
 const amnesia_s = 200;
 /** Longer than any ban made in a history. */
@@ -143,8 +142,10 @@ async function afterwards(world: World): Promise<void> {
   }
   owedByFleet.push(address);
   await share(world);
+  await brief(world);
   await eventually(world, () => expectAgreement(world));
-  lose(world);
+  if (world.random() < 0.5) lose(world);
+  else await denied(world);
 }
 
 /** Of two who hold an address one lets go of it: the other's ban stands. */
@@ -171,10 +172,14 @@ async function panic(world: World): Promise<void> {
 /** The ledger is lost while all is well, and no host tells it anything: what it finds outside stays. */
 async function amnesia(world: World): Promise<void> {
   const { clock, edge } = world;
-  await eventually(world, () => expectAgreement(world));
-  const long = new Set(holdersAt(world).flatMap(({ address, until }) => (isLong(until, clock.now) ? [address] : [])));
+  const friend = await befriended(world);
+  const long = new Set(
+    holdersAt(world).flatMap(({ address, until }) => (address !== friend && isLong(until, clock.now) ? [address] : [])),
+  );
   const there = everywhereAtCloudflare(edge).filter((address) => long.has(address));
   await loseLedger(world);
+  // also where there was nothing to lose
+  edge.restart();
   for (const until = clock.now + amnesia_s; clock.now < until; await clock.pass(look_s)) {
     expectAlways(world);
     expectStill(world, there);
@@ -184,20 +189,6 @@ async function amnesia(world: World): Promise<void> {
 
 function isLong(until: Until, now: UnixTime): boolean {
   return until === null || until > now + 2 * amnesia_s;
-}
-
-/** Until it holds, at the latest when patience is at its end. */
-async function eventually(world: World, holds: () => void): Promise<void> {
-  const { clock } = world;
-  for (const until = clock.now + patience_s; ; ) {
-    expectAlways(world);
-    try {
-      return holds();
-    } catch (error) {
-      if (clock.now > until) throw error;
-    }
-    await clock.pass(look_s);
-  }
 }
 
 /** All bans end by themselves, everywhere, in their time. */

@@ -7,6 +7,7 @@ import type { AgentPlan } from '../../host-agent/agent/parts.ts';
 import { readConfiguration } from '../../host-agent/daemon/configuration.ts';
 import { configurationPorts } from '../../host-agent/daemon/kit.ts';
 import { Log } from '../../host-agent/log/log.ts';
+import { parsePrefix } from '../../shared/address.ts';
 
 /** Jails by where their bans are enforced: what the edge does, and whether other hosts block, too. */
 export const jails = {
@@ -52,12 +53,17 @@ export const ports = configurationPorts();
 /** A feed that is asked for seldom keeps histories short. */
 export const polls = { wait_seconds_min: 40, wait_seconds_max: 160 };
 /** The same for all hosts, read once. */
-export const plan: AgentPlan = readPlan();
+const plan: AgentPlan = readPlan();
 /** HISTORY_LOG=file takes what all agents say. */
 const { HISTORY_LOG: told } = process.env;
 export const log = new Log(
   told === undefined ? { target: '/dev/null', level: 'CRITICAL' } : { target: told, level: 'DEBUG' },
 );
+
+/** Of a host that never bans these. */
+export function planSparing(addresses: readonly string[]): AgentPlan {
+  return { ...plan, guard: { ...plan.guard, allowed: addresses.flatMap((address) => parsePrefix(address) ?? []) } };
+}
 
 function readPlan(): AgentPlan {
   const folder = mkdtempSync(join(tmpdir(), 'edgeban-histories-'));

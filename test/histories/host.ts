@@ -23,7 +23,7 @@ import { isOver, type UnixTime, type Until } from '../../shared/time.ts';
 import { type Clock, type Life, within } from './clock.ts';
 import type { SimulatedEdge } from './edge.ts';
 import { Firewall } from './firewall.ts';
-import { type JailName, log, plan, polls, ports } from './host-plan.ts';
+import { type JailName, log, planSparing, polls, ports } from './host-plan.ts';
 import { type Fate, WorkerClient } from './worker-client.ts';
 
 export interface HeldBan {
@@ -36,6 +36,8 @@ export class SimulatedHost {
   readonly name: string;
   readonly firewall: Firewall;
   readonly client: WorkerClient;
+  /** Whom it never bans, from its next start on. */
+  spares: readonly string[] = [];
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #sql: Sql = openSqlite(':memory:');
@@ -85,7 +87,7 @@ export class SimulatedHost {
     const life = { dead: false };
     this.#life = life;
     this.#store = this.#open(life);
-    this.#agent = within(life, () => new Agent(this.#parts(life), plan));
+    this.#agent = within(life, () => new Agent(this.#parts(life), planSparing(this.spares)));
     await within(life, () => this.#agent?.start());
   }
 
@@ -203,7 +205,7 @@ export class SimulatedHost {
       lift: async (jail, bans) => this.firewall.lift(jail, bans),
       watchFirewalls: () => () => undefined,
       createSource: (source, { position }) => this.#source(source, position),
-      plan: async () => plan,
+      plan: async () => planSparing(this.spares),
       origins: async () => ({ asn: [], country: [], rir: [] }),
       host: this.id,
       startLink: (fleet, resync) => within(life, () => this.#startLink(fleet, resync)),

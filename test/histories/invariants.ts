@@ -15,6 +15,7 @@ import {
   holdersAt,
   inAccessRules,
   inLists,
+  isAllowed,
   spokenBy,
   theirsInAccessRules,
   theirsInList,
@@ -80,14 +81,19 @@ function expectHost(host: SimulatedHost, now: number): void {
   if (!host.isRunning) return;
   const late = own.filter(({ until }) => until !== null && isOver(until, now - chores_every_s));
   none(`over and still banned on ${host.name}`, late);
+  none(
+    `spared and banned on ${host.name}`,
+    own.filter(({ id }) => host.spares.includes(id)),
+  );
   if (host.firewall.isTrue) expectKernel(host, now);
 }
 
 /** After quiet: every place says the same. */
 export function expectAgreement(world: World): void {
-  const { clock, hosts } = world;
+  const { clock, edge, hosts } = world;
   const holders = holdersAt(world);
-  const mayDiffer = (line: string) => sometimesAllowed.some((address) => line.startsWith(`${address} `));
+  const mayDiffer = (line: string) =>
+    [...sometimesAllowed, ...edge.allow].some((address) => line.startsWith(`${address} `));
   for (const host of hosts) {
     const spoken = spokenBy(host, clock.now).filter((line) => !isGuarded(line.split(' ')[0] ?? ''));
     const held = heldFor(host, holders);
@@ -108,6 +114,15 @@ export function expectAgreement(world: World): void {
   none(
     'held by nobody who may',
     holders.filter(({ host }) => !known.includes(host)),
+  );
+  const everywhere = [
+    ...holders.map(({ address }) => address),
+    ...everywhereAtCloudflare(edge),
+    ...edge.kv.bans(clock.now),
+  ];
+  none(
+    'allowed and banned',
+    everywhere.filter((address) => isAllowed(edge, address)),
   );
   expectOwed(world, holders);
   expectEdge(world);
@@ -194,6 +209,21 @@ function expectEdge(world: World): void {
 /** An address of which other people have an item or a rule is left to them. */
 function besideTheirs(addresses: readonly string[], its: readonly string[]): string[] {
   return addresses.filter((address) => !its.some((line) => line.startsWith(`${address} `)));
+}
+
+/** When an address has been over for a tick, and all is well. */
+export function expectOver({ clock, edge, hosts }: World, address: string): void {
+  const places = [
+    ...everywhereAtCloudflare(edge),
+    ...edge.kv.bans(clock.now),
+    ...hosts.flatMap(({ bans }) => bans.map(({ id }) => id)),
+  ];
+  none(
+    'over and still somewhere',
+    places.filter((each) => each === address),
+  );
+  const query = 'SELECT address FROM holders WHERE lifted = 0 AND ended = 0 AND until <= ?';
+  none('over and not marked so by the ledger', edge.sql.all(query, clock.now - cloudflare_tick_s));
 }
 
 /** A ledger that has lost its memory lifts nobody. */

@@ -15,6 +15,11 @@ export function holdersAt({ clock, edge }: World): Holder[] {
   return rows.map(holderOf);
 }
 
+/** By the var ALLOW, or by the operator's list at the ledger. */
+export function isAllowed({ allow, sql }: SimulatedEdge, address: string): boolean {
+  return allow.includes(address) || sql.all('SELECT 1 FROM allowed WHERE address = ?', address).length > 0;
+}
+
 /** What the edge is to do to whom, by the ledger's holders. */
 export function actionsAt(world: World): Map<string, EdgeAction> {
   const byAddress = Map.groupBy(holdersAt(world), ({ address }) => address);
@@ -43,7 +48,9 @@ function lineOf({ address, jail, edge, hosts, until }: Omit<Holder, 'host' | 'at
 
 /** What the others' word makes of a host's jail edge. */
 export function edgeOf(host: SimulatedHost, holders: readonly Holder[]): string[] {
-  const others = holders.filter((holder) => holder.host !== host.id && holder.hosts);
+  const others = holders.filter(
+    ({ host: by, hosts, address }) => by !== host.id && hosts && !host.spares.includes(address),
+  );
   return [...new Set(others.map(({ address }) => address))].sort();
 }
 

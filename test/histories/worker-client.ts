@@ -5,9 +5,10 @@ import type { FeedPlace } from '../../host-agent/edge/ports.ts';
 import { EdgeRefusal } from '../../host-agent/edge/refusal.ts';
 import { type Identity, signRequest } from '../../host-agent/edge/sign.ts';
 import { EdgebanError } from '../../shared/errors.ts';
-import { EdgeAbility, EdgeStory, EventReceipt, FeedPage, RotateReply } from '../../shared/wire.ts';
+import { EdgeAbility, EdgeStory, EventReceipt, FeedPage, RotateReply, type ToldEvent } from '../../shared/wire.ts';
 import type { Clock } from './clock.ts';
 import type { SimulatedEdge } from './edge.ts';
+import { hostAddress } from './world.ts';
 
 /** What happens to one request. `replayed`: it comes twice, word for word. `repeated`: it is sent once more, signed anew. */
 export type Fate = 'good' | 'lost' | 'answer lost' | 'replayed' | 'repeated';
@@ -34,6 +35,17 @@ export class WorkerClient {
   /** By somebody who has listened on the wire. */
   async replay(): Promise<void> {
     await this.#kept();
+  }
+
+  /** Says with a key what no agent has said; returns the status, null where nobody answers. */
+  async speak({ events, identity }: { events: readonly ToldEvent[]; identity: Identity }): Promise<number | null> {
+    const [method, path] = ['POST', '/v1/events'];
+    const body = JSON.stringify({ stream: crypto.randomUUID(), first: 1, events });
+    const headers = signRequest(identity, { method, path, body }, this.#clock.now);
+    return await this.#ask(method, path, body, headers).then(
+      ({ status }) => status,
+      () => null,
+    );
   }
 
   async postEvents(batch: string): Promise<EventReceipt> {
@@ -92,7 +104,7 @@ export class WorkerClient {
   }
 
   async #ask(method: string, path: string, body: string, headers: Record<string, string>): Promise<Response> {
-    const more = { 'content-type': 'application/json', 'cf-connecting-ip': '192.0.2.10' };
+    const more = { 'content-type': 'application/json', 'cf-connecting-ip': hostAddress };
     const init = { method, headers: { ...headers, ...more }, ...(body === '' ? {} : { body }) };
     try {
       return await this.#edge.ask(path, init);
