@@ -129,12 +129,17 @@ function switchMode({ random, edge }: World): void {
   edge.restart(oneOf(random, modes));
 }
 
-/** The ledger's storage is lost; KV may be lost with it. */
-export async function loseLedger({ random, edge }: World): Promise<void> {
+/** The ledger's storage is lost, if it can be asked; KV may be lost with it. */
+export async function loseLedger({ random, edge }: World): Promise<boolean> {
   // what a former mode has left is known to the ledger alone
-  if (!edge.isUp || (await edge.former()) > 0) return;
+  if (!edge.isUp || (await edge.former()) > 0) return false;
   edge.lose();
   if (random() < 0.5) edge.kv.values.clear();
+  return true;
+}
+
+async function loseIt(world: World): Promise<void> {
+  await loseLedger(world);
 }
 
 /** Somebody enrols a host that is not, or begins anew with one that is. */
@@ -207,7 +212,7 @@ export const acts: readonly Act[] = [
   { name: 'spoil KV', weight: 1, run: spoilKv },
   { name: 'mend', weight: 5, run: mend },
   { name: 'switch mode', weight: 1, run: switchMode },
-  { name: 'lose ledger', weight: 0.6, run: loseLedger },
+  { name: 'lose ledger', weight: 0.6, run: loseIt },
   { name: 'enrol', weight: 3, run: enrol },
   { name: 'revoke', weight: 0.7, run: revokeOne },
   { name: 'spare', weight: 1, run: spare },

@@ -4,7 +4,14 @@ import { randomOf } from '../random.ts';
 import { type Act, actBy, lose, loseLedger } from './acts.ts';
 import { settings } from './edge.ts';
 import { jailNames } from './host-plan.ts';
-import { cloudflare_tick_s, expectAgreement, expectAlways, expectPanic, expectStill } from './invariants.ts';
+import {
+  cloudflare_tick_s,
+  expectAgreement,
+  expectAlways,
+  expectNotHeld,
+  expectPanic,
+  expectStill,
+} from './invariants.ts';
 import { eventually, look_s } from './patience.ts';
 import { actionsAt, everywhereAtCloudflare, holdersAt } from './places.ts';
 import { befriended, brief, denied } from './trials.ts';
@@ -177,12 +184,13 @@ async function amnesia(world: World): Promise<void> {
     holdersAt(world).flatMap(({ address, until }) => (address !== friend && isLong(until, clock.now) ? [address] : [])),
   );
   const there = everywhereAtCloudflare(edge).filter((address) => long.has(address));
-  await loseLedger(world);
-  // also where there was nothing to lose
+  const isLost = await loseLedger(world);
+  // also where it could not be lost
   edge.restart();
   for (const until = clock.now + amnesia_s; clock.now < until; await clock.pass(look_s)) {
     expectAlways(world);
     expectStill(world, there);
+    if (isLost) expectNotHeld(world, friend);
   }
   await enrolAll(world);
 }

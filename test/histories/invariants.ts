@@ -226,6 +226,14 @@ export function expectOver({ clock, edge, hosts }: World, address: string): void
   none('over and not marked so by the ledger', edge.sql.all(query, clock.now - cloudflare_tick_s));
 }
 
+/** Not for a moment, from the deployment on that allows the address. */
+export function expectNotHeld(world: World, address: string): void {
+  none(
+    'allowed and held by the ledger',
+    holdersAt(world).filter((holder) => holder.address === address),
+  );
+}
+
 /** A ledger that has lost its memory lifts nobody. */
 export function expectStill({ edge }: World, banned: readonly string[]): void {
   const there = new Set(everywhereAtCloudflare(edge));

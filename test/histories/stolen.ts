@@ -3,7 +3,8 @@ import type { ToldEvent } from '../../shared/wire.ts';
 import { oneOf } from '../random.ts';
 import { settings } from './edge.ts';
 import type { SimulatedHost } from './host.ts';
-import { guarded, hostAddress, type World } from './world.ts';
+import { hostAddress } from './worker-client.ts';
+import { guarded, type World } from './world.ts';
 
 /** Also as networks around them, and in other spellings. */
 const forbidden = [

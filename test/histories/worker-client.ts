@@ -8,10 +8,12 @@ import { EdgebanError } from '../../shared/errors.ts';
 import { EdgeAbility, EdgeStory, EventReceipt, FeedPage, RotateReply, type ToldEvent } from '../../shared/wire.ts';
 import type { Clock } from './clock.ts';
 import type { SimulatedEdge } from './edge.ts';
-import { hostAddress } from './world.ts';
 
 /** What happens to one request. `replayed`: it comes twice, word for word. `repeated`: it is sent once more, signed anew. */
 export type Fate = 'good' | 'lost' | 'answer lost' | 'replayed' | 'repeated';
+
+/** From where all hosts come. */
+export const hostAddress = '192.0.2.10';
 
 const unreachable = () => new EdgebanError('ERR_EDGE_UNREACHABLE', 'the line is cut');
 

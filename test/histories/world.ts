@@ -7,7 +7,7 @@ import { Clock } from './clock.ts';
 import { type Mode, names, SimulatedEdge, settings, zones } from './edge.ts';
 import { SimulatedHost } from './host.ts';
 import type { JailName } from './host-plan.ts';
-import type { Fate } from './worker-client.ts';
+import { type Fate, hostAddress } from './worker-client.ts';
 
 const begin_s = 1_800_000_000;
 export const modes: readonly Mode[] = ['list', 'lists', 'access-rules', 'zones', 'gate', 'none'];
@@ -15,8 +15,6 @@ const fates: readonly Fate[] = ['good', 'good', 'good', 'good', 'lost', 'answer 
 
 /** Nobody may ban these: the operator's, Cloudflare's, loopback. */
 export const guarded = [...Array.from({ length: 5 }, (_, n) => `198.51.100.${n}`), ...['104.16.0.9', '127.0.0.9']];
-/** From where all hosts come. */
-export const hostAddress = '192.0.2.10';
 /** Those that the operator allows and disallows in the course of a history. */
 export const sometimesAllowed = ['203.0.113.200', '203.0.113.201'];
 export const pool = [
