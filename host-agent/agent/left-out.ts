@@ -47,8 +47,9 @@ export class LeftOut {
     for (const name of names) {
       const [jail, plan] = [this.#jails.get(name), next(name)?.plan];
       this.#jails.delete(name);
-      if (plan === undefined) this.#core.engine.dropJail(name);
       await jail?.close({ flush: (index) => !isTakenOver(jail.plan, index, plan) });
+      // last: the commands that undo what it made name its rules
+      if (plan === undefined) this.#core.engine.dropJail(name);
     }
   }
 

@@ -195,15 +195,17 @@ export class Roster {
   async exchange(plans: readonly JailPlan[], names: readonly string[], restart: boolean): Promise<void> {
     await this.#learn(plans);
     const old = names.flatMap((name) => this.#jails.get(name) ?? []);
+    const isGone = (name: string) => !plans.some((plan) => plan.name === name);
     for (const { name } of old) {
-      const isGone = !plans.some((plan) => plan.name === name);
-      if (isGone) this.#jails.delete(name);
-      if (isGone || restart) this.#forgetCounters(name);
+      if (isGone(name)) this.#jails.delete(name);
+      else if (restart) this.#forgetCounters(name);
     }
     await this.restore(this.#admitAll(plans, (plan) => this.create(plan, { idle: false })));
     for (const jail of old) {
       const next = this.#jails.get(jail.name);
       if (next !== jail) await jail.close({ flush: (index) => !isTakenOver(jail.plan, index, next?.plan) });
+      // last: the commands that undo what it made name its rules
+      if (isGone(jail.name)) this.#forgetCounters(jail.name);
     }
   }
 

@@ -104,6 +104,22 @@ it('by its actions, which hold its bans over a restart in order, make them good,
   await until('the rule to go', () => !iptables().includes(staying));
 });
 
+it('is not left with what commands made of a jail that is stopped, or switched off by a reload', async (ctx) => {
+  if (!isThere('iptables')) ctx.skip('needs iptables');
+  appendFileSync(settings(), '\nbanaction = iptables-multiport\n');
+  await daemon.start();
+  const address = '198.51.100.1';
+  expect(ban('other', address)).toBe('1');
+  await until('the rule', () => iptables().includes(address));
+  daemon.client('stop', 'other');
+  expect(iptables()).not.toContain('f2b-other');
+  daemon.client('reload');
+  await until('the rule again', () => iptables().includes(address));
+  appendFileSync(settings(), '\nenabled = false\n');
+  daemon.client('reload');
+  expect(iptables()).not.toContain('f2b-other');
+});
+
 function isThere(program: string): boolean {
   try {
     return execFileSync('which', [program]).length > 0;
