@@ -103,7 +103,7 @@ describe('refused events', () => {
   it('are those in the wrong shape, too, and come again with a batch that is sent again', async () => {
     const host = await newHost('web1');
     const stream = crypto.randomUUID();
-    const events = [null, { kind: 'bann' }, { ...ban('203.0.113.7'), host: 'someone-else' }, ban('203.0.113.9')];
+    const events = [null, { kind: 'bann' }, { ...ban('203.0.113.7'), until: 'never' }, ban('203.0.113.9')];
     const receipt = receiptOf(await batch(host, stream, 1, events));
     expect(receipt.refused.map(({ seq, code }) => [seq, code])).toEqual(
       [1, 2, 3].map((seq) => [seq, 'ERR_EVENT_INVALID']),
@@ -112,6 +112,12 @@ describe('refused events', () => {
     expect(await holders('203.0.113.7')).toEqual([]);
     expect(await holders('203.0.113.9')).toEqual(['web1/sshd']);
   });
+});
+
+it('an event that names another host is that of the host which has signed it', async () => {
+  const [host, other] = [await newHost('web1'), await newHost('web2')];
+  expect((await tell(host, { ...ban('203.0.113.7'), host: other.id, name: 'web2' })).refused).toEqual([]);
+  expect(await holders('203.0.113.7')).toEqual(['web1/sshd']);
 });
 
 it('a host that sends too fast is told to wait, and loses nothing', async () => {
