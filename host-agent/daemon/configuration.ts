@@ -15,7 +15,7 @@ import { asciiText, decoderFor } from '../agent/decoder.ts';
 import type { AgentPlan } from '../agent/parts.ts';
 import { bareJail, edgeJail, edgeRules, type JailPlan } from '../agent/plan.ts';
 import { localZone } from '../agent/ports.ts';
-import { journalArguments, matchArguments, quotedTerm } from '../sources/journalmatch.ts';
+import { journalArguments, matchArguments, matchLine } from '../sources/journalmatch.ts';
 
 export interface ConfigurationPorts {
   readonly files: ConfigFiles;
@@ -163,11 +163,7 @@ function isReadable(files: ConfigFiles, path: string): boolean {
 function checkJournal(jail: JailConf): void {
   if (jail.backend.name !== 'systemd') return;
   placed(jail, '', () => journalArguments(jail.backend.options));
-  for (const match of jail.filter.journalmatch) placed(match, '', () => matchArguments([matchOf(match.terms)]));
-}
-
-function matchOf(terms: readonly string[]): string {
-  return terms.map(quotedTerm).join(' ');
+  for (const match of jail.filter.journalmatch) placed(match, '', () => matchArguments([matchLine(match.terms)]));
 }
 
 /** An error of an action's parameters, at the place where the jail names the action. */
@@ -196,7 +192,7 @@ function planOf(jail: JailConf, planes: Planes): JailPlan {
     filter: jail.filter.failregex.length === 0 ? null : writtenFilter(jail),
     logencoding: jail.logencoding,
     logpath: jail.logpath.map(({ glob, from }) => ({ path: glob, tail: from === 'tail' })),
-    journalmatch: jail.filter.journalmatch.map(({ terms }) => matchOf(terms)),
+    journalmatch: jail.filter.journalmatch.map(({ terms }) => matchLine(terms)),
     journalOptions: jail.backend.options,
     fleet: jail.fleet,
   };

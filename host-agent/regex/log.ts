@@ -94,7 +94,8 @@ function journalLog(word: string, options: RegexOptions, encoding: string): Log 
     ...entries(options),
     open: (rules) => {
       const matches = options.journalmatch === null ? rules.journalmatch : [matchOf(options.journalmatch)];
-      const shown = matches.length === 0 ? [] : [`Use    journal match : ${matches.join(' ')}`];
+      const words = matches.flatMap((match) => shellWords(match) ?? []);
+      const shown = words.length === 0 ? [] : [`Use    journal match : ${words.join(' ')}`];
       const heading = ['Use         systemd journal', encoding, ...shown];
       return { input: { chunks: journalLines(matches, settings), size: null }, heading };
     },

@@ -10,6 +10,7 @@ import { pythonRepr } from '../../shared/config/python-text.ts';
 import type { ConfigFiles } from '../../shared/config/read-order.ts';
 import { sourced } from '../../shared/config/sourced.ts';
 import { EdgebanError } from '../../shared/errors.ts';
+import { matchLine } from '../sources/journalmatch.ts';
 
 export type Backend = 'auto' | 'systemd';
 
@@ -156,7 +157,7 @@ function rulesOf(filter: FilterConf): Omit<Rules, 'origin' | 'real'> {
     prefregex: filter.prefregex,
     maxlines: filter.maxlinesGiven ? filter.maxlines : null,
     datepattern: filter.datepattern?.regex ?? null,
-    journalmatch: filter.journalmatch.map(({ terms }) => terms.join(' ')),
+    journalmatch: filter.journalmatch.map(({ terms }) => matchLine(terms)),
     usedns: filter.usedns,
     logtimezone: null,
   };

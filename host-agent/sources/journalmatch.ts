@@ -19,8 +19,12 @@ export function matchArguments(lines: readonly string[]): string[] {
   return groups.flatMap((group, i) => (i === 0 ? group : ['+', ...group]));
 }
 
-/** A term as it stands in a line. */
-export function quotedTerm(term: string): string {
+/** The line of these terms. */
+export function matchLine(terms: readonly string[]): string {
+  return terms.map(quotedTerm).join(' ');
+}
+
+function quotedTerm(term: string): string {
   return /[\s"'\\]/.test(term) ? `"${term.replace(/["\\]/g, '\\$&')}"` : term;
 }
 

@@ -71,6 +71,17 @@ describe('the journal', () => {
     expect(run('-m', 'SYSLOG_IDENTIFIER=nobody', 'systemd-journal', other)).toContain('Lines: 0 lines,');
   });
 
+  it('is read with matches in quotes, which are shown without them', () => {
+    const words = 'filter.d/daemon.conf[journalmatch=\'"SYSLOG_IDENTIFIER=a daemon" + SYSLOG_IDENTIFIER=other\']';
+    const report = run('systemd-journal', words);
+    expect(report).toContain('Use    journal match : SYSLOG_IDENTIFIER=a daemon + SYSLOG_IDENTIFIER=other\n');
+    expect(report).toContain('Lines: 1 lines,');
+    expect(run('-m', '"SYSLOG_IDENTIFIER=other"', 'systemd-journal', words)).toContain(
+      'Use    journal match : SYSLOG_IDENTIFIER=other\n',
+    );
+    expect(run('-m', '', 'systemd-journal', words)).not.toContain('journal match');
+  });
+
   it('is read from a folder or files of its own', () => {
     const machine = '/var/log/journal/0123456789abcdef0123456789abcdef';
     const spec = ['filter.d/daemon.conf'];
