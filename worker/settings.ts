@@ -5,7 +5,7 @@ import { parseSeconds } from '../shared/config/arithmetic.ts';
 import { EdgebanError } from '../shared/errors.ts';
 import type { Seconds } from '../shared/time.ts';
 import { type AlertSettings, type AlertVars, readAlerts } from './alerts/settings.ts';
-import type { ApiSettings, EnforcementSettings } from './cloudflare/enforcement.ts';
+import type { ApiSettings, EnforcementSettings, FormerSettings } from './cloudflare/enforcement.ts';
 import type { Ledger } from './ledger.ts';
 
 /** The Worker's environment as wrangler.toml and `wrangler secret` give it; the vars are unchecked until readSettings. */
@@ -20,6 +20,9 @@ export interface Env extends AlertVars {
   readonly CHALLENGE_LIST_NAME?: string;
   readonly INSTANCE?: string;
   readonly ACCESS_RULES_SCOPE?: string;
+  readonly FORMER_LISTS?: string;
+  readonly FORMER_CHALLENGE_LISTS?: string;
+  readonly FORMER_ACCESS_RULES?: string;
   readonly ALLOW?: string;
   readonly CLOUDFLARE_API_TOKEN?: string;
   readonly OPERATOR_TOKEN?: string;
@@ -127,6 +130,12 @@ const ScopeVars = z.object({
   ACCESS_RULES_SCOPE: z.enum(['account', 'zones'], 'must be "account" or "zones"').default('account'),
 });
 const ZoneVars = ApiVars.extend({ CLOUDFLARE_ZONE_IDS: zoneIds });
+const formerLists = words.pipe(z.array(listName).max(4));
+const FormerVars = z.object({
+  FORMER_LISTS: formerLists,
+  FORMER_CHALLENGE_LISTS: formerLists,
+  FORMER_ACCESS_RULES: words.pipe(z.array(z.enum(['account', 'zones'], 'must be "account", "zones" or both'))),
+});
 
 /** Throws ERR_SETTINGS that names each var that is wrong, never its value (it may be a secret). */
 export function readSettings(env: Env): Settings {
@@ -141,7 +150,7 @@ export function readSettings(env: Env): Settings {
         ? null
         : { maxretry: vars.FLEET_MAXRETRY, findtime: vars.FLEET_FINDTIME, bantime: vars.FLEET_BANTIME },
     enforcement: enforcementOf(vars.ENFORCEMENT, env),
-    api: vars.ENFORCEMENT === 'none' || vars.ENFORCEMENT === 'gate' ? apiIfSet(env) : apiOf(check(ApiVars, env)),
+    api: vars.ENFORCEMENT === 'none' || vars.ENFORCEMENT === 'gate' ? apiIfSet(env) : apiOf(check(ApiVars, env), env),
     gate: vars.ENFORCEMENT === 'gate' ? gateOf(env) : null,
     alerts: readAlerts(env),
   };
@@ -149,7 +158,7 @@ export function readSettings(env: Env): Settings {
 
 function apiIfSet(env: Env): ApiSettings | null {
   const vars = ApiVars.safeParse(env);
-  return vars.success ? apiOf(vars.data) : null;
+  return vars.success ? apiOf(vars.data, env) : null;
 }
 
 const GateVars = z
@@ -175,23 +184,36 @@ function enforcementOf(mode: (typeof modes)[number], env: Env): EnforcementSetti
     case 'list': {
       const vars = check(ListVars, env);
       const { CLOUDFLARE_ZONE_IDS: zoneIds, LIST_NAME: listName, CHALLENGE_LIST_NAME: second } = vars;
-      return { mode, ...apiOf(vars), zoneIds, listName, challengeListName: second === '' ? null : second };
+      return { mode, ...apiOf(vars, env), zoneIds, listName, challengeListName: second === '' ? null : second };
     }
     case 'access-rules': {
       const scope = check(ScopeVars, env).ACCESS_RULES_SCOPE;
       if (scope === 'account') {
         const unusedZoneIds = ZoneVars.safeParse(env).data?.CLOUDFLARE_ZONE_IDS ?? [];
-        return { mode, ...apiOf(check(ApiVars, env)), zoneIds: null, unusedZoneIds };
+        return { mode, ...apiOf(check(ApiVars, env), env), zoneIds: null, unusedZoneIds };
       }
       const vars = check(ZoneVars, env);
-      return { mode, ...apiOf(vars), zoneIds: vars.CLOUDFLARE_ZONE_IDS };
+      return { mode, ...apiOf(vars, env), zoneIds: vars.CLOUDFLARE_ZONE_IDS };
     }
   }
 }
 
-function apiOf(vars: z.infer<typeof ApiVars>) {
+function apiOf(vars: z.infer<typeof ApiVars>, env: Env): ApiSettings {
   const { CLOUDFLARE_API_BASE: apiBase, CLOUDFLARE_ACCOUNT_ID: accountId, CLOUDFLARE_API_TOKEN: token } = vars;
-  return { apiBase, accountId, token, instance: vars.INSTANCE };
+  const former = formerOf(env);
+  return { apiBase, accountId, token, instance: vars.INSTANCE, ...(former === null ? {} : { former }) };
+}
+
+/** Null: nothing is told of settings of before. */
+function formerOf(env: Env): FormerSettings | null {
+  const {
+    FORMER_LISTS: lists,
+    FORMER_CHALLENGE_LISTS: challengeLists,
+    FORMER_ACCESS_RULES: accessRules,
+  } = check(FormerVars, env);
+  if (lists.length + challengeLists.length + accessRules.length === 0) return null;
+  const zones = ZoneVars.safeParse(env).data?.CLOUDFLARE_ZONE_IDS ?? [];
+  return { zoneIds: zones, lists, challengeLists, accessRules };
 }
 
 function check<T>(schema: z.ZodType<T>, env: Env): T {

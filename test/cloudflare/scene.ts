@@ -9,6 +9,7 @@ import {
   type Enforcement,
   type EnforcementStatus,
   type Fetch,
+  type FormerSettings,
   type Stance,
   type Wanted,
 } from '../../worker/cloudflare/enforcement.ts';
@@ -84,18 +85,20 @@ const unmade: Enforcement = {
 };
 
 /** What differs between the modes; the list's unless told otherwise. */
-type Off = { readonly mode: 'none' };
+type Off = { readonly mode: 'none'; readonly former?: FormerSettings };
 type Mode =
   | {
       readonly mode: 'list';
       readonly zoneIds: readonly string[];
       readonly listName: string;
       readonly challengeListName?: string;
+      readonly former?: FormerSettings;
     }
   | {
       readonly mode: 'access-rules';
       readonly zoneIds: readonly string[] | null;
       readonly unusedZoneIds?: readonly string[];
+      readonly former?: FormerSettings;
     };
 
 export async function openScene(
@@ -127,7 +130,8 @@ function sceneOn(on: Pick<Scene, 'fake' | 'base' | 'clock'>, mode: Mode, instanc
     const parts = { sql: scene.sql, log: (text: string) => log.push(text), stance: () => stance, ...patience };
     const net: Fetch = (url, init) => line.fetch(url, init);
     if (set.mode !== 'none') return createEnforcement({ ...parts, fetch: net, settings: { ...set, ...api } });
-    return createClearing({ ...parts, fetch: net, api }) ?? unmade;
+    const { former } = set;
+    return createClearing({ ...parts, fetch: net, api: { ...api, ...(former && { former }) } }) ?? unmade;
   };
   const scene: Scene = {
     ...on,

@@ -1,7 +1,8 @@
 /** What may happen in a history, each with its weight: attacks, people, and everything that breaks. */
 import type { FaultKind } from '../fakes/cloudflare/state.ts';
 import { below, oneOf } from '../random.ts';
-import { names, zones } from './edge.ts';
+import { names } from './deployment.ts';
+import { zones } from './edge.ts';
 import { jailNames } from './host-plan.ts';
 import { misuse, revoke } from './stolen.ts';
 import { modes, pool, sometimesAllowed, theirs, type World } from './world.ts';
@@ -123,19 +124,26 @@ function mend({ edge }: World): void {
   edge.setUp(true);
 }
 
-function switchMode({ random, edge }: World): void {
+async function switchMode({ random, edge }: World): Promise<void> {
   // an operation that takes hours is looked for again after hours, which no history lasts
   if (edge.fake.control.state().operations.some(({ fate }) => fate === 'stuck')) return;
+  await edge.lookAtFormer();
   edge.restart(oneOf(random, modes));
 }
 
 /** The ledger's storage is lost, if it can be asked; KV may be lost with it. */
 export async function loseLedger({ random, edge }: World): Promise<boolean> {
-  // what a former mode has left is known to the ledger alone
-  if (!edge.isUp || (await edge.former()) > 0) return false;
+  if (!edge.isUp) return false;
   edge.lose();
   if (random() < 0.5) edge.kv.values.clear();
   return true;
+}
+
+/** The mode is changed, and the ledger lost before the former one's things are gone. */
+async function loseOnTheWay(world: World): Promise<void> {
+  await switchMode(world);
+  await world.clock.pass(world.random() * 20);
+  await loseLedger(world);
 }
 
 async function loseIt(world: World): Promise<void> {
@@ -213,6 +221,7 @@ export const acts: readonly Act[] = [
   { name: 'mend', weight: 5, run: mend },
   { name: 'switch mode', weight: 1, run: switchMode },
   { name: 'lose ledger', weight: 0.6, run: loseIt },
+  { name: 'lose on the way', weight: 0.5, run: loseOnTheWay },
   { name: 'enrol', weight: 3, run: enrol },
   { name: 'revoke', weight: 0.7, run: revokeOne },
   { name: 'spare', weight: 1, run: spare },

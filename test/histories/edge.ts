@@ -6,12 +6,11 @@ import type { Sql, SqlValue } from '../../shared/store/sql.ts';
 import { FakeKv } from '../cloudflare/ledger.ts';
 import { createFakeCloudflare, type FakeCloudflare } from '../fakes/cloudflare/server.ts';
 import { type Clock, type Life, within } from './clock.ts';
+import { formerVars, hostname, type Mode, varsOf } from './deployment.ts';
 
 export const account = 'a'.repeat(32);
 export const zones = ['b'.repeat(32), 'c'.repeat(32)] as const;
-export const names = { block: 'edgeban', challenge: 'edgeban_challenge' } as const;
 export const operatorToken = 'operator-token-of-a-history';
-const hostname = 'edge.invalid';
 const secret = 'cfat_test-secret-0123456789';
 
 /** What of the Durable Object's class is called from outside of the Worker. */
@@ -74,17 +73,10 @@ function makeCryptoPrompt(): void {
 
 const worker = await loadWorker();
 
-/** How the edge enforces. */
-export type Mode = 'list' | 'lists' | 'access-rules' | 'zones' | 'gate' | 'none';
-
-const varsOf: Readonly<Record<Mode, Readonly<Record<string, string>>>> = {
-  list: { ENFORCEMENT: 'list', LIST_NAME: names.block },
-  lists: { ENFORCEMENT: 'list', LIST_NAME: names.block, CHALLENGE_LIST_NAME: names.challenge },
-  'access-rules': { ENFORCEMENT: 'access-rules', ACCESS_RULES_SCOPE: 'account' },
-  zones: { ENFORCEMENT: 'access-rules', ACCESS_RULES_SCOPE: 'zones' },
-  gate: { ENFORCEMENT: 'gate', API_HOSTNAME: hostname },
-  none: { ENFORCEMENT: 'none' },
-};
+interface Look {
+  readonly enforcement: { readonly former: readonly unknown[] };
+  readonly recovery: { readonly due: boolean };
+}
 
 /** The operator's own networks, and how the fleet counts. */
 export const settings = { allowed: '198.51.100.0/24', fleet_maxretry: 4, fleet_bantime: 5000 } as const;
@@ -102,6 +94,8 @@ export class SimulatedEdge {
   /** What it logged as its own faults. */
   readonly faults: string[] = [];
   readonly #clock: Clock;
+  /** Modes of before, of which the Worker may not have taken everything away yet. */
+  readonly #left = new Set<Mode>();
   #life: Life = { dead: false };
   #ledger: Ledger | null = null;
   #alarmAt: number | null = null;
@@ -126,6 +120,8 @@ export class SimulatedEdge {
 
   /** A new Worker over the same storage, as after an eviction, kill -9 or a deployment with another mode. */
   restart(mode = this.mode): void {
+    if (mode !== this.mode) this.#left.add(this.mode);
+    this.#left.delete(mode);
     this.mode = mode;
     this.#life.dead = true;
     this.#life = { dead: false };
@@ -188,10 +184,11 @@ export class SimulatedEdge {
     return hosts.some((host) => host.id === id && host.revoked_at === null);
   }
 
-  /** How many places of former modes still have something of ours. */
-  async former(): Promise<number> {
-    const { enforcement } = await this.order<{ enforcement: { former: unknown[] } }>('GET', '/v1/status');
-    return enforcement.former.length;
+  /** As setup looks after a change of mode: of what the Worker has taken away the next deployment is not told. */
+  async lookAtFormer(): Promise<void> {
+    if (!this.isUp) return;
+    const { enforcement, recovery } = await this.order<Look>('GET', '/v1/status');
+    if (enforcement.former.length === 0 && !recovery.due) this.#left.clear();
   }
 
   /** All that has come of a host's word: its holders, its place in its stream, the fleet's counts. */
@@ -210,6 +207,7 @@ export class SimulatedEdge {
   get #env(): Readonly<Record<string, unknown>> {
     return {
       ...varsOf[this.mode],
+      ...formerVars(this.#left),
       CLOUDFLARE_API_BASE: 'https://api.invalid/client/v4',
       CLOUDFLARE_ACCOUNT_ID: account,
       CLOUDFLARE_ZONE_IDS: zones.join(','),

@@ -4,7 +4,8 @@ import { edgeJail } from '../../host-agent/agent/plan.ts';
 import type { Holder } from '../../shared/store/holders.ts';
 import { isOver, type UnixTime } from '../../shared/time.ts';
 import { chores_every_s } from './clock.ts';
-import { account, fleet_findtime_s, names, settings, zones } from './edge.ts';
+import { names } from './deployment.ts';
+import { account, fleet_findtime_s, settings, zones } from './edge.ts';
 import type { SimulatedHost } from './host.ts';
 import { jailNames } from './host-plan.ts';
 import {

@@ -1,7 +1,7 @@
 /** Each way in which an address is banned or is not, in each mode of the edge: what `explain` says, beside the places themselves. */
 import { deepStrictEqual } from 'node:assert/strict';
 import { storyText } from '../../host-agent/cli/render-story.ts';
-import { names } from './edge.ts';
+import { names } from './deployment.ts';
 import { explained } from './explained.ts';
 import { closeWorld, modes, openWorld, type World } from './world.ts';
 

@@ -60,6 +60,8 @@ export interface Account {
   readonly fake: FakeCloudflare;
   /** Where the Worker answers, as the stand-in plays it. */
   readonly url: string;
+  /** What the stand-in says of itself; to be changed by tests. */
+  readonly said: { recoveryDue: boolean; former: readonly object[] };
   /** The words that bring in the stand-ins. */
   readonly deployed: readonly string[];
   run(words: readonly string[], play?: Play & { readonly token?: string }): Promise<Played>;
@@ -74,7 +76,8 @@ export async function openAccount(changes: Partial<FakeOptionsInput> = {}, url?:
   const dir = mkdtempSync(join(tmpdir(), 'edgeban-account-'));
   const fake = createFakeCloudflare({ options: options(changes), file: null, now: Date.now });
   const base = await fake.listen(0, '127.0.0.1');
-  const worker = url === undefined ? await standIn(fake) : null;
+  const said: Account['said'] = { recoveryDue: false, former: [] };
+  const worker = url === undefined ? await standIn(fake, said) : null;
   const at = url ?? worker?.url ?? '';
   const file = join(dir, 'etc/operator.json');
   const wrangler = join(dir, 'wrangler.mjs');
@@ -93,6 +96,7 @@ export async function openAccount(changes: Partial<FakeOptionsInput> = {}, url?:
     base,
     fake,
     url: at,
+    said,
     run,
     deployed: ['--url', at, ...own],
     setup: (words = [], play = {}) => {
@@ -141,7 +145,7 @@ if (!answer.ok) { console.error('upload failed', headers.authorization, await an
 `;
 
 /** Answers as a Worker that is whole, once one is uploaded, and only to the operator whose token was uploaded with it. */
-async function standIn(fake: FakeCloudflare): Promise<{ url: string; close(): Promise<void> }> {
+async function standIn(fake: FakeCloudflare, said: Account['said']): Promise<{ url: string; close(): Promise<void> }> {
   const server = createServer((request, response) => {
     const bindings = fake.control.state().scripts['edgeban']?.bindings ?? [];
     const value = (name: string) => bindings.find((each) => each.name === name)?.['text'];
@@ -149,9 +153,8 @@ async function standIn(fake: FakeCloudflare): Promise<{ url: string; close(): Pr
     const isOpen = bindings.length > 0 && (request.url === '/v1/health' || isOperator);
     response.writeHead(isOpen ? 200 : 404, { 'content-type': 'application/json' });
     if (isOpen && request.url === '/v1/alert-targets') return void response.end(JSON.stringify(targetsOf(value)));
-    response.end(
-      JSON.stringify(isOpen ? status(String(value('ENFORCEMENT')), String(value('CLOUDFLARE_ZONE_IDS'))) : {}),
-    );
+    const whole = status(String(value('ENFORCEMENT')), String(value('CLOUDFLARE_ZONE_IDS')), said);
+    response.end(JSON.stringify(isOpen ? whole : {}));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -171,7 +174,7 @@ function targetsOf(value: (name: string) => unknown) {
   return { targets: (['webhook', 'ntfy'] as const).filter((name) => value(`ALERT_${name.toUpperCase()}`)) };
 }
 
-function status(mode: string, zones: string) {
+function status(mode: string, zones: string, { recoveryDue, former }: Account['said']) {
   const named = { count: 0, addresses: [] };
   const rules = zones.split(',').map((each) => ({ zone: each, rule: 'r', enabled: true, first: true, error: null }));
   const counts = { wanted: 0, missing: 0, surplus: 0, leftOut: named, foreign: named, refused: named, unfit: named };
@@ -192,9 +195,9 @@ function status(mode: string, zones: string) {
     listeners: 0,
     panic: null,
     brake: null,
-    recovery: { due: false, at: null, bans: 0, refused: 0 },
+    recovery: { due: recoveryDue, at: null, bans: 0, refused: 0 },
     ranges: { known: 22, at: null, error: null },
     snapshot: { current: true, written_at: null, error: null },
-    enforcement: { mode, current: true, detail: mode === 'none' || mode === 'gate' ? null : detail },
+    enforcement: { mode, current: true, detail: mode === 'none' || mode === 'gate' ? null : detail, former },
   };
 }

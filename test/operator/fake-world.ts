@@ -19,6 +19,8 @@ export interface Play {
   readonly signal?: AbortSignal;
   /** Where the host's state would be. */
   readonly dir?: string;
+  /** Waits pass at once, on its clock as long as they are. */
+  readonly hasty?: boolean;
   /** Called with each line that is printed, errors too. */
   readonly heard?: (line: string) => void;
 }
@@ -42,6 +44,7 @@ export async function edge(words: readonly string[], play: Play = {}): Promise<P
 }
 
 function worldOf(terminal: ReturnType<typeof fakeTerminal>, play: Play): { world: OperatorWorld; questions: string[] } {
+  let skipped_s = 0;
   const questions: string[] = [];
   const left = [...(play.answers ?? [])];
   const answer = (question: string) => {
@@ -59,9 +62,11 @@ function worldOf(terminal: ReturnType<typeof fakeTerminal>, play: Play): { world
     env: play.env ?? {},
     prompt: { isTerminal: play.answers !== undefined, ask: answer, askHidden: answer },
     signal,
-    now: () => Date.now() / 1000,
+    now: () => Date.now() / 1000 + skipped_s,
     sleep: async (ms) => {
-      await new Promise((resolve) => setTimeout(resolve, Math.min(ms, 200)));
+      const real_ms = Math.min(ms, play.hasty === true ? 1 : 200);
+      await new Promise((resolve) => setTimeout(resolve, real_ms));
+      if (play.hasty === true) skipped_s += (ms - real_ms) / 1000;
       if (signal.aborted) throw new EdgebanError('ERR_INTERRUPTED', 'interrupted');
     },
     serverSettings: fakePorts(play.dir ?? '/nowhere').serverSettings,

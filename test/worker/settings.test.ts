@@ -58,6 +58,15 @@ describe('settings', () => {
     expect(readSettings({ ...whole, ENFORCEMENT: 'none' }).enforcement).toBeNull();
   });
 
+  it('tell what settings of before may have left, in a mode that enforces nothing, too', () => {
+    const former = { FORMER_CHALLENGE_LISTS: 'one, two', FORMER_ACCESS_RULES: 'account' };
+    const told = { zoneIds: [hex, hex], lists: [], challengeLists: ['one', 'two'], accessRules: ['account'] };
+    const zones = { CLOUDFLARE_ZONE_IDS: `${hex},${hex}` };
+    expect(readSettings({ ...whole, ...zones, ...former }).enforcement?.former).toEqual(told);
+    expect(readSettings({ ...whole, ...zones, ...former, ENFORCEMENT: 'none' }).api?.former).toEqual(told);
+    expect(readSettings(whole).enforcement?.former).toBeUndefined();
+  });
+
   it.each<[Partial<Env>, string]>([
     [{ ENFORCEMENT: 'access-rules', ACCESS_RULES_SCOPE: 'zone' }, 'ACCESS_RULES_SCOPE'],
     [{ ENFORCEMENT: 'access-rules', ACCESS_RULES_SCOPE: 'zones', CLOUDFLARE_ZONE_IDS: '' }, 'CLOUDFLARE_ZONE_IDS'],
@@ -67,6 +76,8 @@ describe('settings', () => {
     [{ CLOUDFLARE_ACCOUNT_ID: 'mine' }, 'CLOUDFLARE_ACCOUNT_ID'],
     [{ CLOUDFLARE_ZONE_IDS: '' }, 'CLOUDFLARE_ZONE_IDS'],
     [{ LIST_NAME: 'Edge Ban' }, 'LIST_NAME'],
+    [{ FORMER_LISTS: 'edgeban, Edge Ban' }, 'FORMER_LISTS'],
+    [{ ENFORCEMENT: 'none', FORMER_ACCESS_RULES: 'zone' }, 'FORMER_ACCESS_RULES'],
     [{ CHALLENGE_LIST_NAME: 'edgeban' }, 'CHALLENGE_LIST_NAME'],
     [{ CLOUDFLARE_API_BASE: 'ftp://x' }, 'CLOUDFLARE_API_BASE'],
     [{ ALLOW: '203.0.113.0/24, nonsense' }, 'ALLOW'],

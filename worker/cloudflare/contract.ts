@@ -14,6 +14,17 @@ export interface ApiSettings {
   readonly token: string;
   /** Marks what is ours (`edgeban:<instance>:…`), so that two edgebans can share an account; `main` unless set. `^[a-z0-9-]{1,32}$` */
   readonly instance?: string;
+  /** What settings of before have made and may have left. */
+  readonly former?: FormerSettings;
+}
+
+/** Told by settings, for a ledger that was lost does not know it: what has been made has no end of its own, and would stay. */
+export interface FormerSettings {
+  /** Where its rules may stand. */
+  readonly zoneIds: readonly string[];
+  readonly lists: readonly string[];
+  readonly challengeLists: readonly string[];
+  readonly accessRules: readonly ('account' | 'zones')[];
 }
 
 /** One list of the account, and one WAF rule in each zone that blocks what it holds; perhaps another pair that challenges. */

@@ -13,6 +13,7 @@ export type {
   EnforcementSettings,
   EnforcementStatus,
   Fetch,
+  FormerSettings,
   RuleStatus,
   Stance,
   Wanted,

@@ -17,7 +17,7 @@ import { type Given, Setup } from './setup-run.ts';
 import { makeChallengeList, makeList, makeNamespace } from './things.ts';
 import { missingPermissions, permissionError, setupNeeds, verifyToken, withRemedy } from './token.ts';
 import { awaitCleared, awaitWorker } from './waiting.ts';
-import { isWorkersDev } from './wrangler.ts';
+import { formerVars, isWorkersDev } from './wrangler.ts';
 
 export async function setUp(argv: readonly string[], world: OperatorWorld): Promise<number> {
   const { values } = parseWords(argv, options);
@@ -120,6 +120,7 @@ async function make(
   const operator = keepOperator(setup, known, url, { token, ...kept });
   // visits go on to the origin before the Worker is another one
   if (setup.record.mode !== 'gate') await dropRoutes(setup, before, []);
+  const told = toldOf(setup);
   await bringUp(setup, operator);
   await dropRoutes(setup, before, setup.record.routes);
   const status = await awaitWorker(setup, operator);
@@ -128,12 +129,17 @@ async function make(
   for (const line of await clearedText(setup, operator)) setup.say(line);
   await dropFormerLists(setup);
   const narrowed = await narrowedToken(setup, token);
-  if (narrowed !== token) {
-    const next = keepOperator(setup, operator, url, { token: narrowed, ...kept });
+  if (narrowed !== token || toldOf(setup) !== told) {
+    const next = narrowed === token ? operator : keepOperator(setup, operator, url, { token: narrowed, ...kept });
     await bringUp(setup, next);
     await awaitWorker(setup, next);
   }
   await dropSpentTokens(setup, narrowed);
+}
+
+/** What the Worker is told of former modes and lists. */
+function toldOf({ record }: Setup): string {
+  return JSON.stringify(formerVars(record));
 }
 
 /** What a change of mode has left is the Worker's to take away; until then the record knows of it. */
@@ -141,7 +147,9 @@ async function clearedText(setup: Setup, operator: OperatorFile): Promise<string
   if (setup.record.left.length === 0) return [];
   const former = setup.record.left.join(', ');
   if (!(await awaitCleared(setup, operator)))
-    return [`   what the mode ${former} has left is still being taken away: see edgeban edge doctor`];
+    return [
+      `   what the mode ${former} has left is still being taken away: run this again later (edgeban edge doctor tells how far it is)`,
+    ];
   setup.keep({ left: [] });
   return [`   what the mode ${former} had left: taken away by the Worker`];
 }

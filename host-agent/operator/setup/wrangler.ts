@@ -9,7 +9,7 @@ import { redactToken } from '../../../shared/cloudflare-answer.ts';
 import { EdgebanError } from '../../../shared/errors.ts';
 import { findProgram } from '../../system/programs.ts';
 import type { OperatorWorld } from '../world.ts';
-import type { SetupRecord } from './record.ts';
+import type { SetupRecord, Thing } from './record.ts';
 
 /** The newest that the Worker was tried with. */
 const compatibility_date = '2026-11-01';
@@ -55,6 +55,7 @@ export function wranglerConfig(record: SetupRecord, name: string, url: string, c
       LIST_NAME: record.list?.name ?? 'edgeban',
       ...(record.challenge === null ? {} : { CHALLENGE_LIST_NAME: record.challenge.name }),
       ...(record.mode === 'gate' ? { API_HOSTNAME: hostname, TURNSTILE_SITE_KEY: record.turnstile } : {}),
+      ...formerVars(record),
       ALLOW: record.allow,
       ...record.vars,
     },
@@ -63,6 +64,18 @@ export function wranglerConfig(record: SetupRecord, name: string, url: string, c
     migrations: [{ tag: 'v1', new_sqlite_classes: ['Ledger'] }],
   };
   return `${JSON.stringify(config, null, 2)}\n`;
+}
+
+/** What the Worker may still have to take away: should its ledger be lost meanwhile, the next one knows it from here. */
+export function formerVars({ left, list, challenge, former }: SetupRecord): Record<string, string> {
+  const before = left.includes('list') ? { list, challenge } : { list: null, challenge: null };
+  const namesOf = (things: readonly (Thing | null)[]) => things.flatMap((thing) => thing?.name ?? []).join(',');
+  const vars = {
+    FORMER_LISTS: namesOf([before.list]),
+    FORMER_CHALLENGE_LISTS: namesOf([before.challenge, ...former]),
+    FORMER_ACCESS_RULES: left.includes('access-rules') ? 'account' : '',
+  };
+  return Object.fromEntries(Object.entries(vars).filter(([, value]) => value !== ''));
 }
 
 /** Cloudflare's own address for the Worker, before which no rule can be put. */

@@ -21,6 +21,8 @@ export const ScopeState = z.object({
   kind: z.enum(['account', 'zone']),
   /** Settings name it no more: it is read a few times more before it is forgotten. */
   retired: z.boolean().default(false),
+  /** Settings tell that they once named it: that it is found empty may be a slip of Cloudflare's. */
+  told: z.boolean().default(false),
   /** Set before the first change of a step, taken back after the last: found so after a crash, something may be done that we do not know. */
   changing: z.boolean(),
   readAt: time.nullable(),
@@ -162,6 +164,7 @@ function freshScope(kind: Scope['kind']): ScopeState {
   return {
     kind,
     retired: false,
+    told: false,
     changing: false,
     readAt: null,
     doubts: [],

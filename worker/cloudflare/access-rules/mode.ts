@@ -68,6 +68,18 @@ export function createAccessRulesMode(parts: EnforcementParts<AccessRulesSetting
   };
 }
 
+/** Puts on record the scopes that settings tell of: in them a ledger that was lost may have made rules. */
+export function noteToldScopes(sql: Sql, api: ApiSettings): void {
+  const { accessRules = [], zoneIds = [] } = api.former ?? {};
+  if (accessRules.length === 0) return;
+  const settings = { ...api, mode: 'access-rules', zoneIds: [] } as const;
+  const memory = openMemory(sql, settings);
+  for (const kind of accessRules)
+    for (const scope of scopesOf({ ...settings, zoneIds: kind === 'account' ? null : zoneIds }))
+      memory.scope(scope).told = true;
+  memory.save();
+}
+
 type Task = (run: Run, scope: Scope) => Promise<void>;
 
 async function readAndChange(run: Run, scope: Scope): Promise<void> {
@@ -78,7 +90,8 @@ async function readAndChange(run: Run, scope: Scope): Promise<void> {
 /** That settings do not use a scope, and it is empty, is the usual case: it need not be looked at again. */
 async function readRemains(run: Run, scope: Scope): Promise<void> {
   await readIfDue(run, scope);
-  if (isRetired(run, scope) && planOf(run, scope).ours === 0) run.memory.scope(scope).doubts = [];
+  const state = run.memory.scope(scope);
+  if (isRetired(run, scope) && !state.told && planOf(run, scope).ours === 0) state.doubts = [];
 }
 
 /** In how many scopes rules of ours may be left. */

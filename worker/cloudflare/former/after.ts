@@ -1,6 +1,6 @@
 /** The present mode first; between its steps, once it is in force, what former ones have left is taken away. */
 import type { UnixTime } from '../../../shared/time.ts';
-import type { Enforcement, EnforcementStatus, NoneStatus, Wanted } from '../contract.ts';
+import type { Enforcement, EnforcementStatus, NoneStatus, Survey, Wanted } from '../contract.ts';
 import type { Former } from './former.ts';
 
 const between_turns_s_max = 30;
@@ -35,7 +35,22 @@ export function afterFormer(mode: Enforcement, former: Former, lifted: () => boo
     return { again: times.length === 0 ? null : Math.min(...times) };
   }
 
-  return { ...mode, step, former: (now) => former.status(now) };
+  let own: readonly Wanted[] | null = null;
+
+  /** The mode's own first; one invocation has not the calls for both. */
+  async function survey(now: UnixTime): Promise<Survey> {
+    if (own === null) {
+      const read = await mode.survey(now);
+      if (read.found === null || former.due() === null) return read;
+      own = read.found;
+      return { found: null, again: now };
+    }
+    const { found, again } = await former.survey(now);
+    // of both the mode's own counts
+    return { found: found && [...found, ...own], again };
+  }
+
+  return { ...mode, step, survey, former: (now) => former.status(now) };
 }
 
 function isInForce(status: EnforcementStatus): boolean {

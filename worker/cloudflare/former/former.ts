@@ -2,18 +2,21 @@
 import type { Sql } from '../../../shared/store/sql.ts';
 import type { UnixTime } from '../../../shared/time.ts';
 import { loadState } from '../access-rules/memory.ts';
-import { accessRulesLeft, createAccessRulesMode } from '../access-rules/mode.ts';
+import { accessRulesLeft, createAccessRulesMode, noteToldScopes } from '../access-rules/mode.ts';
 import type { Bucket } from '../budget.ts';
 import type {
   AccessRulesStatus,
   ApiSettings,
+  Enforcement,
   EnforcementParts,
   EnforcementSettings,
   FormerStatus,
+  Survey,
+  Wanted,
 } from '../contract.ts';
 import { createTables, loadState as loadListState } from '../schema.ts';
-import { clearFormerList } from './list.ts';
-import { type FormerRecord, loadFormer, noteFormerList } from './record.ts';
+import { clearFormerList, readFormerList } from './list.ts';
+import { type FormerRecord, knowsNoList, loadFormer, noteFormerList, noteToldLists } from './record.ts';
 
 /** The budget of calls as the mode of before has left it: Cloudflare counts on. To be asked before openFormer. */
 export function callsLeft(sql: Sql): Bucket | null {
@@ -27,6 +30,8 @@ export interface Former {
   due(): UnixTime | null;
   /** As bounded as a step of enforcement. */
   clear(now: UnixTime): Promise<void>;
+  /** What is left, for a ledger that was lost; a place that the token may not read holds nothing. As bounded as a step. */
+  survey(now: UnixTime): Promise<Survey>;
   status(now: UnixTime): readonly FormerStatus[];
 }
 
@@ -35,6 +40,7 @@ export type FormerParts = Omit<EnforcementParts, 'settings'> & { readonly sql: S
 /** To be called before the mode of now is opened: it puts on record what that leaves behind. */
 export function openFormer(parts: FormerParts, settings: EnforcementSettings | null): Former {
   const { sql, api } = parts;
+  noteTold(sql, api);
   noteFormerList(sql, settings);
   const records = loadFormer(sql);
   const lists = new Map(records.map((record) => [record.of, record]));
@@ -45,6 +51,8 @@ export function openFormer(parts: FormerParts, settings: EnforcementSettings | n
       ? null
       : createAccessRulesMode({ ...listParts, spares: true });
   let rulesDue: UnixTime | null = 0;
+  const unread = records.filter(({ items, left }) => items && left === null);
+  const found: Wanted[] = [];
 
   function due(): UnixTime | null {
     const times = [...lists.values()].map(({ waitUntil }) => waitUntil);
@@ -63,6 +71,20 @@ export function openFormer(parts: FormerParts, settings: EnforcementSettings | n
     }
   }
 
+  async function survey(now: UnixTime): Promise<Survey> {
+    const [next] = unread;
+    if (next !== undefined) {
+      const its = await readFormerList(listParts, next, now);
+      if (its === null) return { found: null, again: Math.max(now, next.waitUntil) };
+      found.push(...its);
+      unread.shift();
+      return { found: null, again: now };
+    }
+    const read = (await rules?.survey(now)) ?? { found: [], again: now };
+    if (read.found === null && !isForbidden(rules, now)) return read;
+    return { found: [...found, ...(read.found ?? [])], again: now };
+  }
+
   function status(now: UnixTime): FormerStatus[] {
     const full = [...lists.values()].filter(({ looks }) => looks === 0);
     const ofLists = full.map((record) => listStatus(record, now));
@@ -70,7 +92,19 @@ export function openFormer(parts: FormerParts, settings: EnforcementSettings | n
     return left?.mode === 'access-rules' ? [...ofLists, rulesStatus(left)] : ofLists;
   }
 
-  return { due, clear, status };
+  return { due, clear, survey, status };
+}
+
+/** Once, by a ledger that knows nothing yet. */
+function noteTold(sql: Sql, api: ApiSettings): void {
+  if (api.former === undefined || !knowsNoList(sql) || loadState(sql) !== null) return;
+  noteToldLists(sql, api);
+  noteToldScopes(sql, api);
+}
+
+function isForbidden(rules: Enforcement | null, now: UnixTime): boolean {
+  const status = rules?.status(now);
+  return status?.mode === 'access-rules' && status.error?.code === 'ERR_CLOUDFLARE_AUTH';
 }
 
 function listStatus({ list, left, zones, items, error, waitUntil }: FormerRecord, now: UnixTime): FormerStatus {

@@ -1,11 +1,12 @@
 /** Taking away what we made for a list that settings no longer name: first the zones' rules, then our items. */
+import { canonical } from '../../../shared/address.ts';
 import type { UnixTime } from '../../../shared/time.ts';
 import { budgetLimits, readyAt, refill } from '../budget.ts';
 import { type Client, createClient } from '../client.ts';
-import type { EnforcementParts } from '../contract.ts';
+import type { EnforcementParts, Wanted } from '../contract.ts';
 import { CloudflareFailure } from '../failure.ts';
 import { createLists, listLimits } from '../lists.ts';
-import { markOf } from '../mark.ts';
+import { markedOnes, markOf } from '../mark.ts';
 import { calls_per_step_max, Pause, timeout_ms_usual } from '../run.ts';
 import { delayAfter } from '../setback.ts';
 import { challengeRefOf, dropRule, ruleRefOf } from '../waf-rule.ts';
@@ -67,17 +68,38 @@ async function dropped(client: Client, zone: string, { action, instance, list }:
 async function removeItems(client: Client, record: FormerRecord): Promise<boolean> {
   if (!record.items) return true;
   const lists = createLists(client, record.account);
-  const list = (await lists.all()).find(({ name }) => name === record.list);
-  if (list === undefined) return true;
-  const mark = markOf(record.instance);
-  const ours = (await lists.items(list.id)).filter(({ comment }) => comment?.startsWith(mark) === true);
+  const { list, ours } = await ourItems(lists, record);
+  if (list === null) return true;
   record.left = ours.length;
   if (ours.length === 0) return true;
   await lists.remove(
-    list.id,
+    list,
     ours.slice(0, batch_items_max).map(({ id }) => id),
   );
   return false;
+}
+
+async function ourItems(lists: ReturnType<typeof createLists>, record: FormerRecord) {
+  const list = (await lists.all()).find(({ name }) => name === record.list);
+  if (list === undefined) return { list: null, ours: [] };
+  const mark = markOf(record.instance);
+  const ours = (await lists.items(list.id)).filter(({ comment }) => comment?.startsWith(mark) === true);
+  return { list: list.id, ours };
+}
+
+/** Whom the list has of ours, for a ledger that was lost. Null: it cannot be read now; the record says until when to wait. */
+export async function readFormerList(parts: Parts, record: FormerRecord, now: UnixTime): Promise<Wanted[] | null> {
+  const client = clientFor(parts, record, now);
+  try {
+    const { ours } = await ourItems(createLists(client, record.account), record);
+    const items = ours.map(({ ip, comment }) => ({ address: canonical(ip) ?? '', comment: comment ?? '' }));
+    return markedOnes(items, record.instance, record.action);
+  } catch (error) {
+    setBack(parts, record, error, now);
+    return record.error?.code === 'ERR_CLOUDFLARE_AUTH' ? [] : null;
+  } finally {
+    saveFormer(parts.sql, record);
+  }
 }
 
 function setBack(parts: Parts, record: FormerRecord, error: unknown, now: UnixTime): void {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { text } from '../../../shared/store/row.ts';
 import type { Sql } from '../../../shared/store/sql.ts';
 import { budgetLimits } from '../budget.ts';
-import type { Action, EnforcementSettings, ListSettings } from '../contract.ts';
+import type { Action, ApiSettings, EnforcementSettings, ListSettings } from '../contract.ts';
 import { bucket, createTables, failure, loadState, type State, saveState, time } from '../schema.ts';
 import { rulesFor } from '../slots.ts';
 
@@ -48,6 +48,25 @@ export function noteFormerList(sql: Sql, settings: EnforcementSettings | null): 
     if (second !== null && second !== (now?.challengeListName ?? null)) noteList(sql, state, 'challenge', now);
     if (now === null) sql.all('DELETE FROM cf_state');
   });
+}
+
+/** Puts on record the lists that settings tell of: what a ledger that was lost had not yet taken away. */
+export function noteToldLists(sql: Sql, { accountId, instance = 'main', former }: ApiSettings): void {
+  const { zoneIds = [], lists = [], challengeLists = [] } = former ?? {};
+  const told = { ...blank, account: accountId, instance, zones: [...zoneIds], items: true };
+  for (const list of lists)
+    saveFormer(sql, { ...told, of: [accountId, list, instance].join('/'), list, action: 'block' });
+  for (const list of challengeLists) {
+    const of = challengeKey([accountId, list, instance].join('/'));
+    saveFormer(sql, { ...told, of, list, action: 'challenge' });
+  }
+}
+
+/** Is nothing known yet of any list, also of one that settings name now? */
+export function knowsNoList(sql: Sql): boolean {
+  sql.script(table);
+  createTables(sql);
+  return loadState(sql) === null && loadFormer(sql).length === 0;
 }
 
 function keyOf({ accountId, instance = 'main' }: ListSettings, name: string): string {
