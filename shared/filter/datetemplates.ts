@@ -22,7 +22,7 @@ export interface DateTemplate extends DateExpression {
   readonly weight: number;
   /** Compiled when it is first asked for: most logs never need more than the first few. */
   pattern(): Pattern;
-  read(match: PatternMatch, context: DateContext): DateResult;
+  read(match: Pick<PatternMatch, 'groups'>, context: DateContext): DateResult;
 }
 
 /** What templates are made with: the regex engine and the present year. */

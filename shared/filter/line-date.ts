@@ -119,13 +119,11 @@ export class LineDates {
 
   #read(found: FoundDate, line: Subject, now: UnixTime): DateResult {
     const known = this.#known?.timeOf(found, line, now) ?? null;
-    const time = known ?? this.#value(found, now);
-    if (known === null) this.#known = KnownDate.of(found, line, now, time);
+    if (known !== null) return known;
+    const context = { now, zone: this.#conf.zone, defaultMinutes: this.#defaultMinutes };
+    const time = found.template.read(found.match, context);
+    this.#known = KnownDate.of(found, line, context, time);
     return time;
-  }
-
-  #value({ template, match }: FoundDate, now: UnixTime): DateResult {
-    return template.read(match, { now, zone: this.#conf.zone, defaultMinutes: this.#defaultMinutes });
   }
 
   /** The line with the last one's time, if that is less than a minute old. */

@@ -1,4 +1,4 @@
-/** A line whose date stands and reads as that of the line before, but for the seconds: nothing is searched, and nothing made. */
+/** A line whose date stands and reads as that of the line before, but for minutes and seconds: nothing is searched, and nothing made. */
 import type { UnixTime } from '../time.ts';
 import type { FoundDate } from './datedetector.ts';
 import type { KnownDate } from './known-date.ts';
