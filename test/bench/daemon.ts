@@ -145,6 +145,13 @@ export abstract class Daemon {
     }
   }
 
+  /** Costs the kernel next to nothing, however many it has. */
+  hasInKernel(address: string): Promise<boolean> {
+    const words = ['nft', 'get', 'element', 'inet', 'f2b-table', 'addr-set-sshd', `{ ${address} }`];
+    const [file, ...args] = [...this.netns.prefix, ...words];
+    return new Promise((resolve) => execFile(file ?? '', args, (error) => resolve(error === null)));
+  }
+
   /** When it has ended, nothing is written into its folder any more. */
   async remove(): Promise<void> {
     await this.kill();
