@@ -1,4 +1,4 @@
-/** Gives memory back when there is nothing to do: what a start or a burst has needed is not kept for days. */
+/** Gives memory back: what a start or a burst has needed is not kept for days, and the program itself takes little in a burst. */
 import { createRequire } from 'node:module';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -6,10 +6,14 @@ import { runInNewContext } from 'node:vm';
 export interface RestWorld {
   /** Of the V8 heap, used or not. */
   heap_bytes(): number;
+  /** All memory that the process holds. */
+  held_bytes(): number;
   /** Of the processor, since the process began. */
   cpu_ms(): number;
   /** Collects all garbage and lets go of what is empty; it takes 50 ms. */
   collect(): void;
+  /** Of the program what is not in use; it takes a few milliseconds. */
+  giveBack(): void;
 }
 
 const look_ms = 15_000;
@@ -17,6 +21,9 @@ const look_ms = 15_000;
 const first_look_ms = 2_000;
 /** Less is not worth the work. */
 const worth_bytes = 4 * 1024 * 1024;
+/** Whoever works hard is looked at often: what a burst has left is given back before the next one adds to it. */
+const crowded_look_ms = 1_000;
+const crowded_bytes = 120 * 1024 * 1024;
 /** Who has used less of the processor since the last look has nothing to do. */
 const quiet_share = 0.02;
 
@@ -36,12 +43,29 @@ export function restWhenQuiet(world: RestWorld): () => void {
     look(first_look_ms);
     timer = setInterval(() => look(look_ms), look_ms).unref();
   }, first_look_ms).unref();
-  return () => clearTimeout(timer);
+  const crowd = setInterval(lookAtCrowd(world), crowded_look_ms).unref();
+  return () => {
+    clearTimeout(timer);
+    clearInterval(crowd);
+  };
+}
+
+/** What is in use comes back by itself: it is given back again only when more has come together. */
+function lookAtCrowd(world: RestWorld): () => void {
+  let left_bytes = 0;
+  return () => {
+    const held_bytes = world.held_bytes();
+    left_bytes = Math.min(left_bytes, held_bytes);
+    if (held_bytes < Math.max(crowded_bytes, left_bytes + 2 * worth_bytes)) return;
+    world.giveBack();
+    left_bytes = world.held_bytes();
+  };
 }
 
 /** Also takes out of the memory what only the start needed of Node's program, where the compiled part for that is there. */
 export function processRest(giveBack = loadGiveBack()): RestWorld {
   return {
+    held_bytes: () => process.memoryUsage.rss(),
     heap_bytes: () => process.memoryUsage().heapTotal,
     cpu_ms: () => {
       const { user, system } = process.cpuUsage();
@@ -51,6 +75,7 @@ export function processRest(giveBack = loadGiveBack()): RestWorld {
       collectAll();
       giveBack?.();
     },
+    giveBack: () => void giveBack?.(),
   };
 }
 
