@@ -1,6 +1,6 @@
 /** Runs a program and measures its time and its peak memory. */
 import { spawnSync } from 'node:child_process';
-import { readFileSync, rmSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -26,13 +26,19 @@ sys.exit(status)
 /** Throws where the program fails. */
 export function runMeasured(command: readonly string[], env: Readonly<Record<string, string>>): Run {
   const figures = join(tmpdir(), `edgeban-figures-${process.pid}`);
+  const printed = `${figures}-output`;
+  const output = openSync(printed, 'w');
   const run = spawnSync('python3', ['-c', program, figures, ...command], {
     env: { ...process.env, ...env },
     encoding: 'utf8',
-    maxBuffer: 1 << 30,
+    // a file: nobody waits there for who reads
+    stdio: ['ignore', output, 'pipe'],
   });
-  if (run.status !== 0) throw new Error(`${command.join(' ')} ended with ${run.status}: ${run.stderr || run.stdout}`);
+  closeSync(output);
+  const text = readFileSync(printed, 'utf8');
+  rmSync(printed);
+  if (run.status !== 0) throw new Error(`${command.join(' ')} ended with ${run.status}: ${run.stderr || text}`);
   const [seconds = 0, cpu_seconds = 0, kilobytes = 0]: number[] = JSON.parse(readFileSync(figures, 'utf8'));
   rmSync(figures);
-  return { seconds, cpu_seconds, memory_mb: Math.round(kilobytes / 1024), output: run.stdout };
+  return { seconds, cpu_seconds, memory_mb: Math.round(kilobytes / 1024), output: text };
 }
