@@ -136,6 +136,8 @@ function confOf(options: RegexOptions, rules: Rules, backend: Backend): FilterCo
     usedns: usednsOf(options, asServer ? rules.usedns : 'warn'),
     findtime: 600,
     checkAllRegex: options.forceCheckAll || (options.checkAll && options.out === null),
+    // a report counts, and JSON tells groups
+    withoutMatches: options.out === null || asServer,
   };
 }
 

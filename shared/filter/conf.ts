@@ -25,6 +25,8 @@ export interface FilterConf {
   readonly findtime: Seconds;
   /** Try every failregex instead of stopping at the first hit, as fail2ban-regex does. */
   readonly checkAllRegex?: boolean;
+  /** Nobody asks for the lines of a failure: it has none. */
+  readonly withoutMatches?: boolean;
 }
 
 /** What a filter is handed by the host. */

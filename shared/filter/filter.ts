@@ -69,6 +69,7 @@ class LineFilter implements Filter {
   readonly #ports: FilterPorts;
   readonly #usedns: UseDns;
   readonly #checkAll: boolean;
+  readonly #withoutMatches: boolean;
   readonly #maxlines: number;
   readonly #groups = new GroupNames();
   readonly #prefregex: FilterRegex | null;
@@ -90,6 +91,7 @@ class LineFilter implements Filter {
     this.#budget = newBudget(undefined, ports.clock === undefined ? undefined : new Watch(ports.clock));
     this.#usedns = conf.usedns ?? 'warn';
     this.#checkAll = conf.checkAllRegex ?? false;
+    this.#withoutMatches = conf.withoutMatches ?? false;
     this.#maxlines = checkedMaxlines(conf.maxlines ?? 1);
     const compile = (source: string, multiline: boolean) => compilePattern(source, { re2: ports.re2, multiline });
     const options = { compile, names: this.#usedns !== 'no', multiline: false, groups: this.#groups };
@@ -209,7 +211,7 @@ class LineFilter implements Filter {
     const groups = prefix?.groups() ?? this.#groups.none();
     regex.take(match, groups);
     const order = this.#orders[index] ?? regex.order;
-    return this.#take({ groups, order, index }, lines.map(wholeLine), verdict);
+    return this.#take({ groups, order, index }, this.#withoutMatches ? noMatches : lines.map(wholeLine), verdict);
   }
 
   /** Takes a hit as a failure, a part of a session, or neither. */
@@ -273,6 +275,7 @@ interface Searched {
 }
 
 const noLines: readonly LineParts[] = [];
+const noMatches: readonly string[] = [];
 
 interface Found {
   readonly regex: FilterRegex;

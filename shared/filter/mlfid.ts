@@ -128,7 +128,7 @@ function keepLines(
     draft.matches = isFirst ? own : [...draft.heldMatches, ...draft.matches, ...own].slice(-matches_per_session_max);
     draft.heldMatches = none;
   } else if (!line.forget) {
-    draft.heldMatches = [...draft.heldMatches, ...lines].slice(-matches_per_session_max);
+    if (lines.length > 0) draft.heldMatches = [...draft.heldMatches, ...lines].slice(-matches_per_session_max);
   }
 }
 

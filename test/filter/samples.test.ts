@@ -1,7 +1,7 @@
 /** Every filter that we ship hits its samples and nothing else, and every failregex of it has a sample. */
 import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import type { Filter } from '../../shared/filter/filter.ts';
+import type { Filter, FilterFailure } from '../../shared/filter/filter.ts';
 import { bytesOf } from './kit.ts';
 import { readSamples, sampleNow, samplesDir, shippedConf, shippedDir, shippedFilter, somebodyElse } from './shipped.ts';
 
@@ -14,6 +14,10 @@ it('has samples of every filter', () => {
 /** All samples are of one day: a date that was taken from elsewhere, or not found, gives another. */
 function isSampleDay(time: number | null): boolean {
   return time !== null && new Date(time * 1000).toISOString().startsWith('2026-11-22T2');
+}
+
+function factsOf({ id, ip, time, regex, groups, users }: FilterFailure) {
+  return { id, ip, time, regex, groups, users };
 }
 
 /** Without look-around, back references and conditionals: what RE2 does in linear time. */
@@ -36,6 +40,19 @@ describe.each(readdirSync(samplesDir).filter((file) => file.endsWith('.txt')))('
       expect(seen, `${where}: ${text}`).toEqual(failure === null ? [] : [failure]);
       if (failure !== null && !('time' in time))
         expect(isSampleDay(found), `${where}: its date is ${found}`).toBe(true);
+    }
+  });
+
+  it('gives the same verdicts where nobody asks for the lines of failures', () => {
+    const filters = new Map<string, readonly [Filter, Filter]>();
+    for (const { where, options, text } of samples) {
+      const both = filters.get(options) ?? [shippedFilter(name, options), shippedFilter(name, options, true)];
+      filters.set(options, both);
+      const line = { bytes: bytesOf(text), ...(options.includes('logtype=journal') ? { time: sampleNow } : {}) };
+      const [whole, without] = both.map((filter) => filter.process(line, sampleNow, 'unchecked'));
+      const told = (result = whole) => [result?.status, result?.hits, result?.others, result?.failures.map(factsOf)];
+      expect(told(without), where).toEqual(told(whole));
+      expect(without?.failures.flatMap(({ matches }) => matches)).toEqual([]);
     }
   });
 

@@ -50,8 +50,8 @@ function splitAt(text: string): [string, string] {
 }
 
 /** The filter of that name with options as a sample's `@` line has them. */
-export function shippedFilter(name: string, options: string): Filter {
-  return createFilter(shippedConf(name, options), portsWith({ zone: utc }), startTime);
+export function shippedFilter(name: string, options: string, withoutMatches = false): Filter {
+  return createFilter({ ...shippedConf(name, options), withoutMatches }, portsWith({ zone: utc }), startTime);
 }
 
 export function shippedConf(name: string, options: string) {
