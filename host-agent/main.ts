@@ -131,7 +131,8 @@ async function run(program: string | undefined, argv: readonly string[]): Promis
       return await runRegexProgram(argv, version);
     }
     case 'edgeban': {
-      if (argv[0] === 'dashboard') {
+      const { asksHelp } = await import('./cli/edgeban-help.ts');
+      if (argv[0] === 'dashboard' && !asksHelp(argv)) {
         const { runDashboard } = await import('./dashboard/main.ts');
         const { dashboardPage } = await import('./dashboard-page.ts');
         return await runDashboard(argv.slice(1), ports, dashboardPage, terminal);

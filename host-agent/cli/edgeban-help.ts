@@ -50,3 +50,27 @@ For a host:
   dashboard      serves a page on loopback, for this host, and shows the link to it
   withdraw       takes bans, sets and rules that a stopped server has left out of nftables
   top            jails, failures and bans a second, newest events, again and again; q ends it`;
+
+/** Is help asked for, wherever it stands? Then nothing else is done. */
+export function asksHelp(words: readonly string[]): boolean {
+  return words.includes('-h') || words.includes('--help');
+}
+
+/** Of one command (`edge setup`, `explain`), or of all of `edge`; null where there is none of the name. */
+export function helpOf(command: string): string | null {
+  const [usage = '', ...sections] = edgebanHelp.replace('Usage: ', '       ').split('\n\n');
+  const usages = usage
+    .split(/\n(?= {7}edgeban )/)
+    .filter((each) => `${each} `.startsWith(`       edgeban ${command} `));
+  if (usages.length === 0) return null;
+  const verbs = usages.map((each) => /^ +edgeban (?:edge )?(\S+)/.exec(each)?.[1]);
+  const told = sections
+    .flatMap((section) => section.split(/\n(?= {2}\S)/).slice(1))
+    .filter((each) => namesOf(each).some((name) => verbs.includes(name)));
+  return `${usages.join('\n').replace('       ', 'Usage: ')}\n\n${told.join('\n')}`;
+}
+
+/** `  ban, unban     what they do`. */
+function namesOf(entry: string): string[] {
+  return /^ {2}(\S+(?:, \S+)*) {2}/.exec(entry)?.[1]?.split(', ') ?? [];
+}

@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { EdgebanError, messageOf } from '../../shared/errors.ts';
 import { request } from '../control/client.ts';
 import { isList, type ReplyValue } from '../control/framing.ts';
-import { edgebanHelp } from './edgeban-help.ts';
+import { asksHelp, edgebanHelp, helpOf } from './edgeban-help.ts';
 import { explain } from './explain.ts';
 import { importFail2ban } from './import-fail2ban.ts';
 import { usage } from './options.ts';
@@ -50,6 +50,7 @@ async function runWords(argv: readonly string[], ports: HostPorts, terminal: Ter
     terminal.out(room === '-V' ? ports.version : `edgeban v${ports.version}`);
     return exitCodes.ok;
   }
+  if (asksHelp(argv)) return help(room, verb, terminal);
   if (room === 'import-fail2ban')
     return await importFail2ban([...(verb === undefined ? [] : [verb]), ...rest], ports, terminal);
   if (room === 'explain') return await explain(argv.slice(1), ports, terminal);
@@ -61,6 +62,14 @@ async function runWords(argv: readonly string[], ports: HostPorts, terminal: Ter
   const ended = verb === undefined ? null : await ports.operate(verb, rest, terminal);
   if (ended !== null) return ended;
   throw usage(`edgeban edge ${verb ?? ''} is not implemented`, remedy);
+}
+
+function help(room: string, verb: string | undefined, terminal: Terminal): ExitCode {
+  const command = room === 'edge' && verb !== undefined && !asksHelp([verb]) ? `edge ${verb}` : room;
+  const text = helpOf(command);
+  if (text === null) throw usage(`edgeban ${command} is not implemented`, remedy);
+  terminal.out(text);
+  return exitCodes.ok;
 }
 
 async function withdraw(ports: HostPorts, terminal: Terminal): Promise<ExitCode> {

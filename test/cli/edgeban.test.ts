@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { runEdgeban } from '../../host-agent/cli/edgeban.ts';
+import { edgebanHelp } from '../../host-agent/cli/edgeban-help.ts';
 import type { EnrollOptions, HostPorts } from '../../host-agent/cli/ports.ts';
 import { runCommand } from '../../host-agent/control/commands.ts';
 import { openControlServer } from '../../host-agent/control/server.ts';
@@ -72,6 +73,36 @@ describe('enroll', () => {
     expect((await edgeban(['edge', 'leave'])).err).toContain('edgeban edge leave is not implemented');
     expect((await edgeban([])).code).toBe(255);
     expect(await edgeban(['-V'])).toEqual({ code: 0, out: '1.2.3', err: '' });
+  });
+});
+
+describe('help behind a command', () => {
+  const commands = [...edgebanHelp.matchAll(/^(?:Usage:| {6}) edgeban ((?:edge )?\S+)/gm)].flatMap(
+    ([, name]) => name ?? [],
+  );
+  const never = () => Promise.reject(new Error('something was done'));
+  const idle = { operate: never, enroll: never, withdraw: never, enrolment: never };
+
+  test.each(commands.flatMap((command) => [`${command} --help`, `${command} -h`]))('%s', async (line) => {
+    const { code, out, err } = await edgeban(line.split(' '), idle);
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    const command = line.replace(/ -+h.*/, '');
+    expect(out).toMatch(new RegExp(`^Usage: edgeban ${command}( |$)`, 'm'));
+    expect(out.match(/^.{6,7}edgeban /gm)).toHaveLength(1);
+    // what it does is told, of this command alone
+    const [, told = ''] = out.split('\n\n');
+    expect(told).toMatch(new RegExp(`^  (?:\\S+, )?${command.replace('edge ', '')}[ ,]`));
+    expect(told.match(/^ {2}\S/gm)).toHaveLength(1);
+  });
+
+  test('of edge, of what there is not, and among other options', async () => {
+    const edge = await edgeban(['edge', '--help'], idle);
+    expect(edge).toMatchObject({ code: 0, err: '', out: expect.stringContaining('edgeban edge rotate [-c DIR]') });
+    expect(edge.out).not.toContain('explain');
+    expect(await edgeban(['edge', 'leave', '--help'], idle)).toMatchObject({ code: 255, out: '' });
+    expect(await edgeban(['divine', '-h'], idle)).toMatchObject({ code: 255, out: '' });
+    const words = ['edge', 'panic', '--direct', '--help'];
+    expect(await edgeban(words, idle)).toMatchObject({ code: 0, out: expect.stringContaining('lifts all blocks') });
   });
 });
 
