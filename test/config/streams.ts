@@ -1,6 +1,7 @@
 /** Configuration trees on disk, the command streams that they give, and which answers differ from fail2ban's. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { glob } from '../../shared/config/glob.ts';
 import { formatCommand, readStream } from '../../shared/config/stream.ts';
 import { diskFiles, type Tree } from './files.ts';
 import type { Answer } from './oracle.ts';
@@ -14,7 +15,9 @@ export function write(dir: string, tree: Tree): string {
 }
 
 export function ourStream(dir: string): Answer {
-  const { commands, findings } = readStream(diskFiles, dir, () => []);
+  const { commands, findings } = readStream(diskFiles, dir, (pattern) =>
+    glob(diskFiles, pattern).filter((path) => existsSync(path)),
+  );
   return findings.some(({ severity }) => severity === 'error') && !isConfined(commands)
     ? { error: findings.map(({ message }) => message).join('; ') }
     : { value: commands.map(formatCommand) };
