@@ -23,6 +23,7 @@ export interface Env extends AlertVars {
   readonly FORMER_LISTS?: string;
   readonly FORMER_CHALLENGE_LISTS?: string;
   readonly FORMER_ACCESS_RULES?: string;
+  readonly FORMER_ZONE_IDS?: string;
   readonly ALLOW?: string;
   readonly CLOUDFLARE_API_TOKEN?: string;
   readonly OPERATOR_TOKEN?: string;
@@ -101,12 +102,10 @@ const Vars = z.object({
   ENFORCEMENT: z.enum(modes, `must be one of ${modes.join(', ')}`).default('none'),
 });
 
-const zoneIds = words.pipe(
-  z
-    .array(z.string().regex(/^[0-9a-f]{32}$/, 'not a zone id (32 hexadecimal digits)'))
-    .min(1, 'names no zone')
-    .max(50),
+const zonesOrNone = words.pipe(
+  z.array(z.string().regex(/^[0-9a-f]{32}$/, 'not a zone id (32 hexadecimal digits)')).max(50),
 );
+const zoneIds = zonesOrNone.refine((ids) => ids.length > 0, 'names no zone');
 
 const ApiVars = z.object({
   CLOUDFLARE_API_BASE: z
@@ -135,6 +134,7 @@ const FormerVars = z.object({
   FORMER_LISTS: formerLists,
   FORMER_CHALLENGE_LISTS: formerLists,
   FORMER_ACCESS_RULES: words.pipe(z.array(z.enum(['account', 'zones'], 'must be "account", "zones" or both'))),
+  FORMER_ZONE_IDS: zonesOrNone,
 });
 
 /** Throws ERR_SETTINGS that names each var that is wrong, never its value (it may be a secret). */
@@ -206,14 +206,12 @@ function apiOf(vars: z.infer<typeof ApiVars>, env: Env): ApiSettings {
 
 /** Null: nothing is told of settings of before. */
 function formerOf(env: Env): FormerSettings | null {
-  const {
-    FORMER_LISTS: lists,
-    FORMER_CHALLENGE_LISTS: challengeLists,
-    FORMER_ACCESS_RULES: accessRules,
-  } = check(FormerVars, env);
-  if (lists.length + challengeLists.length + accessRules.length === 0) return null;
+  const vars = check(FormerVars, env);
+  const { FORMER_LISTS: lists, FORMER_CHALLENGE_LISTS: challengeLists, FORMER_ACCESS_RULES: accessRules } = vars;
+  if (Object.values(vars).every((each) => each.length === 0)) return null;
   const zones = ZoneVars.safeParse(env).data?.CLOUDFLARE_ZONE_IDS ?? [];
-  return { zoneIds: zones, lists, challengeLists, accessRules };
+  const droppedZoneIds = vars.FORMER_ZONE_IDS.filter((zone) => !zones.includes(zone));
+  return { zoneIds: [...zones, ...droppedZoneIds], droppedZoneIds, lists, challengeLists, accessRules };
 }
 
 function check<T>(schema: z.ZodType<T>, env: Env): T {

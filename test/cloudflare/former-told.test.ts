@@ -32,7 +32,7 @@ beforeEach(async () => {
 });
 afterEach(() => scene.close());
 
-const told = { zoneIds, lists: [], challengeLists: [], accessRules: [] };
+const told = { zoneIds, droppedZoneIds: [], lists: [], challengeLists: [], accessRules: [] };
 
 /** As a ledger that was lost looks around. */
 async function surveyed(): Promise<readonly Wanted[]> {
@@ -102,6 +102,21 @@ describe('a ledger that was lost on the way to another mode', () => {
       expect(zoneIds.map((id) => ruleRefs(scene, id))).toEqual([['theirs'], []]);
     },
   );
+
+  it('takes its rules out of a zone that settings name no more', async () => {
+    const [kept, dropped] = zoneIds;
+    scene.restart({ ...toList, challengeListName });
+    await scene.settle(wanted);
+    expect(ruleRefs(scene, dropped)).toEqual(['edgeban', 'edgeban_challenge']);
+    const former = { ...told, droppedZoneIds: [dropped] };
+    scene.restart({ ...toList, challengeListName, zoneIds: [kept], former });
+    scene.lose();
+    expect(left()).toMatchObject([{ zones: 1 }, { zones: 1 }]);
+    expect(addresses(await surveyed())).toEqual(addresses(wanted));
+    await cleared();
+    expect(zoneIds.map((id) => ruleRefs(scene, id))).toEqual([['edgeban', 'edgeban_challenge', 'theirs'], []]);
+    expect(listed(scene).ours).toEqual(addresses(wanted));
+  });
 
   it('looks more than once for access rules that settings tell of', async () => {
     scene.restart(toRules);

@@ -60,10 +60,19 @@ describe('settings', () => {
 
   it('tell what settings of before may have left, in a mode that enforces nothing, too', () => {
     const former = { FORMER_CHALLENGE_LISTS: 'one, two', FORMER_ACCESS_RULES: 'account' };
-    const told = { zoneIds: [hex, hex], lists: [], challengeLists: ['one', 'two'], accessRules: ['account'] };
+    const told = {
+      zoneIds: [hex, hex],
+      droppedZoneIds: [],
+      lists: [],
+      challengeLists: ['one', 'two'],
+      accessRules: ['account'],
+    };
     const zones = { CLOUDFLARE_ZONE_IDS: `${hex},${hex}` };
     expect(readSettings({ ...whole, ...zones, ...former }).enforcement?.former).toEqual(told);
     expect(readSettings({ ...whole, ...zones, ...former, ENFORCEMENT: 'none' }).api?.former).toEqual(told);
+    const dropped = 'd'.repeat(32);
+    const zone = readSettings({ ...whole, ...zones, FORMER_ZONE_IDS: `${dropped},${hex}` }).enforcement?.former;
+    expect(zone).toMatchObject({ zoneIds: [hex, hex, dropped], droppedZoneIds: [dropped] });
     expect(readSettings(whole).enforcement?.former).toBeUndefined();
   });
 
@@ -78,6 +87,7 @@ describe('settings', () => {
     [{ LIST_NAME: 'Edge Ban' }, 'LIST_NAME'],
     [{ FORMER_LISTS: 'edgeban, Edge Ban' }, 'FORMER_LISTS'],
     [{ ENFORCEMENT: 'none', FORMER_ACCESS_RULES: 'zone' }, 'FORMER_ACCESS_RULES'],
+    [{ FORMER_ZONE_IDS: 'zone' }, 'FORMER_ZONE_IDS'],
     [{ CHALLENGE_LIST_NAME: 'edgeban' }, 'CHALLENGE_LIST_NAME'],
     [{ CLOUDFLARE_API_BASE: 'ftp://x' }, 'CLOUDFLARE_API_BASE'],
     [{ ALLOW: '203.0.113.0/24, nonsense' }, 'ALLOW'],

@@ -20,8 +20,9 @@ export interface ApiSettings {
 
 /** Told by settings, for a ledger that was lost does not know it: what has been made has no end of its own, and would stay. */
 export interface FormerSettings {
-  /** Where its rules may stand. */
+  /** Where its rules may stand: the zones of now, and those that settings name no more. */
   readonly zoneIds: readonly string[];
+  readonly droppedZoneIds: readonly string[];
   readonly lists: readonly string[];
   readonly challengeLists: readonly string[];
   readonly accessRules: readonly ('account' | 'zones')[];

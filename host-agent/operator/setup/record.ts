@@ -26,6 +26,8 @@ const SetupRecord = z.strictObject({
   mode: Mode,
   /** Modes of before, of which the Worker may not have taken everything away yet. */
   left: z.array(Mode).default([]),
+  /** Zones of before, likewise. */
+  leftZones: z.array(z.strictObject({ id, name })).default([]),
   /** The Worker's ALLOW: addresses that are never banned. */
   allow: z.string(),
   /** More of the Worker's settings, by name. */

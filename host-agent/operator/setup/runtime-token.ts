@@ -50,7 +50,7 @@ export async function runtimeToken(setup: Setup, known: string | null): Promise<
  */
 export async function narrowedToken(setup: Setup, known: string | null): Promise<string | null> {
   const { record } = setup;
-  if (known === null || record.left.length > 0) return known;
+  if (known === null || record.left.length + record.leftZones.length > 0) return known;
   const needsNone = record.mode === 'none' || record.mode === 'gate';
   const surplus = await surplusPermissions(new CloudflareApi(record.base, known, setup.world), record);
   if (surplus.length === 0) return known;

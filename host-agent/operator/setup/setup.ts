@@ -53,6 +53,9 @@ async function begin(world: OperatorWorld, values: Values, known: SetupRecord | 
   );
   const token = await verifyToken(api, place.account);
   const left = known === null ? [] : [...new Set([...known.left, known.mode])].filter((each) => each !== mode);
+  const leftZones = [...(known?.leftZones ?? []), ...(known?.zones ?? [])].filter(
+    ({ id }, at, all) => !place.zones.some((zone) => zone.id === id) && all.findIndex((zone) => zone.id === id) === at,
+  );
   const missing = await missingPermissions(api, setupNeeds({ ...place, mode, left })).catch((error: unknown) => {
     throw withRemedy(error, place.zones);
   });
@@ -73,6 +76,7 @@ async function begin(world: OperatorWorld, values: Values, known: SetupRecord | 
     zones: [...place.zones],
     mode,
     left,
+    leftZones,
     routes: mode === 'gate' ? routesOf([...place.zones], values.route ?? [], known?.routes ?? []) : [],
     turnstile: values['turnstile-key'] ?? known?.turnstile ?? '',
   };
@@ -144,14 +148,15 @@ function toldOf({ record }: Setup): string {
 
 /** What a change of mode has left is the Worker's to take away; until then the record knows of it. */
 async function clearedText(setup: Setup, operator: OperatorFile): Promise<string[]> {
-  if (setup.record.left.length === 0) return [];
-  const former = setup.record.left.join(', ');
+  const { left, leftZones } = setup.record;
+  if (left.length + leftZones.length === 0) return [];
+  const former = [...left.map((mode) => `mode ${mode}`), ...leftZones.map(({ name }) => `zone ${name}`)].join(', the ');
   if (!(await awaitCleared(setup, operator)))
     return [
-      `   what the mode ${former} has left is still being taken away: run this again later (edgeban edge doctor tells how far it is)`,
+      `   what the ${former} has left is still being taken away: run this again later (edgeban edge doctor tells how far it is)`,
     ];
-  setup.keep({ left: [] });
-  return [`   what the mode ${former} had left: taken away by the Worker`];
+  setup.keep({ left: [], leftZones: [] });
+  return [`   what the ${former} had left: taken away by the Worker`];
 }
 
 async function turnstileSecret({ world, record, given }: Setup, known: OperatorFile | null): Promise<string | null> {

@@ -93,14 +93,14 @@ async function setupToken(world: OperatorWorld, file: string | undefined): Promi
 }
 
 function plan(record: SetupRecord, files: SetupFiles): string[] {
-  const { worker, mode, left, zones, namespace, token, spent } = record;
+  const { worker, mode, left, zones, leftZones, namespace, token, spent } = record;
   const lists = listsOf(record);
   const modes = [mode, ...left];
   return [
     ...(modes.includes('gate') ? ['   the routes to the Worker go: visits go straight to the origin'] : []),
     ...(worker === null ? [] : [`   the Worker ${worker.name} goes, and its ledger with it`]),
     ...(lists.length > 0
-      ? zones.map(({ name }) => `   edgeban's WAF rule in the zone ${name} goes; all others stay`)
+      ? [...zones, ...leftZones].map(({ name }) => `   edgeban's WAF rule in the zone ${name} goes; all others stay`)
       : []),
     ...(modes.includes('access-rules') ? ["   edgeban's access rules go; all others stay"] : []),
     ...lists.map(
@@ -150,11 +150,11 @@ async function removeWorker(work: Teardown): Promise<void> {
 }
 
 async function removeEnforcement(work: Teardown): Promise<void> {
-  const { mode, left, zones } = work.record;
+  const { mode, left, zones, leftZones } = work.record;
   if ([mode, ...left].includes('access-rules')) await emptyAccessRules(work);
   const lists = listsOf(work.record);
   if (lists.length === 0) return;
-  for (const { id, name } of zones) {
+  for (const { id, name } of [...zones, ...leftZones]) {
     const count = await removeRules(work.api, id);
     work.say(
       `   the WAF rule${count > 1 ? 's' : ''} in the zone ${name}: ${count === 0 ? 'was gone already' : 'gone'}`,

@@ -67,13 +67,14 @@ export function wranglerConfig(record: SetupRecord, name: string, url: string, c
 }
 
 /** What the Worker may still have to take away: should its ledger be lost meanwhile, the next one knows it from here. */
-export function formerVars({ left, list, challenge, former }: SetupRecord): Record<string, string> {
+export function formerVars({ left, leftZones, list, challenge, former }: SetupRecord): Record<string, string> {
   const before = left.includes('list') ? { list, challenge } : { list: null, challenge: null };
   const namesOf = (things: readonly (Thing | null)[]) => things.flatMap((thing) => thing?.name ?? []).join(',');
   const vars = {
     FORMER_LISTS: namesOf([before.list]),
     FORMER_CHALLENGE_LISTS: namesOf([before.challenge, ...former]),
     FORMER_ACCESS_RULES: left.includes('access-rules') ? 'account' : '',
+    FORMER_ZONE_IDS: leftZones.map(({ id }) => id).join(','),
   };
   return Object.fromEntries(Object.entries(vars).filter(([, value]) => value !== ''));
 }

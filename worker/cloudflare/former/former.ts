@@ -40,7 +40,7 @@ export type FormerParts = Omit<EnforcementParts, 'settings'> & { readonly sql: S
 /** To be called before the mode of now is opened: it puts on record what that leaves behind. */
 export function openFormer(parts: FormerParts, settings: EnforcementSettings | null): Former {
   const { sql, api } = parts;
-  noteTold(sql, api);
+  noteTold(sql, api, settings);
   noteFormerList(sql, settings);
   const records = loadFormer(sql);
   const lists = new Map(records.map((record) => [record.of, record]));
@@ -96,9 +96,9 @@ export function openFormer(parts: FormerParts, settings: EnforcementSettings | n
 }
 
 /** Once, by a ledger that knows nothing yet. */
-function noteTold(sql: Sql, api: ApiSettings): void {
+function noteTold(sql: Sql, api: ApiSettings, settings: EnforcementSettings | null): void {
   if (api.former === undefined || !knowsNoList(sql) || loadState(sql) !== null) return;
-  noteToldLists(sql, api);
+  noteToldLists(sql, api, settings);
   noteToldScopes(sql, api);
 }
 

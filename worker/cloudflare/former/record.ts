@@ -50,15 +50,20 @@ export function noteFormerList(sql: Sql, settings: EnforcementSettings | null): 
   });
 }
 
-/** Puts on record the lists that settings tell of: what a ledger that was lost had not yet taken away. */
-export function noteToldLists(sql: Sql, { accountId, instance = 'main', former }: ApiSettings): void {
-  const { zoneIds = [], lists = [], challengeLists = [] } = former ?? {};
-  const told = { ...blank, account: accountId, instance, zones: [...zoneIds], items: true };
-  for (const list of lists)
-    saveFormer(sql, { ...told, of: [accountId, list, instance].join('/'), list, action: 'block' });
-  for (const list of challengeLists) {
-    const of = challengeKey([accountId, list, instance].join('/'));
-    saveFormer(sql, { ...told, of, list, action: 'challenge' });
+/** Puts on record what settings tell of lists and zones: what a ledger that was lost had not yet taken away. */
+export function noteToldLists(sql: Sql, api: ApiSettings, settings: EnforcementSettings | null): void {
+  const { accountId: account, instance = 'main', former } = api;
+  const { zoneIds = [], droppedZoneIds = [], lists = [], challengeLists = [] } = former ?? {};
+  const told = (action: Action, list: string) => {
+    const of = [account, list, instance].join('/');
+    return { ...blank, of: action === 'block' ? of : challengeKey(of), account, instance, list, action };
+  };
+  const all = [...lists.map((list) => told('block', list)), ...challengeLists.map((list) => told('challenge', list))];
+  for (const record of all) saveFormer(sql, { ...record, zones: [...zoneIds], items: true });
+  if (settings?.mode !== 'list' || droppedZoneIds.length === 0) return;
+  for (const [index, list] of namesOf(settings).entries()) {
+    const record = told(index === 0 ? 'block' : 'challenge', list);
+    saveFormer(sql, { ...record, of: `${record.of}/zones`, zones: [...droppedZoneIds] });
   }
 }
 
