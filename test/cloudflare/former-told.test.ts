@@ -118,6 +118,38 @@ describe('a ledger that was lost on the way to another mode', () => {
     expect(listed(scene).ours).toEqual(addresses(wanted));
   });
 
+  it('does not wait for ever to read what a former mode has left, and takes it away later', async () => {
+    scene.restart(toRules);
+    await scene.settle(wanted);
+    scene.restart({ ...toList, former: { ...told, accessRules: ['account'] } });
+    scene.lose();
+    const { fetch } = scene.line;
+    scene.line.fetch = async (url, init) =>
+      url.includes('/access_rules/') ? new Response('<html>', { status: 502 }) : await fetch(url, init);
+    const began = scene.clock.now;
+    expect(await surveyed()).toEqual([]);
+    expect(scene.clock.now - began).toBeLessThan(120);
+    expect(left()).toMatchObject([{ mode: 'access-rules' }]);
+    scene.line.fetch = fetch;
+    await cleared();
+    expect(ruled(scene)).toEqual([]);
+  });
+
+  it('is taken away also where settings tell of it only afterwards', async () => {
+    scene.restart(toRules);
+    await scene.settle(wanted);
+    scene.restart(toList);
+    scene.lose();
+    await scene.settle(wanted);
+    scene.restart({ ...toList, former: { ...told, accessRules: ['account'] } });
+    expect(left()).toMatchObject([{ mode: 'access-rules' }]);
+    await cleared();
+    expect([ruled(scene), listed(scene).ours]).toEqual([[], addresses(wanted)]);
+    // told again, it is not looked for again
+    scene.restart();
+    expect(left()).toEqual([]);
+  });
+
   it('looks more than once for access rules that settings tell of', async () => {
     scene.restart(toRules);
     await scene.settle(wanted);

@@ -64,6 +64,29 @@ test('the mode access-rules needs no zone and no list, and its own rules go in t
   expect(account.fake.control.accessRules(accountId).map(({ notes }) => notes)).toEqual(['by hand']);
 });
 
+test('access rules of which no record tells go, too, where the token may look', async () => {
+  account = await openAccount();
+  await account.setup();
+  const rules = ['edgeban:main:forever sshd', 'by hand'].map((notes, at) => {
+    return { target: 'ip', value: `203.0.113.${at}`, mode: 'block', notes } as const;
+  });
+  account.fake.control.seedAccessRules({ rules });
+  const gone = await account.run(['teardown', '--yes']);
+  expect(gone).toMatchObject({ code: 0, out: expect.stringContaining("1 access rule(s) of edgeban's: gone") });
+  expect(account.fake.control.accessRules(accountId).map(({ notes }) => notes)).toEqual(['by hand']);
+});
+
+test('a token that may not look at access rules tears down all else, and says so', async () => {
+  const secret = 'cfut_knows-no-access-rules-0123456789';
+  const scopes = ['Zone Read', 'Workers Scripts Write', 'Workers KV Storage Write', 'Workers Routes Write'] as const;
+  const more = ['Account Rule Lists Write', 'Zone WAF Write', 'API Tokens Write'] as const;
+  account = await openAccount({ tokens: [{ name: 'user', secret, kind: 'user', scopes: [...scopes, ...more] }] });
+  expect(await account.setup([], { token: secret })).toMatchObject({ code: 0, err: '' });
+  const gone = await account.run(['teardown', '--yes'], { token: secret });
+  expect(gone).toMatchObject({ code: 0, err: '', out: expect.stringContaining('access rules: not looked for') });
+  expect(account.fake.control.state().scripts).toEqual({});
+});
+
 test('the mode none needs no token for the Worker', async () => {
   account = await openAccount();
   const words = ['--mode', 'none', '--account', accountId, '--yes', ...account.deployed];

@@ -48,7 +48,7 @@ function switches({ panic, brake, recovery }: StatusView): Symptom[] {
     ...(brake === null
       ? []
       : [symptom('brake', '', `${brake.rate} new bans in a minute, ${brake.usual.toFixed(1)} usually`, 0)]),
-    ...(recovery.due ? [symptom('lost', '', `${recovery.bans} ban(s) taken over so far`, 300)] : []),
+    ...(recovery.due ? [symptom('lost', '', 'what Cloudflare and KV have is not taken over yet', 300)] : []),
   ];
 }
 

@@ -55,9 +55,9 @@ export function statusFindings(status: Status, now: number): Finding[] {
   ];
 }
 
-function recovery({ recovery: { due, bans, refused } }: Status): Finding[] {
+function recovery({ recovery: { due } }: Status): Finding[] {
   if (!due) return [];
-  const text = `the ledger was lost; it takes over what Cloudflare and KV have (${bans} ban(s) so far, ${refused} refused by guards)`;
+  const text = 'the ledger was lost; it is reading what Cloudflare and KV have, and takes that over all at once';
   return [warning('recovery', text, 'wait until it has, then enrol the hosts again: their keys were lost with it')];
 }
 

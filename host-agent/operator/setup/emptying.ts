@@ -113,6 +113,18 @@ async function settle({ api, world }: Teardown, path: string): Promise<void> {
   throw new EdgebanError('ERR_CLOUDFLARE_OPERATION', 'the list operation does not end');
 }
 
+/** Where the record knows of none: a former mode may have left some. A token that may not look is not asked for more. */
+export async function emptyForgottenRules(work: Teardown): Promise<void> {
+  try {
+    await emptyAccessRules(work);
+  } catch (error) {
+    if (!(error instanceof CloudflareRefusal) || !error.isForbidden) throw error;
+    work.say(
+      '   access rules: not looked for, the token may not (Account Firewall Access Rules); setup made none that is known',
+    );
+  }
+}
+
 /** One call each, a few a second: the account has 1,200 calls in five minutes for all its tools. */
 export async function emptyAccessRules(work: Teardown): Promise<void> {
   const root = `/accounts/${work.record.account}/firewall/access_rules/rules`;

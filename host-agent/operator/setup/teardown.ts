@@ -8,7 +8,7 @@ import { CloudflareRefusal, isGone } from '../cloudflare-refusal.ts';
 import { removeRules } from '../waf.ts';
 import { confirm, parseWords, secretOf, tell } from '../words.ts';
 import type { OperatorWorld } from '../world.ts';
-import { emptyAccessRules, emptyList } from './emptying.ts';
+import { emptyAccessRules, emptyForgottenRules, emptyList } from './emptying.ts';
 import {
   readRecord,
   removeFolder,
@@ -152,6 +152,7 @@ async function removeWorker(work: Teardown): Promise<void> {
 async function removeEnforcement(work: Teardown): Promise<void> {
   const { mode, left, zones, leftZones } = work.record;
   if ([mode, ...left].includes('access-rules')) await emptyAccessRules(work);
+  else await emptyForgottenRules(work);
   const lists = listsOf(work.record);
   if (lists.length === 0) return;
   for (const { id, name } of [...zones, ...leftZones]) {

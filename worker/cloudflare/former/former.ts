@@ -7,16 +7,15 @@ import type { Bucket } from '../budget.ts';
 import type {
   AccessRulesStatus,
   ApiSettings,
-  Enforcement,
   EnforcementParts,
   EnforcementSettings,
   FormerStatus,
   Survey,
-  Wanted,
 } from '../contract.ts';
 import { createTables, loadState as loadListState } from '../schema.ts';
-import { clearFormerList, readFormerList } from './list.ts';
-import { type FormerRecord, knowsNoList, loadFormer, noteFormerList, noteToldLists } from './record.ts';
+import { clearFormerList } from './list.ts';
+import { type FormerRecord, loadFormer, noteFormerList, noteToldLists } from './record.ts';
+import { createSurvey } from './survey.ts';
 
 /** The budget of calls as the mode of before has left it: Cloudflare counts on. To be asked before openFormer. */
 export function callsLeft(sql: Sql): Bucket | null {
@@ -30,7 +29,10 @@ export interface Former {
   due(): UnixTime | null;
   /** As bounded as a step of enforcement. */
   clear(now: UnixTime): Promise<void>;
-  /** What is left, for a ledger that was lost; a place that the token may not read holds nothing. As bounded as a step. */
+  /**
+   * What is left, for a ledger that was lost, as bounded as a step. A place that the token may not read holds nothing; one
+   * that cannot be read is given up after a few looks, for the present mode waits: it is taken away all the same, later.
+   */
   survey(now: UnixTime): Promise<Survey>;
   status(now: UnixTime): readonly FormerStatus[];
 }
@@ -51,8 +53,6 @@ export function openFormer(parts: FormerParts, settings: EnforcementSettings | n
       ? null
       : createAccessRulesMode({ ...listParts, spares: true });
   let rulesDue: UnixTime | null = 0;
-  const unread = records.filter(({ items, left }) => items && left === null);
-  const found: Wanted[] = [];
 
   function due(): UnixTime | null {
     const times = [...lists.values()].map(({ waitUntil }) => waitUntil);
@@ -71,20 +71,6 @@ export function openFormer(parts: FormerParts, settings: EnforcementSettings | n
     }
   }
 
-  async function survey(now: UnixTime): Promise<Survey> {
-    const [next] = unread;
-    if (next !== undefined) {
-      const its = await readFormerList(listParts, next, now);
-      if (its === null) return { found: null, again: Math.max(now, next.waitUntil) };
-      found.push(...its);
-      unread.shift();
-      return { found: null, again: now };
-    }
-    const read = (await rules?.survey(now)) ?? { found: [], again: now };
-    if (read.found === null && !isForbidden(rules, now)) return read;
-    return { found: [...found, ...(read.found ?? [])], again: now };
-  }
-
   function status(now: UnixTime): FormerStatus[] {
     const full = [...lists.values()].filter(({ looks }) => looks === 0);
     const ofLists = full.map((record) => listStatus(record, now));
@@ -92,20 +78,21 @@ export function openFormer(parts: FormerParts, settings: EnforcementSettings | n
     return left?.mode === 'access-rules' ? [...ofLists, rulesStatus(left)] : ofLists;
   }
 
-  return { due, clear, survey, status };
+  return { due, clear, survey: createSurvey(listParts, records, rules), status };
 }
 
-/** Once, by a ledger that knows nothing yet. */
+/** Once, whenever settings tell something else. A crash on the way does it again. */
 function noteTold(sql: Sql, api: ApiSettings, settings: EnforcementSettings | null): void {
-  if (api.former === undefined || !knowsNoList(sql) || loadState(sql) !== null) return;
+  sql.script(told);
+  const text = JSON.stringify(api.former ?? null);
+  if ((sql.all('SELECT former FROM cf_told')[0]?.['former'] ?? 'null') === text) return;
   noteToldLists(sql, api, settings);
   noteToldScopes(sql, api);
+  sql.all('INSERT INTO cf_told VALUES (1, ?) ON CONFLICT (only) DO UPDATE SET former = excluded.former', text);
 }
 
-function isForbidden(rules: Enforcement | null, now: UnixTime): boolean {
-  const status = rules?.status(now);
-  return status?.mode === 'access-rules' && status.error?.code === 'ERR_CLOUDFLARE_AUTH';
-}
+/** `cf_told`: one row, the JSON of what settings have told of former ones. */
+const told = 'CREATE TABLE IF NOT EXISTS cf_told (only INTEGER PRIMARY KEY CHECK (only = 1), former TEXT NOT NULL)';
 
 function listStatus({ list, left, zones, items, error, waitUntil }: FormerRecord, now: UnixTime): FormerStatus {
   const wait = waitUntil > now ? waitUntil : null;

@@ -52,6 +52,7 @@ export function noteFormerList(sql: Sql, settings: EnforcementSettings | null): 
 
 /** Puts on record what settings tell of lists and zones: what a ledger that was lost had not yet taken away. */
 export function noteToldLists(sql: Sql, api: ApiSettings, settings: EnforcementSettings | null): void {
+  sql.script(table);
   const { accountId: account, instance = 'main', former } = api;
   const { zoneIds = [], droppedZoneIds = [], lists = [], challengeLists = [] } = former ?? {};
   const told = (action: Action, list: string) => {
@@ -65,13 +66,6 @@ export function noteToldLists(sql: Sql, api: ApiSettings, settings: EnforcementS
     const record = told(index === 0 ? 'block' : 'challenge', list);
     saveFormer(sql, { ...record, of: `${record.of}/zones`, zones: [...droppedZoneIds] });
   }
-}
-
-/** Is nothing known yet of any list, also of one that settings name now? */
-export function knowsNoList(sql: Sql): boolean {
-  sql.script(table);
-  createTables(sql);
-  return loadState(sql) === null && loadFormer(sql).length === 0;
 }
 
 function keyOf({ accountId, instance = 'main' }: ListSettings, name: string): string {
