@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openSqlite, setAsideDatabase } from '../../host-agent/system/sqlite.ts';
 import { EdgebanError } from '../../shared/errors.ts';
+import { until } from '../world/wait.ts';
 
 let folder = '';
 let path = '';
@@ -61,32 +62,27 @@ test('a damaged database is moved away with its log, and a new one can be made',
   openSqlite(path).close();
 });
 
-const writer = (file: string) => `
+/** It tells of each commit in a file: what it writes into a pipe may wait for its event loop, which never turns. */
+const writer = (file: string, told: string) => `
+  const { openSync, writeSync } = await import('node:fs');
+  const told = openSync(${JSON.stringify(told)}, 'a');
   const { openSqlite } = await import(${JSON.stringify(new URL('../../host-agent/system/sqlite.ts', import.meta.url).href)});
   const sql = openSqlite(${JSON.stringify(file)});
   sql.script('CREATE TABLE t (a INTEGER); CREATE TABLE u (a INTEGER)');
   for (let n = 1; ; n += 1) {
     sql.transaction(() => { sql.all('INSERT INTO t VALUES (?)', n); sql.all('INSERT INTO u VALUES (?)', n); });
-    process.stdout.write(n + '\\n');
+    writeSync(told, n + '\\n');
   }`;
 
 test('kill -9 in the midst of writing loses nothing that was committed, and leaves nothing half written', async () => {
-  const started = spawn(process.execPath, ['--input-type=module', '-e', writer(path)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const told = join(folder, 'told');
+  const started = spawn(process.execPath, ['--input-type=module', '-e', writer(path, told)], { stdio: 'inherit' });
   child = started;
-  let told = '';
-  const enough = new Promise<void>((resolve, reject) => {
-    started.on('exit', (code) => reject(new Error(`the writer ended with ${code}`)));
-    started.stdout.on('data', (chunk) => {
-      told += String(chunk);
-      if (told.length > 2000) resolve();
-    });
-  });
-  await enough;
+  await until('two thousand characters of commits', () => existsSync(told) && statSync(told).size > 2000);
   started.kill('SIGKILL');
   await once(started, 'exit');
-  const committed = Number(told.slice(0, told.lastIndexOf('\n')).split('\n').at(-1));
+  const lines = readFileSync(told, 'utf8');
+  const committed = Number(lines.slice(0, lines.lastIndexOf('\n')).split('\n').at(-1));
   const sql = openSqlite(path);
   const [row] = sql.all(
     'SELECT (SELECT COUNT(*) FROM t) AS t, (SELECT COUNT(*) FROM u) AS u, (SELECT MAX(a) FROM t) AS last',
