@@ -27,7 +27,14 @@ const programs = {
   python3: 'python3',
 };
 /** What only tests start. */
-const programsOfTests = { conntrack: 'conntrack', chromium: 'chromium', faketime: 'faketime' };
+const programsOfTests = {
+  conntrack: 'conntrack',
+  chromium: 'chromium',
+  faketime: 'faketime',
+  iptables: 'iptables',
+  ipset: 'ipset',
+  ufw: 'ufw',
+};
 /** An ordinary user's namespaces need more than one user id: sshd gives up its privileges to another. */
 const programsOfUsers = { newuidmap: 'uidmap' };
 /** What builds the Debian package. */
