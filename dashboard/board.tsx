@@ -1,5 +1,5 @@
 /** The dashboard's frame: navigation, live events, dialogs; and the view that the address bar names. */
-import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { LiveEvent, Session } from '../shared/view.ts';
 import { act, Intercepted, Refused } from './api.ts';
 import { BansView } from './bans.tsx';
@@ -31,7 +31,7 @@ export function Board({ session, theme, leave }: BoardProps) {
   const now = useClock();
   const over = useCallback(() => leave('The session is over. Log in again.'), []);
   const { events, line, changes, change } = useEvents(session, over);
-  const [ask, setAsk] = useState<Ask | null>(null);
+  const { asked, ask, answer } = useAsk();
   const [own, setOwn] = useState(0);
   const [notice, setNotice] = useState('');
   useEffect(() => {
@@ -45,14 +45,14 @@ export function Board({ session, theme, leave }: BoardProps) {
     else return messageOf(error);
     return null;
   }, []);
-  const desk: Desk = { session, now, changes, done: own, events, line, ask: setAsk, fail };
+  const desk: Desk = { session, now, changes, done: own, events, line, ask, fail };
   const logOut = () =>
     act(session, 'DELETE', '/v1/session').then(
       () => leave('You are logged out.'),
       () => over(),
     );
   const done = (what: string) => {
-    setAsk(null);
+    answer(asked);
     setNotice(what);
     setOwn((count) => count + 1);
     change(true);
@@ -67,9 +67,25 @@ export function Board({ session, theme, leave }: BoardProps) {
       <div class="notice" role="status">
         {notice === '' ? null : <p>{plain(notice)}</p>}
       </div>
-      {ask === null ? null : <Confirm ask={ask} onDone={done} onCancel={() => setAsk(null)} />}
+      {asked === null ? null : (
+        <Confirm key={asked.turn} ask={asked.what} onDone={done} onCancel={() => answer(asked)} />
+      )}
     </DeskContext.Provider>
   );
+}
+
+interface Asked {
+  readonly what: Ask;
+  readonly turn: number;
+}
+
+/** Each question is one of its own: a dialog tells late that it was closed, and may then not close the next one. */
+function useAsk() {
+  const [asked, setAsked] = useState<Asked | null>(null);
+  const turns = useRef(0);
+  const ask = useCallback((what: Ask) => setAsked({ what, turn: ++turns.current }), []);
+  const answer = useCallback((one: Asked | null) => setAsked((now) => (now === one ? null : now)), []);
+  return { asked, ask, answer };
 }
 
 function Shut() {
@@ -217,7 +233,8 @@ function useRoute(): readonly string[] {
     return () => window.removeEventListener('hashchange', follow);
   }, []);
   const route = useMemo(() => hash.replace(/^#?\//, '').split('/').map(decoded), [hash]);
-  useEffect(() => {
+  // before it is painted: later it would take the focus from who has gone on already
+  useLayoutEffect(() => {
     const heading = document.querySelector<HTMLElement>('main h1');
     document.title = `${heading?.textContent ?? ''} · edgeban`;
     // who reads with ears hears where this has led

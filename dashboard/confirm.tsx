@@ -1,6 +1,6 @@
 /** What is to be confirmed: a dialog that says what will happen, does it, and says what failed. */
 import type { TargetedSubmitEvent } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Session } from '../shared/view.ts';
 import { act } from './api.ts';
 import { type Ask, useDesk } from './desk.ts';
@@ -41,7 +41,7 @@ export function Confirm({ ask, onDone, onCancel }: ConfirmProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [fault, setFault] = useState('');
   const [isBusy, setBusy] = useState(false);
-  useEffect(() => {
+  useLayoutEffect(() => {
     dialog.current?.showModal();
     return () => dialog.current?.close();
   }, []);

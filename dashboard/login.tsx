@@ -1,7 +1,7 @@
 /** The form that takes the operator's token. */
 
 import type { TargetedSubmitEvent } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Session } from '../shared/view.ts';
 import { logIn } from './api.ts';
 import { Mark, ThemeButton } from './marks.tsx';
@@ -13,7 +13,7 @@ export function Login({ note, theme, onLogin }: { note: string; theme: Theme; on
   const [isBusy, setBusy] = useState(false);
   const token = useRef<HTMLInputElement>(null);
   const name = useRef<HTMLInputElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     document.title = 'Log in · edgeban';
     token.current?.focus();
   }, []);
