@@ -38,8 +38,17 @@ const hears = (words) => {
       for (let i = 0; i < words.length; i++) if (heard.includes(words[i])) found[i] ??= performance.now();
       if (!found.includes(null)) resolve(found);
     };
+    setTimeout(() => resolve(found), 20_000).unref();
     hear();
   });
+};
+/** Whose fault it was: the kernel has it, the jail has seen it, or neither. */
+const miss = (words, found) => {
+  const missed = words.filter((_, i) => found[i] === null);
+  const show = (program, ...args) => execFileSync(program, args, { encoding: 'utf8' }).trim();
+  const jailsSaid = jails.map((jail) => show('edgeban-client', 'status', jail));
+  const end = [heard.slice(-2000), show('nft', 'list', 'table', 'inet', 'f2b-table'), ...jailsSaid];
+  throw new Error(['not heard of: ' + missed.join(' and '), ...end].join('\\n'));
 };
 const say = (program, ...args) => spawn(program, args, { stdio: ['pipe', 'ignore', 'inherit'] }).stdin;
 const open = {
@@ -66,12 +75,17 @@ const open = {
     const words = jails.map((jail) => 'addr-set-' + jail + ' { ' + address + ' ');
     const begun = performance.now();
     write(address);
-    console.log((await hears(words)).map((at) => at - begun).join(' '));
+    const found = await hears(words);
+    if (found.includes(null)) miss(words, found);
+    console.log(found.map((at) => at - begun).join(' '));
     await sleep(200 + Math.random() * 200);
   }
   monitor.kill();
   process.exit(0);
-})();
+})().catch((error) => {
+  console.error(String(error));
+  process.exit(1);
+});
 `;
 
 export function median(values: readonly number[]): number {
