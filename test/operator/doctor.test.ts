@@ -92,6 +92,16 @@ describe('the doctor', () => {
     expect(screen.out.split('\n').length).toBeLessThan(24);
   });
 
+  test('waits for what is merely under way: a ban of this moment is no warning', async () => {
+    await account.run(['ban', '203.0.113.6']);
+    const begun = await account.run(['status', '--json']);
+    expect(JSON.parse(begun.out).enforcement).toMatchObject({ current: false });
+    const { findings } = await doctor();
+    expect(bad(findings).map(({ about }) => about)).toEqual(['this host']);
+    await account.run(['unban', '203.0.113.6']);
+    expect(bad((await doctor()).findings).map(({ about }) => about)).toEqual(['this host']);
+  });
+
   test('sees what was taken out of the list by hand', async () => {
     account.fake.control.removeItems({ list: 'edgeban', ips: ['203.0.113.5'] });
     account.fake.control.seedItems({
@@ -221,7 +231,7 @@ test.each([
   try {
     await plain.setup();
     const api = new WorkerApi(JSON.parse(readFileSync(plain.file, 'utf8')), null);
-    const { findings } = await askWorker(api, () => Date.now() / 1000 + off);
+    const { findings } = await askWorker(api, { now: () => Date.now() / 1000 + off, sleep: realWorld.sleep });
     expect(findings.find(({ about }) => about === 'clock')).toMatchObject({ grade });
   } finally {
     await plain.close();

@@ -44,12 +44,7 @@ async function tokenFindings(api: CloudflareApi, access: Access, now: number): P
     if (surplus.length > 0)
       return [warning('token', `${whose}; it may more than that: ${surplus.join('; ')}`, narrower)];
     if (expiresAt === null) return [ok('token', `${whose}; it does not expire`)];
-    const days = Math.floor((expiresAt - now) / day);
-    return [
-      days < 30
-        ? warning('token', `${whose}; it expires in ${days} day(s)`, again)
-        : ok('token', `${whose}; good for ${days} days`),
-    ];
+    return [endFinding(whose, expiresAt - now, again)];
   } catch (error) {
     if (!(error instanceof EdgebanError)) throw error;
     // it may write, but not this: what stands in the way is found below
@@ -59,6 +54,14 @@ async function tokenFindings(api: CloudflareApi, access: Access, now: number): P
       broken('token', error.message, error.code === 'ERR_SETUP_TOKEN' ? again : (error.remedy ?? 'try again later')),
     ];
   }
+}
+
+function endFinding(whose: string, seconds: number, remedy: string): Finding {
+  if (seconds <= 0) return broken('token', `${whose}; it has expired`, remedy);
+  const days = Math.floor(seconds / day);
+  if (days >= 30) return ok('token', `${whose}; good for ${days} days`);
+  const left = days > 0 ? `${days} day(s)` : `${Math.ceil(seconds / 3600)} hour(s)`;
+  return warning('token', `${whose}; it expires in ${left}`, remedy);
 }
 
 function modeOf(mode: string): Mode {

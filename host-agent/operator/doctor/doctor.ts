@@ -74,7 +74,7 @@ async function givenApi(world: OperatorWorld, record: SetupRecord | null, file: 
 /** A part that fails is a finding, and keeps nothing from the others. */
 async function examine(patient: Patient): Promise<Finding[]> {
   const { world, worker, api, access, host, root, record, given } = patient;
-  const { status, findings } = await askWorker(worker, world.now);
+  const { status, findings } = await askWorker(worker, world);
   const parts = [
     ...(status === null
       ? []

@@ -3,6 +3,7 @@ import { EdgebanError } from '../../../shared/errors.ts';
 import { EdgeRefusal } from '../../edge/refusal.ts';
 import { ago } from '../fleet.ts';
 import type { Host, Status, WorkerApi } from '../worker-api.ts';
+import type { OperatorWorld } from '../world.ts';
 import { broken, type Finding, ok, warning } from './finding.ts';
 
 const skew_seconds_warn = 10;
@@ -12,18 +13,21 @@ const hosts_max = 1000;
 const silence_seconds_warn = 300;
 const operation_seconds_warn = 300;
 const ranges_seconds_warn = 3 * 86_400;
+/** A ban is at Cloudflare within seconds: so long the doctor looks again before it says that one is under way. */
+const settling_looks_max = 15;
+const settling_pause_ms = 1000;
 
-/** Null for the status where there is none to be had. */
+/** Null for the status where there is none to be had. What is merely under way is given some seconds. */
 export async function askWorker(
   worker: WorkerApi,
-  now: () => number,
+  { now, sleep }: Pick<OperatorWorld, 'now' | 'sleep'>,
 ): Promise<{ status: Status | null; findings: Finding[] }> {
   try {
     const sent = now();
     const { date } = await worker.health();
     const answered = now();
     const ms = Math.round((answered - sent) * 1000);
-    const status = await worker.status();
+    const status = await settled(worker, sleep);
     return { status, findings: [ok('Worker', `${worker.url} answers in ${ms} ms`), ...clock(date, answered)] };
   } catch (error) {
     if (!(error instanceof EdgebanError)) throw error;
@@ -33,6 +37,22 @@ export async function askWorker(
         : (error.remedy ?? 'see whether it is deployed (edgeban edge setup), and what wrangler tail says');
     return { status: null, findings: [broken('Worker', `${worker.url}: ${error.message}`, remedy)] };
   }
+}
+
+async function settled(worker: WorkerApi, sleep: OperatorWorld['sleep']): Promise<Status> {
+  let status = await worker.status();
+  for (let looks = 1; looks < settling_looks_max && isUnderWay(status); looks++) {
+    await sleep(settling_pause_ms);
+    status = await worker.status();
+  }
+  return status;
+}
+
+/** Waiting helps against neither an error nor a panic. */
+function isUnderWay({ enforcement: { current, detail, mode }, snapshot, panic }: Status): boolean {
+  if (panic !== null || snapshot.error !== null || (detail !== null && detail.error !== null)) return false;
+  const isEnforcing = mode === 'gate' || detail !== null;
+  return (isEnforcing && !current) || !snapshot.current;
 }
 
 /** The Date header counts whole seconds. */
