@@ -8,14 +8,14 @@ export const patienceLimits = {
   /** The first pause; each one is twice as long as the one before. */
   pause_seconds_first: 1,
   pause_seconds_max: 16,
-  /** All pauses together, after failures: five tries. */
-  failing_seconds_max: 20,
-  /** All pauses together, where the other side asks for them (429): Cloudflare's longest block is five minutes. */
+  /** From the first try to the last one's beginning, after failures: five tries, two where none is answered at all. */
+  failing_seconds_max: 30,
+  /** The same where the other side asks for the pauses (429): Cloudflare's longest block is five minutes. */
   asked_seconds_max: 330,
 } as const;
 
 /** Who waits, and is told of it. */
-export type Patience = Pick<OperatorWorld, 'sleep' | 'terminal'>;
+export type Patience = Pick<OperatorWorld, 'now' | 'sleep' | 'terminal'>;
 
 /** How an answer failed: `asked`, with the seconds that were asked for, or `lost`, which leaves open whether it was done. */
 export interface Setback {
@@ -49,28 +49,28 @@ function isLost(error: EdgebanError): boolean {
  */
 export async function patiently<T>(patience: Patience, isRepeatable: boolean, body: () => Promise<T>): Promise<T> {
   let pause: number = patienceLimits.pause_seconds_first;
-  for (let waited = 0; ; pause = Math.min(2 * pause, patienceLimits.pause_seconds_max)) {
+  const started = patience.now();
+  for (; ; pause = Math.min(2 * pause, patienceLimits.pause_seconds_max)) {
     try {
       return await body();
     } catch (error) {
-      waited += await pauseAfter(patience, isRepeatable, error, { pause, waited });
+      await pauseAfter(patience, isRepeatable, error, { pause, passed: patience.now() - started });
     }
   }
 }
 
-/** Returns how many seconds it has waited; throws the error where patience is at its end. */
+/** Throws the error where patience is at its end. */
 async function pauseAfter(
   { terminal, sleep }: Patience,
   isRepeatable: boolean,
   error: unknown,
-  { pause, waited }: { readonly pause: number; readonly waited: number },
-): Promise<number> {
+  { pause, passed }: { readonly pause: number; readonly passed: number },
+): Promise<void> {
   const setback = setbackOf(error);
   if (setback === null || (setback.kind === 'lost' && !isRepeatable)) throw error;
   const { asked_seconds_max, failing_seconds_max } = patienceLimits;
   const seconds = Math.max(pause, setback.seconds ?? 0);
-  if (waited + seconds > (setback.kind === 'asked' ? asked_seconds_max : failing_seconds_max)) throw error;
+  if (passed + seconds > (setback.kind === 'asked' ? asked_seconds_max : failing_seconds_max)) throw error;
   terminal.err(`${error instanceof Error ? error.message : ''}: again in ${seconds} s`);
   await sleep(seconds * 1000);
-  return seconds;
 }

@@ -26,6 +26,7 @@ const challenge = {
 
 async function amiss(): Promise<string[]> {
   const api = new CloudflareApi(account.base, secrets.runtime, {
+    now: () => 0,
     sleep: async () => undefined,
     terminal: fakeTerminal(),
   });

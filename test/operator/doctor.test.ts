@@ -9,6 +9,7 @@ import { rotateKey } from '../../host-agent/edge/rotate.ts';
 import { realWorld } from '../../host-agent/edge/world.ts';
 import { askWorker } from '../../host-agent/operator/doctor/worker-checks.ts';
 import { WorkerApi } from '../../host-agent/operator/worker-api.ts';
+import { openLossyLine } from '../edge/lossy-line.ts';
 import { makeRealWorker, type RealWorker } from '../edge/real-worker.ts';
 import { soon } from '../world/wait.ts';
 import { type Account, accountId, openAccount, secrets, zone } from './account.ts';
@@ -260,12 +261,15 @@ describe('a new key', () => {
   });
 
   test('whose answer was lost is found on the disk, and the host is not locked out', async () => {
-    const lost = { ...realWorld, now: realWorld.now };
     const before = key();
-    // the request arrives, its answer comes too late
-    await expect(
-      rotateKey({ settings: join(account.dir, 'edge.json'), key: '' }, lost, { request_seconds_max: 0.004 }),
-    ).rejects.toThrow();
+    const settings = join(account.dir, 'edge.json');
+    const told = readFileSync(settings, 'utf8');
+    const line = await openLossyLine(worker.url);
+    writeFileSync(settings, told.replace(worker.url, line.url));
+    await expect(rotateKey({ settings, key: '' }, realWorld)).rejects.toMatchObject({ code: 'ERR_EDGE_UNREACHABLE' });
+    expect(line.answers).toEqual([200]);
+    await line.close();
+    writeFileSync(settings, told);
     expect(key()).toBe(before);
     expect(await account.run(['rotate'], play())).toMatchObject({ code: 0 });
     expect(key()).not.toBe(before);

@@ -11,6 +11,7 @@ import { edgeFiles } from '../../host-agent/edge/files.ts';
 import { makeKey } from '../../host-agent/edge/key.ts';
 import { EdgeRefusal } from '../../host-agent/edge/refusal.ts';
 import { writeSettings } from '../../host-agent/edge/settings.ts';
+import { operatorLimits } from '../../host-agent/operator/http.ts';
 import { patienceLimits, patiently, setbackOf } from '../../host-agent/operator/patience.ts';
 import { EdgebanError } from '../../shared/errors.ts';
 import { fakeTerminal } from '../cli/fake-ports.ts';
@@ -136,7 +137,12 @@ describe('a Worker that fails once', () => {
 describe('patience', () => {
   const waits: number[] = [];
   const terminal = fakeTerminal();
-  const patience = { terminal, sleep: async (ms: number) => void waits.push(ms / 1000) };
+  let clock = 0;
+  const sleep = async (ms: number) => {
+    waits.push(ms / 1000);
+    clock += ms / 1000;
+  };
+  const patience = { terminal, now: () => clock, sleep };
   afterEach(() => waits.splice(0));
   const refused = (status: number, seconds?: string) => async () => {
     throw new EdgeRefusal(status, '', seconds);
@@ -154,6 +160,15 @@ describe('patience', () => {
     expect(waits).toEqual(expected);
     const { asked_seconds_max } = patienceLimits;
     expect(waits.reduce((sum, wait) => sum + wait, 0)).toBeLessThanOrEqual(asked_seconds_max);
+  });
+
+  test('where no answer comes at all, the waiting for it counts: two tries', async () => {
+    const silent = async () => {
+      clock += operatorLimits.request_seconds_max;
+      throw new EdgebanError('ERR_EDGE_TIMEOUT', 'did not answer in time');
+    };
+    await expect(patiently(patience, true, silent)).rejects.toThrow('did not answer in time');
+    expect(waits).toEqual([1]);
   });
 
   test('does not try again what a person has ended', () => {
