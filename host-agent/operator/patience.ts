@@ -50,22 +50,24 @@ function isLost(error: EdgebanError): boolean {
 export async function patiently<T>(patience: Patience, isRepeatable: boolean, body: () => Promise<T>): Promise<T> {
   let pause: number = patienceLimits.pause_seconds_first;
   const started = patience.now();
-  for (; ; pause = Math.min(2 * pause, patienceLimits.pause_seconds_max)) {
+  for (let waited = 0; ; pause = Math.min(2 * pause, patienceLimits.pause_seconds_max)) {
     try {
       return await body();
     } catch (error) {
-      await pauseAfter(patience, isRepeatable, error, { pause, passed: patience.now() - started });
+      // a clock that is set back meanwhile must not make it wait for ever
+      const passed = Math.max(waited, patience.now() - started);
+      waited += await pauseAfter(patience, isRepeatable, error, { pause, passed });
     }
   }
 }
 
-/** Throws the error where patience is at its end. */
+/** Returns how many seconds it has paused; throws the error where patience is at its end. */
 async function pauseAfter(
   { terminal, sleep }: Patience,
   isRepeatable: boolean,
   error: unknown,
   { pause, passed }: { readonly pause: number; readonly passed: number },
-): Promise<void> {
+): Promise<number> {
   const setback = setbackOf(error);
   if (setback === null || (setback.kind === 'lost' && !isRepeatable)) throw error;
   const { asked_seconds_max, failing_seconds_max } = patienceLimits;
@@ -73,4 +75,5 @@ async function pauseAfter(
   if (passed + seconds > (setback.kind === 'asked' ? asked_seconds_max : failing_seconds_max)) throw error;
   terminal.err(`${error instanceof Error ? error.message : ''}: again in ${seconds} s`);
   await sleep(seconds * 1000);
+  return seconds;
 }

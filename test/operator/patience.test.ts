@@ -171,6 +171,11 @@ describe('patience', () => {
     expect(waits).toEqual([1]);
   });
 
+  test('a clock that stands still does not make it wait for ever', async () => {
+    await expect(patiently({ ...patience, now: () => 0 }, true, refused(502))).rejects.toThrow('answered 502');
+    expect(waits).toEqual([1, 2, 4, 8]);
+  });
+
   test('does not try again what a person has ended', () => {
     expect(setbackOf(new EdgebanError('ERR_INTERRUPTED', 'interrupted'))).toBe(null);
   });
